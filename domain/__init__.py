@@ -1,0 +1,1 @@
+"""The rules of Seatgate: who belongs, is there a seat, what was paid for. Knows no GraphQL and no HTTP."""
