@@ -25,7 +25,7 @@ class Status(StrEnum):
     PAUSED = "paused"
 
     @classmethod
-    def _missing_(cls, value: object) -> "Status":
+    def _missing_(cls, value: object) -> "Status":  # noqa: ARG003 - any unknown value reads the same
         """Read a status that nobody knows as INCOMPLETE, which grants nothing."""
         return cls.INCOMPLETE
 

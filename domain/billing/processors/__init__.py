@@ -34,7 +34,7 @@ class Event:
     type: str
     livemode: bool
     occurred_at: datetime
-    payload: dict[str, Any]  # type: ignore[explicit-any, unused-ignore]  # the processor's own JSON
+    payload: dict[str, Any]  # the processor's own JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribed:
-    """The answer to a purchase: the subscription, and what a browser needs to confirm the first payment, if anything."""
+    """The answer to a purchase: the subscription, and what a browser needs to confirm the first payment."""
 
     snapshot: Snapshot
     client_secret: str | None = None
