@@ -1,0 +1,23 @@
+"""The database: engines, `transaction()` for writers, `snapshot()` for readers, `run()` for whole units of work.
+
+The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
+"""
+
+from domain.db.base import Base, JsonDocument, Key, UtcDateTime
+from domain.db.engine import Database, Session, answers, open_database
+from domain.db.pages import Page, Position, Slice, keyset
+
+__all__ = [
+    "Base",
+    "Database",
+    "JsonDocument",
+    "Key",
+    "Page",
+    "Position",
+    "Session",
+    "Slice",
+    "UtcDateTime",
+    "answers",
+    "keyset",
+    "open_database",
+]

@@ -1,0 +1,217 @@
+"""Engines and transactions. Writers take the write lock first; readers see one consistent state and never write."""
+
+import asyncio
+import contextlib
+import gc
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
+
+from sqlalchemy import Connection, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from domain.errors import ConfigError, Unavailable
+
+T = TypeVar("T")
+
+ATTEMPTS = 5
+RETRY_SECONDS = 0.2
+BUSY_SECONDS = 10
+POOL_SIZE = 5
+POOL_SECONDS = 10
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_SECONDS * 1000}
+# serialization failure, deadlock, lock not available
+RETRIED_STATES = {"40001", "40P01", "55P03"}
+POSTGRESQL_LIMITS = {
+    "lock_timeout": "2000",
+    "statement_timeout": "5000",
+    "idle_in_transaction_session_timeout": "10000",
+}
+
+
+class Session(AsyncSession):
+    """A session that cannot end its own transaction: only the unit of work commits, rolls back and closes."""
+
+    async def commit(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("only the unit of work commits")
+
+    async def rollback(self) -> NoReturn:
+        """Refuse; raise a refusal instead, and everything is undone.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("only the unit of work rolls back")
+
+    async def close(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("only the unit of work closes its session")
+
+
+class Database:
+    """One database and how to work on it. Made by `open_database`; `aclose` drains running work first."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.dialect = engine.dialect.name
+        reading: dict[str, Any] = {"seatgate_reading": True}
+        if self.dialect == "postgresql":
+            reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._write = async_sessionmaker(engine, class_=Session, expire_on_commit=False)
+        self._read = async_sessionmaker(engine.execution_options(**reading), class_=Session, expire_on_commit=False)
+        # Waiting here instead of in SQLite's busy handler keeps writers of one process in order and wakes them at once.
+        self._writers = asyncio.Semaphore(1 if self.dialect == "sqlite" else POOL_SIZE)
+        self._running: set[asyncio.Task[Any]] = set()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        """Open one writing transaction; it commits when the block ends and leaves nothing when the block raises."""
+        async with self._writers, self._ended(self._write()) as session:
+            yield session
+            await AsyncSession.commit(session)
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """Open a read of one consistent state; statements in it add up, writes in it are lost or refused."""
+        async with self._ended(self._read()) as session:
+            yield session
+
+    @contextlib.asynccontextmanager
+    async def _ended(self, session: Session) -> AsyncIterator[Session]:
+        try:
+            yield session
+        except asyncio.CancelledError:
+            await AsyncSession.invalidate(session)
+            # A cancelled statement leaves its SQLite cursor in a reference cycle that holds the write lock.
+            gc.collect()
+            raise
+        finally:
+            # Closing rolls back whatever has not been committed.
+            await AsyncSession.close(session)
+
+    async def run(self, body: Callable[[Session], Awaitable[T]]) -> T:
+        """Run `body` as one transaction that its caller's cancellation cannot tear, retrying lost races.
+
+        `body` may run several times, so it touches nothing but the session.
+
+        Raises:
+            Unavailable: the database could not be reached or was too busy; nothing was written.
+        """
+        return await self.shielded(self._attempts(body))
+
+    async def shielded(self, work: Awaitable[T]) -> T:
+        """Finish `work` even when the caller is cancelled: cancelled says nothing about the outcome."""
+        task = asyncio.ensure_future(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return await asyncio.shield(task)
+
+    async def _attempts(self, body: Callable[[Session], Awaitable[T]]) -> T:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.transaction() as session:
+                    return await body(session)
+            except IntegrityError:
+                raise
+            except (DBAPIError, PoolTimeout, OSError) as error:
+                if attempt == ATTEMPTS or not _worth_retrying(error):
+                    if _unreachable(error):
+                        raise Unavailable from error
+                    raise
+            await asyncio.sleep(random.uniform(0.005, RETRY_SECONDS))  # noqa: S311 - jitter is no secret
+        raise AssertionError("unreachable")
+
+    async def verify(self) -> None:
+        """Read the settings of a connection back.
+
+        Raises:
+            ConfigError: a setting that durability rests on did not take.
+        """
+        if self.dialect != "sqlite":
+            return
+        async with self.engine.connect() as connection:
+            found = {name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in PRAGMAS}
+        wrong = [f"SQLite did not take {name} = {PRAGMAS[name]}" for name in PRAGMAS if found[name] != PRAGMAS[name]]
+        if wrong:
+            raise ConfigError(wrong)
+
+    async def aclose(self, *, within: float = 10) -> None:
+        """Let running work finish, for `within` seconds at most, then close every connection."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=within)
+        await self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`; nothing is connected yet."""
+    if make_url(url).get_backend_name() == "postgresql":
+        engine = create_async_engine(
+            url,
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_SIZE,
+            pool_timeout=POOL_SECONDS,
+            pool_pre_ping=True,
+            connect_args={"timeout": 3, "command_timeout": 6, "server_settings": POSTGRESQL_LIMITS},
+        )
+        return Database(engine)
+    engine = create_async_engine(
+        url,
+        pool_size=POOL_SIZE,
+        max_overflow=0,
+        pool_timeout=POOL_SECONDS,
+        connect_args={"timeout": BUSY_SECONDS},
+    )
+    event.listen(engine.sync_engine, "connect", _connect_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return Database(engine)
+
+
+def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # The driver's own transaction handling begins too late and loses updates; the begin event takes its place.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for name, value in PRAGMAS.items():
+        cursor.execute(f"PRAGMA {name} = {value}")
+    cursor.execute("PRAGMA trusted_schema = off")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("seatgate_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _worth_retrying(error: Exception) -> bool:
+    if isinstance(error, PoolTimeout):
+        return False
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return state in RETRIED_STATES or "database is locked" in str(error)
+
+
+def _unreachable(error: Exception) -> bool:
+    if isinstance(error, (PoolTimeout, OSError, OperationalError, InterfaceError)):
+        return True
+    return isinstance(error, DBAPIError) and (error.connection_invalidated or _worth_retrying(error))
+
+
+async def answers(database: Database) -> bool:
+    """Say whether the database answers a question at this moment."""
+    try:
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (DBAPIError, PoolTimeout, OSError):
+        return False
+    return True

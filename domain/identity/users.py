@@ -1,0 +1,123 @@
+"""Users come into being here: a proven credential arrives, and the row is found, made or brought up to date."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from domain import audit, hooks, ids
+from domain.clock import Clock
+from domain.db import Database, Session
+from domain.errors import CallbackRefused, Unauthenticated
+from domain.hooks import LifecycleHooks
+from domain.identity.models import User
+from domain.ids import Prefix, UserId
+from domain.scope import Actor, ActorKind, Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What a credential proves of a person. `email` only when its owner has verified it; `issued_at` in UTC."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    name: str | None
+    issued_at: datetime | None
+
+
+class Users:
+    """Finds and makes users. `hooks` run inside the transaction that makes or changes one."""
+
+    def __init__(self, *, database: Database, clock: Clock, hooks: LifecycleHooks) -> None:
+        self._database = database
+        self._clock = clock
+        self._hooks = hooks
+
+    async def arrive(self, arrival: Arrival, *, request_id: str | None = None) -> User:
+        """Give the user behind a proven credential, made or updated in a short transaction of its own.
+
+        Raises:
+            Unauthenticated: an `on_register` or `on_email_change` hook refused.
+        """
+        async with self._database.snapshot() as session:
+            user = await _by_subject(session, arrival)
+        if user is not None and not _news(user, arrival):
+            return user
+        try:
+            return await self._database.run(lambda session: self._admit(session, arrival, request_id))
+        except IntegrityError:
+            # Somebody else has made the same user, or claimed the same address, in the same moment.
+            return await self._database.run(lambda session: self._admit(session, arrival, request_id))
+        except CallbackRefused as refused:
+            raise Unauthenticated from refused
+
+    async def _admit(self, session: Session, arrival: Arrival, request_id: str | None) -> User:
+        user = await _by_subject(session, arrival)
+        now = self._clock.now()
+        if user is None:
+            user = User(id=UserId(ids.new(Prefix.USER, at=now)), issuer=arrival.issuer, subject=arrival.subject)
+            user.created_at = now
+            return await self._register(session, user, arrival, request_id)
+        scope = _scope_of(user, request_id)
+        before = user.email
+        await _update(session, user, arrival)
+        if user.email != before:
+            await hooks.run(
+                self._hooks.on_email_change, step="on_email_change", session=session, user=user, scope=scope
+            )
+            await audit.record(session, "user.email_changed", scope=scope, at=now, subject_id=user.id)
+        return user
+
+    async def _register(self, session: Session, user: User, arrival: Arrival, request_id: str | None) -> User:
+        scope = _scope_of(user, request_id)
+        await _update(session, user, arrival)
+        session.add(user)
+        await session.flush()
+        await hooks.run(self._hooks.on_register, step="on_register", session=session, user=user, scope=scope)
+        after = {"email": "taken" if arrival.email and user.email is None else "kept" if user.email else "none"}
+        await audit.record(session, "user.registered", scope=scope, at=user.created_at, subject_id=user.id, after=after)
+        return user
+
+
+async def find(session: Session, user_id: str) -> User | None:
+    """Find a user by id; whether the caller may see them is the caller's business."""
+    return await session.get(User, user_id)
+
+
+async def find_by_email(session: Session, email: str) -> User | None:
+    """Find the user with this verified address, whatever its case."""
+    return (await session.execute(select(User).where(User.email == email.lower()))).scalar_one_or_none()
+
+
+async def _by_subject(session: Session, arrival: Arrival) -> User | None:
+    query = select(User).where(User.issuer == arrival.issuer, User.subject == arrival.subject)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+def _news(user: User, arrival: Arrival) -> bool:
+    """Say whether the credential is newer than what we know, and says something else."""
+    if arrival.issued_at is None or (user.claims_at is not None and arrival.issued_at <= user.claims_at):
+        return False
+    return arrival.name != user.name or _normal(arrival.email) != user.email
+
+
+async def _update(session: Session, user: User, arrival: Arrival) -> None:
+    user.name = arrival.name
+    user.claims_at = arrival.issued_at
+    email = _normal(arrival.email)
+    if email is None or email == user.email:
+        user.email = email
+        return
+    holder = await find_by_email(session, email)
+    # The first living user with an address keeps it; a later claim stays without one.
+    user.email = email if holder is None else None
+
+
+def _normal(email: str | None) -> str | None:
+    return email.lower() if email else None
+
+
+def _scope_of(user: User, request_id: str | None) -> Scope:
+    return Scope(actor=Actor(kind=ActorKind.USER, id=user.id), request_id=request_id)

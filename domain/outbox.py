@@ -1,0 +1,82 @@
+"""Effects outside the database: written as rows in the transaction that wants them, carried out afterwards.
+
+At least once each, until they succeed or are given up after 20 attempts; so every effect must bear repetition.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Index, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.clock import Clock
+from domain.db import Base, Database, JsonDocument, Key, Session, UtcDateTime
+from domain.errors import contained
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 20
+LONGEST_WAIT = timedelta(hours=1)
+
+Deliver = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class OutboxMessage(Base):
+    """One effect to carry out. `due_at` null means given up."""
+
+    __tablename__ = "outbox_messages"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    topic: Mapped[str] = mapped_column(Key)
+    key: Mapped[str] = mapped_column(Key)
+    payload: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index(None, "due_at"),)
+
+
+async def put(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:
+    """Ask for an effect; it happens after this transaction has committed, or not at all."""
+    session.add(OutboxMessage(topic=topic, key=key, payload=payload, created_at=at, due_at=at))
+    await session.flush()
+
+
+async def deliver_due(database: Database, clock: Clock, handlers: Mapping[str, Deliver]) -> int:
+    """Carry out what is due, one message at a time, and say how many were tried."""
+    tried = 0
+    while message := await database.run(partial(_leased, now=clock.now(), topics=list(handlers))):
+        outcome = await contained(handlers[message.topic](message.payload), log=log, where=f"outbox {message.topic}")
+        await database.run(partial(_settle, id=message.id, failed=outcome.error is not None, now=clock.now()))
+        tried += 1
+    return tried
+
+
+async def _leased(session: Session, *, now: datetime, topics: list[str]) -> OutboxMessage | None:
+    due = (
+        select(OutboxMessage)
+        .where(OutboxMessage.due_at <= now, OutboxMessage.topic.in_(topics))
+        .order_by(OutboxMessage.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    message = (await session.execute(due)).scalar_one_or_none()
+    if message is not None:
+        message.attempts += 1
+        message.due_at = now + LEASE
+    return message
+
+
+async def _settle(session: Session, *, id: int, failed: bool, now: datetime) -> None:
+    message = await session.get_one(OutboxMessage, id)
+    if not failed:
+        await session.delete(message)
+    elif message.attempts >= MAX_ATTEMPTS:
+        message.due_at = None
+    else:
+        message.due_at = now + min(timedelta(seconds=2 ** (message.attempts - 1)), LONGEST_WAIT)
