@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from domain.errors import CallbackRefused, ConfigError, Refused
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from domain.scope import Scope
 
 Check = Callable[..., Awaitable[None]]
-"""`async check(*, session, user, scope)`: runs in the user's own transaction and refuses by raising `Refused(reason)`."""
+"""`async check(*, session, user, scope)`: runs in the user's own transaction; `Refused(reason)` stops it."""
 
 NAMES = ("on_register", "on_email_change")
 
@@ -27,7 +27,7 @@ class LifecycleHooks:
     on_email_change: tuple[Check, ...] = ()
 
 
-def lifecycle_hooks(*given: Mapping[str, Check]) -> LifecycleHooks:
+def lifecycle_hooks(*given: Mapping[str, object]) -> LifecycleHooks:
     """Join several hosts' hooks, the first ones first.
 
     Raises:
@@ -39,7 +39,9 @@ def lifecycle_hooks(*given: Mapping[str, Check]) -> LifecycleHooks:
     ]
     if faults:
         raise ConfigError(faults)
-    return LifecycleHooks(**{name: tuple(hooks[name] for hooks in given if name in hooks) for name in NAMES})
+    return LifecycleHooks(
+        **{name: tuple(cast("Check", hooks[name]) for hooks in given if name in hooks) for name in NAMES}
+    )
 
 
 async def run(checks: Iterable[Check], *, step: str, session: "Session", user: Any, scope: "Scope") -> None:

@@ -3,7 +3,7 @@
 The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
 """
 
-from domain.db.base import Base, JsonDocument, Key, UtcDateTime
+from domain.db.base import Base, JsonDocument, Key, UtcDateTime, closed
 from domain.db.engine import Database, Session, answers, open_database
 from domain.db.pages import Page, Position, Slice, keyset
 
@@ -18,6 +18,7 @@ __all__ = [
     "Slice",
     "UtcDateTime",
     "answers",
+    "closed",
     "keyset",
     "open_database",
 ]

@@ -1,8 +1,9 @@
 """What every table shares: names for constraints, and column types that mean the same on both engines."""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData, String, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
@@ -52,3 +53,15 @@ class UtcDateTime(TypeDecorator[datetime]):
 # Ids, slugs and keys compare byte by byte on both engines; PostgreSQL would otherwise follow its locale.
 Key = String(KEY_LENGTH).with_variant(String(KEY_LENGTH, collation="C"), "postgresql")
 JsonDocument = JSON().with_variant(JSONB(), "postgresql")
+
+
+def closed(values: type[StrEnum], *, name: str) -> Enum:
+    """Make a column type that holds one of a closed set of words; `name` is its check constraint's."""
+    return Enum(
+        values,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        values_callable=lambda members: [member.value for member in members],
+        length=32,
+    )

@@ -1,0 +1,30 @@
+"""The seam half: organizations, memberships, and the callbacks that can veto a member. Knows nothing of billing."""
+
+from domain.organizations.callbacks import Entry, OrganizationCallbacks
+from domain.organizations.models import Membership, Organization
+from domain.organizations.reading import (
+    OrganizationOrder,
+    Reading,
+    count_memberships,
+    list_memberships,
+    members_of,
+    memberships_of,
+    role_in,
+)
+from domain.organizations.service import Organizations, UserRef
+
+__all__ = [
+    "Entry",
+    "Membership",
+    "Organization",
+    "OrganizationCallbacks",
+    "OrganizationOrder",
+    "Organizations",
+    "Reading",
+    "UserRef",
+    "count_memberships",
+    "list_memberships",
+    "members_of",
+    "memberships_of",
+    "role_in",
+]

@@ -1,0 +1,89 @@
+"""The seams of organizations: every point at which a host may look on, and most at which it may refuse.
+
+Each method runs inside the command's own transaction, with everything the command has written so far visible in
+`session`. Raising `domain.errors.Refused(reason)` from any of them aborts the whole command: no row of any kind is left
+and the caller reads the reason. The session refuses commit, rollback and close. No network in here: the transaction
+holds locks. All callbacks of one command together have `SEATGATE_CALLBACK_SECONDS`.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from enum import StrEnum
+from typing import Any
+
+from domain.db import Session
+from domain.errors import CallbackRefused, Refused
+from domain.identity import User
+from domain.organizations.models import Membership, Organization
+from domain.scope import Role, Scope
+
+
+class Entry(StrEnum):
+    """How somebody comes in: as the founding owner, or added by a member."""
+
+    FOUNDING = "FOUNDING"
+    ADDED = "ADDED"
+
+
+class OrganizationCallbacks:
+    """What a host overrides. Every method does nothing by default."""
+
+    async def before_create_organization(
+        self, *, session: Session, name: str, slug: str, owner: User, scope: Scope
+    ) -> None:
+        """Run before an organization is written; refuse to keep it from being made."""
+
+    async def after_create_organization(self, *, session: Session, organization: Organization, scope: Scope) -> None:
+        """Run after the organization and its founding owner are written; refusing undoes both."""
+
+    async def before_add_member(
+        self,
+        *,
+        session: Session,
+        organization: Organization,
+        user: User,
+        role: Role,
+        scope: Scope,
+        entry: Entry,
+        invitation: None,
+    ) -> None:
+        """Run before a membership is written, whatever way the user comes in; refuse to keep the user out."""
+
+    async def after_add_member(self, *, session: Session, membership: Membership, scope: Scope) -> None:
+        """Run after a membership is written; refusing undoes it."""
+
+    async def after_member_remove(self, *, session: Session, membership: Membership, scope: Scope) -> None:
+        """Run after a membership is deleted; refusing keeps the member."""
+
+
+class CallbackRun:
+    """All callbacks of one command: each object in the order given, one time budget for all of them together."""
+
+    def __init__(self, callbacks: Sequence[OrganizationCallbacks], *, operation: str, seconds: float) -> None:
+        self._callbacks = callbacks
+        self._operation = operation
+        self._seconds_left = seconds
+
+    async def __call__(self, step: Callable[..., Coroutine[Any, Any, None]], **facts: object) -> None:
+        """Run one step, named by its method on the base class, on every object.
+
+        Raises:
+            CallbackRefused: a host said no, or the time was up (reason `timeout`).
+            Refused: a refusal with a name of its own, such as SeatLimitReached, passes as it is.
+        """
+        for callbacks in self._callbacks:
+            await self._run(getattr(callbacks, step.__name__)(**facts), step=step.__name__)
+
+    async def _run(self, call: Coroutine[Any, Any, None], *, step: str) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(self._seconds_left):
+                await call
+        except TimeoutError as error:
+            raise CallbackRefused(operation=self._operation, step=step, reason="timeout") from error
+        except Refused as refused:
+            if type(refused) is not Refused:
+                raise
+            raise CallbackRefused(operation=self._operation, step=step, reason=refused.reason) from refused
+        self._seconds_left -= loop.time() - began
