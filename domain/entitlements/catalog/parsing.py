@@ -29,18 +29,20 @@ from domain.errors import ConfigError
 DUNNING_GRACE_DAYS = 14
 SEAT_LIMIT = "seats"
 
-_TOP_KEYS = frozenset({
-    "unmapped_action",
-    "past_due_grace",
-    "dunning_grace_days",
-    "stale_after_hours",
-    "on_deny",
-    "seat_limit",
-    "default",
-})
+_TOP_KEYS = frozenset(
+    {
+        "unmapped_action",
+        "past_due_grace",
+        "dunning_grace_days",
+        "stale_after_hours",
+        "on_deny",
+        "seat_limit",
+        "default",
+    }
+)
 _PLAN_KEYS = frozenset({"features", "limits", "price_ids", "braintree_plan_ids", "add_on"})
 _LIMIT_KEYS = frozenset({"amount", "per", "times", "max", "merge"})
-_ADDRESS = re.compile(r"(/(?!/)|https?://)[!-~]*")
+_ADDRESS = re.compile(r"(/(?![/\\])|https?://)[!-~]*")
 _FUNCTION = re.compile(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*):([^\W\d]\w*)")
 
 
@@ -62,11 +64,11 @@ def read(paths: Sequence[Path]) -> Catalog:
 
 
 def parse(documents: Mapping[str, str]) -> Catalog:
-    """Parse TOML texts, named by their files, into one catalog; no text at all is an empty catalog, which gives nothing.
+    """Parse TOML texts, named by their files, into one catalog; no text at all is an empty catalog.
 
     A key or plan may stand in one file only. `seat_limit` is "seats" unless written; as soon as there is a plan or a
     default, one of them must declare it, because without it no organization could ever add a member. An empty catalog
-    passes: it gives nothing to anybody.
+    passes: it gives nothing to anybody anyway.
 
     Raises:
         ConfigError: with every fault of every file, each naming its file and key.
@@ -114,7 +116,7 @@ def _merged(checks: Checks, documents: Mapping[str, str]) -> tuple[dict[str, Nod
             continue
         tables = {key: Node(value, f"{file}: {key}") for key, value in document.items()}
         _join(checks, plans, checks.table(tables.pop("plans", None)))
-        for key in tables.keys() - _TOP_KEYS:
+        for key in sorted(tables.keys() - _TOP_KEYS):
             checks.fault(tables.pop(key), "unknown key")
         _join(checks, top, tables)
     return top, plans

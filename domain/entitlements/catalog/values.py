@@ -131,5 +131,9 @@ class Catalog:
         """List a fault for each gate that no customer could ever pass, because nothing declares what it asks for."""
         return [
             *(f"gate: no plan declares the feature {name!r}" for name in sorted({*features} - {*self.features})),
-            *(f"gate: no plan is called {name!r}, nor a price" for name in sorted({*plans}) if not self.find_plan(name)),
+            *(
+                f"gate: no plan is called {name!r}, nor a price"
+                for name in sorted({*plans})
+                if not self.find_plan(name)
+            ),
         ]
