@@ -17,6 +17,16 @@ class UnreadableEvent(Exception):
     """Signed, but no event: not UTF-8 JSON, or without id, type or created."""
 
 
+class IncompleteEvent(UnreadableEvent):
+    """A subscription with more items than the event shows: fetch `processor_id` instead of applying the event."""
+
+    def __init__(self, *, processor_id: str, customer_processor_id: str, livemode: bool) -> None:
+        super().__init__("the event does not show every item")
+        self.processor_id = processor_id
+        self.customer_processor_id = customer_processor_id
+        self.livemode = livemode
+
+
 class ProcessorUnavailable(Exception):
     """The processor refused to answer or did not answer in time. It may have done the deed."""
 
@@ -34,7 +44,7 @@ class Event:
     type: str
     livemode: bool
     occurred_at: datetime
-    payload: dict[str, Any]  # the processor's own JSON
+    payload: dict[str, Any]  # the whole event, the processor's own JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +92,12 @@ class Processor(Protocol):
         """Read the subscription that a `customer.subscription.*` event carries.
 
         Raises:
+            IncompleteEvent: the subscription has more items than the event shows.
             UnreadableEvent: the object is no subscription in a shape that we know.
         """
+
+    async def now(self) -> datetime:
+        """Say what time a request sent now is stamped with: our clock, or the Fake's, which can be moved."""
 
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
         """Make the customer at the processor and give its id there."""
