@@ -13,7 +13,7 @@ from domain.billing import facts, lifecycle
 from domain.billing.customers import Customer, ProcessorAccount, locked_customer
 from domain.billing.facts import Fact, FactSource, Folded
 from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
-from domain.db import Base, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
+from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
 from domain.ids import CustomerId, Prefix, SubscriptionId
 from domain.scope import Scope
 
@@ -59,7 +59,7 @@ class SubscriptionFact(Base):
 
     __tablename__ = "subscription_facts"
 
-    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    sequence: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
     subscription_id: Mapped[SubscriptionId] = mapped_column(Key, ForeignKey("billing_subscriptions.id"))
     source: Mapped[FactSource] = mapped_column(closed(FactSource, name="source"))
     type: Mapped[str | None] = mapped_column(Key)
