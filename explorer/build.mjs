@@ -22,6 +22,7 @@ const COMPRESSED = /\.(css|js|ttf)$/;
 async function bundle(name, entry, options) {
   const { metafile } = await build({
     entryPoints: [{ in: entry, out: name }],
+    absWorkingDir: process.cwd(),
     outdir: STATIC,
     bundle: true,
     minify: true,
