@@ -120,6 +120,7 @@ def test_each_form_of_on_deny_is_a_value(written: str, meant: object) -> None:
         "{ status = 402 }",
         '{ status = 200, body = "fine" }',
         '{ status = true, body = "x" }',
+        "{ status = 402, body = 7 }",
     ],
 )
 def test_a_malformed_on_deny_is_a_fault_at_its_place(written: str) -> None:
@@ -179,6 +180,7 @@ def test_each_form_of_a_limit_is_accepted(written: str) -> None:
 )
 def test_a_limit_counts_by_the_item_quantity(limit: Limit, quantity: int | None, gives: int) -> None:
     assert limit.of(quantity) == gives
+    assert limit.unlimited == (gives == UNLIMITED)
 
 
 def test_a_default_has_no_item_to_count() -> None:
@@ -233,13 +235,17 @@ def test_files_are_read_together_and_an_unreadable_one_is_a_fault(tmp_path: Path
     (tmp_path / "a.toml").write_text("[plans.pro]\nlimits = { seats = 5 }", encoding="utf-8")
     (tmp_path / "b.toml").write_text("[plans.free]", encoding="utf-8")
     (tmp_path / "c.toml").write_bytes(b"\xff")
+    (tmp_path / "e.toml").write_text("grace = 3", encoding="utf-8")
 
     assert list(read([tmp_path / "a.toml", tmp_path / "b.toml"]).plans) == ["free", "pro"]
+    with pytest.raises(ConfigError):
+        read([tmp_path / "a.toml", tmp_path / "d.toml"])
     with pytest.raises(ConfigError) as raised:
-        read([tmp_path / "a.toml", tmp_path / "c.toml", tmp_path / "d.toml"])
+        read([tmp_path / f"{name}.toml" for name in "acde"])
     assert [fault.rpartition(": ")[2] for fault in raised.value.faults] == [
         "cannot be read (UnicodeDecodeError)",
         "cannot be read (FileNotFoundError)",
+        "unknown key",
     ]
 
 
@@ -276,3 +282,11 @@ def test_whatever_the_catalog_says_differently_changes_the_version(old: str, new
     assert old in EXAMPLE
 
     assert parse({"a": EXAMPLE.replace(old, new)}).version != parse({"a": EXAMPLE}).version
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["plans = 1", "plans.pro = []", 'plans."".add_on = true', "default = 7", "seat_limit = ' '", 'features = "a"'],
+)
+def test_a_value_of_the_wrong_kind_is_a_fault(written: str) -> None:
+    assert faults(written)
