@@ -169,9 +169,9 @@ class _Measuring:
             for variable in operation.variable_definitions or ():
                 self._count(variable.directives)
             size = self._set(operation.selection_set, nesting=1)
+            _at_most(MAX_DEPTH, size.depth, "levels")
             mutation = operation.operation is OperationType.MUTATION
             _at_most(MAX_MUTATION_FIELDS if mutation else MAX_ROOT_FIELDS, size.names.total(), "root fields")
-            total.names.clear()
             _add(total, size, level=False)
         for name in self.fragments:
             self._fragment(name, nesting=1)
@@ -194,7 +194,7 @@ class _Measuring:
                 _add(size, self._fragment(selection.name.value, nesting=nesting), level=True)
 
     def _field(self, node: FieldNode, *, nesting: int) -> Size:
-        """Measure a field with all below it. Introspection has no depth here: graphql-core bounds its recursion."""
+        """Measure a field with all below it. Introspection counts as no depth: graphql-core bounds how it recurs."""
         name = node.name.value
         self.introspects |= name in INTROSPECTION
         inner = self._set(node.selection_set, nesting=nesting)
@@ -226,7 +226,6 @@ def _add(size: Size, more: Size, *, level: bool) -> None:
     size.depth = max(size.depth, more.depth)
     _at_most(MAX_FIELDS, size.fields, "selected fields")
     _at_most(MAX_ALIASES, size.aliases, "aliases")
-    _at_most(MAX_DEPTH, size.depth, "levels")
     if level:
         size.names.update(more.names)
         _at_most(MAX_REPEATS, max((size.names[name] for name in more.names), default=0), "repeats of a response name")

@@ -1,7 +1,8 @@
 """A small schema behind the real edge and transport, for tests of what surrounds a resolver."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from enum import StrEnum
 from datetime import UTC, datetime, timedelta
 from typing import Any, NewType
 
@@ -68,7 +69,7 @@ class Broken(BasePermission):
 
 
 @strawberry.enum
-class Color(str, __import__("enum").Enum):
+class Color(StrEnum):
     RED = "RED"
 
 
@@ -83,7 +84,9 @@ class Item:
 
 @strawberry.type
 class Query:
-    name: str = "toy"
+    @strawberry.field
+    def name(self) -> str:
+        return "toy"
 
     @strawberry.field
     def item(self) -> Item:
@@ -184,13 +187,11 @@ async def ready() -> bool:
     return True
 
 
-def app(
-    toy: MaskingSchema | None = None, *, hosts: Sequence[str] = ("*",), origins: Sequence[str] = (), routes: Iterator[Route] = iter(())
-) -> Starlette:
+def app(toy: MaskingSchema | None = None, *, hosts: Sequence[str] = ("*",), origins: Sequence[str] = ()) -> Starlette:
     bearer = Bearer(secrets=(SECRET,), expected=Expected(), clock=Clock())
     transport = Transport(toy or schema(), bearer=bearer, make_context=make_context)
     return Starlette(
-        routes=[Route("/graphql", transport), Route("/explode", explode), *health.routes(ready=ready), *routes],
+        routes=[Route("/graphql", transport), Route("/explode", explode), *health.routes(ready=ready)],
         middleware=edge.middleware(allowed_hosts=hosts, allowed_origins=origins),
     )
 
@@ -200,7 +201,14 @@ def client(application: Starlette | None = None, **headers: str) -> httpx.AsyncC
     return httpx.AsyncClient(transport=transport, base_url="http://toy.example", headers=headers)
 
 
-async def ask(document: str, *, signed: bool = True, toy: MaskingSchema | None = None, accept: str = RESPONSE_JSON, **variables: object) -> httpx.Response:
+async def ask(
+    document: str,
+    *,
+    signed: bool = True,
+    toy: MaskingSchema | None = None,
+    accept: str = RESPONSE_JSON,
+    **variables: object,
+) -> httpx.Response:
     headers = {"accept": accept} | ({"authorization": f"Bearer {token()}"} if signed else {})
     async with client(app(toy)) as toy_client:
         return await toy_client.post("/graphql", json={"query": document, "variables": variables}, headers=headers)
