@@ -1,8 +1,43 @@
-"""What a subscription's state means: the only reader of `.status`."""
+"""What a subscription's state means: the one truth table, and the only reader of `.status`.
 
-from dataclasses import replace
+Pure functions over plain values. `now` is an argument; no session, no clock, no configuration and no period that
+silently ends: the processor's word ends things. `ended_at` and `pause_collection` overrule any status.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from domain.billing.states import Item, Status, SubscriptionState
+
+ENTITLING_STATUSES = frozenset({Status.ACTIVE, Status.TRIALING})
+"""Only rows with one of these can be entitling; a query may drop the others."""
+
+CANDIDATE_STATUSES = ENTITLING_STATUSES | {Status.PAST_DUE}
+"""Only rows with one of these can grant anything, grace included; a query may drop the others."""
+
+_ENDED_STATUSES = frozenset({Status.CANCELED, Status.INCOMPLETE_EXPIRED})
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grace:
+    """How many days a past-due subscription keeps granting; None: not at all."""
+
+    days: int | None
+
+
+NO_GRACE = Grace(days=None)
+
+
+def active(state: SubscriptionState) -> bool:
+    """Say whether the status is active or trialing; such a subscription may still be paused or ended."""
+    return state.status in ENTITLING_STATUSES
+
+
+def trialing(state: SubscriptionState) -> bool:
+    """Say whether the status is trialing, whatever `trial_end` says."""
+    return state.status == Status.TRIALING
 
 
 def past_due(state: SubscriptionState) -> bool:
@@ -10,29 +45,101 @@ def past_due(state: SubscriptionState) -> bool:
     return state.status == Status.PAST_DUE
 
 
+def paused(state: SubscriptionState) -> bool:
+    """Say whether the status is paused or collection is; an empty `pause_collection` counts, `resumes_at` does not."""
+    return state.pause_collection is not None or state.status == Status.PAUSED
+
+
+def ended(state: SubscriptionState) -> bool:
+    """Say whether it is over: canceled, incomplete_expired, or any `ended_at`, even one in the future."""
+    return state.ended_at is not None or state.status in _ENDED_STATUSES
+
+
 def terminal(state: SubscriptionState) -> bool:
-    """Say whether it is over: canceled, incomplete_expired, or any `ended_at`."""
-    return state.ended_at is not None or state.status in {Status.CANCELED, Status.INCOMPLETE_EXPIRED}
+    """Say whether no event leads out of this state: what has ended stays so until a later fetch says otherwise."""
+    return ended(state)
+
+
+def canceling(state: SubscriptionState, now: datetime) -> bool:
+    """Say whether it is active, paid until after `now`, and will not renew. A trial that will not is not canceling."""
+    end = period_end(state)
+    return state.status == Status.ACTIVE and state.cancel_at_period_end and end is not None and end > now
+
+
+def entitling(state: SubscriptionState) -> bool:
+    """Say whether it grants what its prices stand for: active or trialing, not paused, not ended. Reads no clock."""
+    return active(state) and not paused(state) and not ended(state)
+
+
+def period_end(state: SubscriptionState) -> datetime | None:
+    """Find the latest end of a period among the items; None when no item has one."""
+    return max((item.current_period_end for item in state.items if item.current_period_end), default=None)
+
+
+def grace_candidate(state: SubscriptionState, grace: Grace) -> bool:
+    """Say whether grace can concern it: some grace is given, and it is past due, not paused and not ended."""
+    return grace.days is not None and level(state) == _CANDIDATE
+
+
+def grace_end(state: SubscriptionState, past_due_since: datetime | None, grace: Grace) -> datetime | None:
+    """Find the last instant of grace, inclusive; None when it is no candidate or nobody knows since when."""
+    if grace.days is None or past_due_since is None or not grace_candidate(state, grace):
+        return None
+    return later(past_due_since, days=grace.days)
+
+
+def in_grace(state: SubscriptionState, past_due_since: datetime | None, now: datetime, grace: Grace) -> bool:
+    """Say whether it grants by grace at `now`; the window's last instant is inside."""
+    end = grace_end(state, past_due_since, grace)
+    return end is not None and now <= end
+
+
+def later(instant: datetime, *, days: int = 0, hours: int = 0) -> datetime:
+    """Add days and hours to an instant, stopping at the end of the calendar."""
+    try:
+        return instant + timedelta(days=days, hours=hours)
+    except OverflowError:
+        return _END_OF_TIME
+
+
+_NOTHING, _CANDIDATE, _ENTITLING = range(3)
+
+
+def level(state: SubscriptionState) -> int:
+    """Say how much it may grant: 2 entitling, 1 past due and so a candidate for grace, 0 nothing."""
+    if ended(state) or paused(state):
+        return _NOTHING
+    if active(state):
+        return _ENTITLING
+    return _CANDIDATE if past_due(state) else _NOTHING
 
 
 def lesser(a: SubscriptionState, b: SubscriptionState) -> SubscriptionState:
-    """Find what both states surely grant: the lower one's state, with the prices in both at the smaller quantity."""
+    """Find what two states of the same second surely grant: the lower level's state, with the items of both.
+
+    A price stays when both states have it, at the smallest quantity (null is below 0) and the earliest end of period
+    that either gives. Commutative, associative and idempotent: any order of the same states comes to the same result.
+    """
     if a == b:
         return a
-    return replace(min(a, b, key=_order), items=tuple(_smaller(item, b) for item in a.items if _held(item, b)))
+    return replace(min(a, b, key=_order), items=tuple(_common(a.items, b.items)))
 
 
-def _order(state: SubscriptionState) -> tuple[int, str]:
-    if terminal(state):
-        return 0, repr(state)
-    if state.pause_collection is not None or state.status not in {Status.ACTIVE, Status.TRIALING, Status.PAST_DUE}:
-        return 1, repr(state)
-    return (2 if past_due(state) else 3), repr(state)
+def _order(state: SubscriptionState) -> tuple[int, bool, str]:
+    """Rank states without looking at their items: less granting first, then ended, then by what is written."""
+    return level(state), not ended(state), repr(replace(state, items=()))
 
 
-def _held(item: Item, state: SubscriptionState) -> list[int]:
-    return [other.quantity or 0 for other in state.items if other.price_id == item.price_id]
-
-
-def _smaller(item: Item, state: SubscriptionState) -> Item:
-    return replace(item, quantity=min(item.quantity or 0, *_held(item, state)))
+def _common(a: tuple[Item, ...], b: tuple[Item, ...]) -> Iterator[Item]:
+    """Yield one item for each price in both, by price, each field the least of all items with that price."""
+    for price_id in sorted({item.price_id for item in a} & {item.price_id for item in b}):
+        same = [item for item in (*a, *b) if item.price_id == price_id]
+        quantities = [item.quantity for item in same]
+        starts = [item.current_period_start for item in same]
+        yield Item(
+            processor_id=min(item.processor_id for item in same),
+            price_id=price_id,
+            quantity=None if None in quantities else min(quantity or 0 for quantity in quantities),
+            current_period_start=None if None in starts else min(start for start in starts if start),
+            current_period_end=min((item.current_period_end for item in same if item.current_period_end), default=None),
+        )

@@ -238,8 +238,8 @@ async def _free_slug(session: Session, name: str) -> str:
 
 async def _insert(session: Session, *, name: str, slug: str, external_id: str | None, at: datetime) -> Organization:
     """Write the organization; the unique keys of the table decide who was first."""
-    id = OrganizationId(ids.new(Prefix.ORGANIZATION, at=at))
-    organization = Organization(id=id, name=name, slug=slug, external_id=external_id, created_at=at, updated_at=at)
+    made = OrganizationId(ids.new(Prefix.ORGANIZATION, at=at))
+    organization = Organization(id=made, name=name, slug=slug, external_id=external_id, created_at=at, updated_at=at)
     try:
         async with session.begin_nested():
             session.add(organization)

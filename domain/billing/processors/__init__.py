@@ -88,6 +88,13 @@ class Processor(Protocol):
             UnreadableEvent: signed, but no event.
         """
 
+    def stored(self, body: bytes) -> Event:
+        """Read an event whose signature was verified when it came.
+
+        Raises:
+            UnreadableEvent: no event.
+        """
+
     def snapshot(self, event: Event) -> Snapshot:
         """Read the subscription that a `customer.subscription.*` event carries.
 

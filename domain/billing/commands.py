@@ -1,0 +1,236 @@
+"""Commands that speak to a processor, in three steps: intent, call, outcome. The call is in no transaction."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Protocol
+
+from domain import audit
+from domain.billing import lifecycle
+from domain.billing.customers import Customer, account_of, link_account, locked_customer
+from domain.billing.facts import FactSource
+from domain.billing.intents import Intent, Operation, Order, lease_due, open_intent, purchase_open, settle
+from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, Purchase, Subscribed
+from domain.billing.states import ProcessorName
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb, live_subscriptions
+from domain.clock import Clock
+from domain.db import Database, Session
+from domain.errors import (
+    AlreadySubscribed,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Unsupported,
+    UpstreamUnavailable,
+    WrongSubscriptionState,
+)
+from domain.scope import Role, Scope
+
+MAX_ITEMS = 20
+MAX_QUANTITY = 2_147_483_646
+
+RoleFor = Callable[[Session, Scope, Customer], Awaitable[Role | None]]
+"""Tells the caller's standing towards a customer: the role in the organization that owns it, OWNER for the own one."""
+
+
+class Prices(Protocol):
+    """What billing needs to know of the catalog."""
+
+    def is_known(self, price_id: str) -> bool:
+        """Say whether some plan has this price."""
+
+    def is_add_on(self, price_id: str) -> bool:
+        """Say whether the price's plan is an add-on; an unknown price is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """The outcome of a command: the mirror's row, and what a browser needs to confirm a first payment."""
+
+    subscription: BillingSubscription
+    client_secret: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands:
+    """Buys and cancels. The first of `processors` is the rail of new subscriptions."""
+
+    database: Database
+    clock: Clock
+    processors: Mapping[ProcessorName, Processor]
+    prices: Prices
+    role_for: RoleFor
+
+    async def subscribe(self, *, scope: Scope, customer_id: str, items: Sequence[Purchase]) -> Bought:
+        """Buy a new subscription for a customer.
+
+        Raises:
+            NotFound: no such customer for this caller.
+            Forbidden: only the organization's OWNER and administrators may buy.
+            InvalidInput: no item or over 20, a price twice or unknown, a quantity below 1, or two base plans.
+            AlreadySubscribed: a live base subscription is in the mirror, or another purchase is under way.
+            UpstreamUnavailable: the outcome is unknown; the worker finishes it.
+        """
+        check_items(items, self.prices)
+        return await self.database.shielded(self._do(partial(self._order_purchase, scope, customer_id, items)))
+
+    async def cancel(self, *, scope: Scope, subscription_id: str, at_period_end: bool, at: datetime | None) -> Bought:
+        """End a subscription at `at` (UTC), else at its period's end, else now.
+
+        Raises:
+            NotFound: no such subscription for this caller.
+            Forbidden: only the organization's OWNER and administrators may cancel.
+            InvalidInput: `at` has passed.
+            WrongSubscriptionState: it has ended already.
+            Unsupported: its processor is not configured here.
+            UpstreamUnavailable: the outcome is unknown; the worker finishes it.
+        """
+        if at is not None and at <= self.clock.now():
+            raise InvalidInput("This instant has passed.", path=["input", "at"])
+        request: dict[str, Any] = {"at_period_end": at_period_end, "at": at.isoformat() if at else None}
+        return await self.database.shielded(self._do(partial(self._order_cancel, scope, subscription_id, request)))
+
+    async def finish_open(self) -> int:
+        """Send again what a crash or a silent processor left open, with the same keys; say how many."""
+        sent = 0
+        while intent := await self.database.run(partial(lease_due, now=self.clock.now())):
+            sent += 1
+            try:
+                await self._carry_out(intent)
+            except (UpstreamUnavailable, InvalidInput):
+                # It stays open for the next lease, or is settled with the processor's own no.
+                continue
+        return sent
+
+    async def _do(self, order: Callable[[Session], Awaitable[Intent]]) -> Bought:
+        return await self._carry_out(await self.database.run(order))
+
+    async def _order_purchase(
+        self, scope: Scope, customer_id: str, items: Sequence[Purchase], session: Session
+    ) -> Intent:
+        customer = await self._owned(session, scope, customer_id, missing=["input", "customerId"])
+        if any(not self.prices.is_add_on(item.price_id) for item in items):
+            await self._require_no_base(session, customer.id)
+        if await purchase_open(session, customer.id):
+            raise AlreadySubscribed(subscription_id=None)
+        rail = next(iter(self.processors))
+        account = await account_of(session, customer_id=customer.id, processor=rail)
+        request = {
+            "account": account.processor_id if account else None,
+            "items": [{"price_id": item.price_id, "quantity": item.quantity} for item in items],
+        }
+        order = Order(operation=Operation.SUBSCRIBE, customer_id=customer.id, processor=rail, request=request)
+        return await open_intent(session, order, key=_new_key(), scope=scope, now=self.clock.now())
+
+    async def _order_cancel(
+        self, scope: Scope, subscription_id: str, request: dict[str, Any], session: Session
+    ) -> Intent:
+        missing = ["input", "subscriptionId"]
+        row = await session.get(BillingSubscription, subscription_id)
+        if row is None:
+            raise NotFound("subscription", path=missing)
+        customer = await self._owned(session, scope, row.customer_id, missing=missing, what="subscription")
+        await session.refresh(row)
+        if lifecycle.ended(row.current):
+            raise WrongSubscriptionState("This subscription has ended.", status=row.status)
+        if row.processor not in self.processors:
+            raise Unsupported(processor=row.processor, capability="subscription.cancel")
+        order = Order(
+            operation=Operation.CANCEL,
+            customer_id=customer.id,
+            processor=row.processor,
+            request={"processor_id": row.processor_id, **request},
+            subscription_id=row.id,
+        )
+        return await open_intent(session, order, key=_new_key(), scope=scope, now=self.clock.now())
+
+    async def _owned(
+        self, session: Session, scope: Scope, customer_id: str, *, missing: list[str], what: str = "customer"
+    ) -> Customer:
+        customer = await locked_customer(session, customer_id)
+        role = None if customer is None else await self.role_for(session, scope, customer)
+        if customer is None or role is None:
+            raise NotFound(what, path=missing)
+        if role is not Role.OWNER:
+            raise Forbidden
+        return customer
+
+    async def _require_no_base(self, session: Session, customer_id: str) -> None:
+        for row in await live_subscriptions(session, customer_id):
+            if any(not self.prices.is_add_on(item.price_id) for item in row.current.items):
+                raise AlreadySubscribed(subscription_id=row.id)
+
+    async def _carry_out(self, intent: Intent) -> Bought:
+        sent_at = self.clock.now()
+        try:
+            answer = await self._call(self.processors[intent.processor], intent)
+        except ProcessorRefused as refused:
+            failure = type(refused).__name__
+            await self.database.run(partial(settle, key=intent.key, now=self.clock.now(), failure=failure))
+            raise InvalidInput(f"The processor refused: {refused}", path=["input"]) from refused
+        except ProcessorUnavailable as error:
+            raise UpstreamUnavailable from error
+        return await self.database.run(partial(self._conclude, intent, sent_at, answer))
+
+    async def _call(self, processor: Processor, intent: Intent) -> Subscribed:
+        asked = intent.request
+        if intent.operation is Operation.CANCEL:
+            at = datetime.fromisoformat(asked["at"]) if asked["at"] else None
+            snapshot = await processor.cancel(
+                asked["processor_id"], at_period_end=asked["at_period_end"], at=at, key=intent.key
+            )
+            return Subscribed(snapshot=snapshot)
+        account = asked["account"] or await processor.create_customer(intent.customer_id, key=f"{intent.key}-customer")
+        items = [Purchase(price_id=item["price_id"], quantity=item["quantity"]) for item in asked["items"]]
+        return await processor.subscribe(account, items, key=intent.key)
+
+    async def _conclude(self, intent: Intent, sent_at: datetime, answer: Subscribed, session: Session) -> Bought:
+        now = self.clock.now()
+        account = await link_account(
+            session,
+            customer_id=intent.customer_id,
+            processor=intent.processor,
+            livemode=answer.snapshot.livemode,
+            processor_id=answer.snapshot.customer_processor_id,
+            at=now,
+        )
+        said = Statement(
+            source=FactSource.COMMAND, type=None, event_id=intent.key, occurred_at=sent_at, snapshot=answer.snapshot
+        )
+        row = await absorb(session, said, account=account, scope=intent.scope, now=now)
+        await settle(session, intent.key, now=now)
+        await audit.record(
+            session,
+            f"subscription.{intent.operation}",
+            scope=intent.scope,
+            at=now,
+            subject_id=row.id,
+            after=intent.request,
+        )
+        return Bought(subscription=row, client_secret=answer.client_secret)
+
+
+def check_items(items: Sequence[Purchase], prices: Prices) -> None:
+    """Check what shall be bought.
+
+    Raises:
+        InvalidInput: no item or over 20, a price twice or unknown, a quantity below 1, or two base plans.
+    """
+    path = ["input", "items"]
+    if not 1 <= len(items) <= MAX_ITEMS:
+        raise InvalidInput(f"Buy 1 to {MAX_ITEMS} items.", path=path)
+    for place, item in enumerate(items):
+        if not prices.is_known(item.price_id):
+            raise InvalidInput("There is no such price.", path=[*path, str(place), "priceId"])
+        if not 1 <= item.quantity <= MAX_QUANTITY:
+            raise InvalidInput("A quantity is at least 1.", path=[*path, str(place), "quantity"])
+    if len({item.price_id for item in items}) < len(items):
+        raise InvalidInput("Each price stands once.", path=path)
+    if sum(not prices.is_add_on(item.price_id) for item in items) > 1:
+        raise InvalidInput("At most one base plan can be bought at a time.", path=path)
+
+
+def _new_key() -> str:
+    return f"sgi_{secrets.token_hex(16)}"

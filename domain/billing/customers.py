@@ -1,0 +1,165 @@
+"""Customers: who pays. One for each organization and each user, made with them and kept for ever."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Select, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain import ids
+from domain.billing.states import ProcessorName
+from domain.db import Base, Key, Session, UtcDateTime, closed
+from domain.errors import InvalidInput
+from domain.ids import CustomerId, OrganizationId, Prefix
+from domain.scope import Scope
+
+
+class OwnerKind(StrEnum):
+    """What a customer belongs to."""
+
+    ORGANIZATION = "organization"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """An organization or a person, by id. Billing knows no more of them."""
+
+    kind: OwnerKind
+    id: str
+
+
+class Customer(Base):
+    """Who pays. The owner never changes."""
+
+    __tablename__ = "customers"
+
+    id: Mapped[CustomerId] = mapped_column(Key, primary_key=True)
+    owner_kind: Mapped[OwnerKind] = mapped_column(closed(OwnerKind, name="owner_kind"))
+    owner_id: Mapped[str] = mapped_column(Key)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("owner_id", "owner_kind"),)
+
+    @property
+    def organization_id(self) -> OrganizationId | None:
+        """The organization that pays; None when a user does."""
+        return OrganizationId(self.owner_id) if self.owner_kind is OwnerKind.ORGANIZATION else None
+
+
+class ProcessorAccount(Base):
+    """The customer at a processor. Linked by our own commands only, never by what an event claims."""
+
+    __tablename__ = "processor_accounts"
+
+    processor: Mapped[ProcessorName] = mapped_column(closed(ProcessorName, name="processor"), primary_key=True)
+    livemode: Mapped[bool] = mapped_column(primary_key=True)
+    processor_id: Mapped[str] = mapped_column(Key, primary_key=True)
+    customer_id: Mapped[CustomerId] = mapped_column(Key, ForeignKey("customers.id"))
+    linked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("customer_id", "processor"),)
+
+
+async def create_customer(session: Session, *, owner: Owner, at: datetime) -> Customer:
+    """Make the customer of a new organization or user."""
+    customer = Customer(
+        id=CustomerId(ids.new(Prefix.CUSTOMER, at=at)), owner_kind=owner.kind, owner_id=owner.id, created_at=at
+    )
+    session.add(customer)
+    await session.flush()
+    return customer
+
+
+async def find_customer(session: Session, *, owner: Owner) -> Customer | None:
+    """Find an owner's customer."""
+    query = select(Customer).where(Customer.owner_id == owner.id, Customer.owner_kind == owner.kind)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def locked_customer(session: Session, customer_id: str) -> Customer | None:
+    """Find a customer and hold it still until the transaction ends."""
+    query = select(Customer).where(Customer.id == customer_id).with_for_update(key_share=True)
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def account_of(session: Session, *, customer_id: str, processor: ProcessorName) -> ProcessorAccount | None:
+    """Find the customer's account at a processor."""
+    query = select(ProcessorAccount).where(
+        ProcessorAccount.customer_id == customer_id, ProcessorAccount.processor == processor
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+async def link_account(
+    session: Session,
+    *,
+    customer_id: CustomerId,
+    processor: ProcessorName,
+    livemode: bool,
+    processor_id: str,
+    at: datetime,
+) -> ProcessorAccount:
+    """Link a customer to its account at a processor; linking the same two again changes nothing.
+
+    Raises:
+        InvalidInput: the account is another customer's, or the customer has another account there.
+    """
+    found = await session.get(ProcessorAccount, (processor, livemode, processor_id))
+    found = found or await account_of(session, customer_id=customer_id, processor=processor)
+    if found is not None:
+        if (found.customer_id, found.livemode, found.processor_id) != (customer_id, livemode, processor_id):
+            raise InvalidInput("This account is linked elsewhere.", path=["input", "processorId"])
+        return found
+    account = ProcessorAccount(
+        processor=processor, livemode=livemode, processor_id=processor_id, customer_id=customer_id, linked_at=at
+    )
+    session.add(account)
+    await session.flush()
+    return account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerReading:
+    """Every read of customers that one caller may make.
+
+    `own_organizations` selects the ids of the caller's organizations; billing is handed it, because it knows none.
+    """
+
+    scope: Scope
+    own_organizations: Callable[[Scope], Select[Any]]
+
+    def visible(self) -> Select[Customer]:
+        """Select the customers that the caller may see: the own one and those of the own organizations, or all."""
+        query = select(Customer)
+        if self.scope.administrator:
+            return query
+        own_user = (Customer.owner_kind == OwnerKind.USER) & (Customer.owner_id == self.scope.user_id)
+        organizations = self.own_organizations(self.scope)
+        own = (Customer.owner_kind == OwnerKind.ORGANIZATION) & Customer.owner_id.in_(organizations)
+        return query.where(own_user | own)
+
+    async def by_id(self, session: Session, ids: Sequence[str]) -> dict[str, Customer]:
+        """Find customers by id; what is not the caller's is left out."""
+        rows = (await session.execute(self.visible().where(Customer.id.in_(ids)))).scalars()
+        return {row.id: row for row in rows}
+
+    async def by_owner(self, session: Session, owner_ids: Sequence[str]) -> dict[str, Customer]:
+        """Find customers by the ids of their owners, which tell organizations from users by their prefix."""
+        rows = (await session.execute(self.visible().where(Customer.owner_id.in_(owner_ids)))).scalars()
+        return {row.owner_id: row for row in rows}
+
+    async def by_account(self, session: Session, *, processor: ProcessorName, processor_id: str) -> Customer | None:
+        """Find the customer that a processor knows by this id."""
+        query = self.visible().join(ProcessorAccount, ProcessorAccount.customer_id == Customer.id)
+        query = query.where(ProcessorAccount.processor == processor, ProcessorAccount.processor_id == processor_id)
+        return (await session.execute(query)).scalars().first()
+
+
+async def accounts_of(session: Session, customer_ids: Sequence[str]) -> list[ProcessorAccount]:
+    """List the accounts of these customers, by processor; whether the caller may see them is the caller's business."""
+    query = select(ProcessorAccount).where(ProcessorAccount.customer_id.in_(customer_ids))
+    return list((await session.execute(query.order_by(ProcessorAccount.processor))).scalars())

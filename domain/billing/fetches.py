@@ -1,0 +1,81 @@
+"""Owed fetches: where the facts are ambiguous, the processor is asked once, and its answer becomes a fact."""
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import select
+
+from domain.billing.customers import ProcessorAccount
+from domain.billing.facts import FactSource
+from domain.billing.processors import Processor, ProcessorUnavailable
+from domain.billing.states import ProcessorName, Snapshot
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb
+from domain.clock import Clock
+from domain.db import Database, Session
+from domain.scope import system
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+LONGEST_WAIT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetches:
+    """Settles what is owed, holding no transaction while it asks."""
+
+    database: Database
+    clock: Clock
+    processors: Mapping[ProcessorName, Processor]
+
+    async def settle_owed(self) -> int:
+        """Fetch every subscription whose turn it is; say how many."""
+        fetched = 0
+        while row := await self.database.run(self._lease):
+            fetched += 1
+            sent_at = self.clock.now()
+            try:
+                snapshot = await self.processors[row.processor].fetch(row.processor_id)
+            except ProcessorUnavailable as error:
+                log.info("fetch postponed: %s", type(error).__name__)
+                continue
+            if snapshot is None:
+                log.warning("subscription %s is owed a fetch and its processor does not know it", row.id)
+                continue
+            await self.database.run(partial(self._record, row, snapshot, sent_at))
+        return fetched
+
+    async def _lease(self, session: Session) -> BillingSubscription | None:
+        now = self.clock.now()
+        query = (
+            select(BillingSubscription)
+            .where(BillingSubscription.fetch_due_at <= now, BillingSubscription.processor.in_(list(self.processors)))
+            .order_by(BillingSubscription.fetch_due_at)
+            .limit(1)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+        row = (await session.execute(query)).scalar_one_or_none()
+        if row is not None:
+            # Should nobody come back with an answer, the next attempt waits longer.
+            row.fetch_attempts += 1
+            row.fetch_due_at = now + min(LEASE * 2 ** (row.fetch_attempts - 1), LONGEST_WAIT)
+        return row
+
+    async def _record(self, seen: BillingSubscription, snapshot: Snapshot, sent_at: datetime, session: Session) -> None:
+        key = (seen.processor, snapshot.livemode, snapshot.customer_processor_id)
+        account = await session.get_one(ProcessorAccount, key)
+        said = Statement(
+            source=FactSource.FETCH,
+            type=None,
+            event_id=f"fetch_{secrets.token_hex(16)}",
+            occurred_at=sent_at,
+            snapshot=snapshot,
+        )
+        row = await absorb(session, said, account=account, scope=system("worker"), now=self.clock.now())
+        if row.fetch_owed:
+            # Events came while we asked: one more fetch, without waiting for the lease to end.
+            row.fetch_due_at = self.clock.now()

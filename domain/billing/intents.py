@@ -1,0 +1,116 @@
+"""Intents: what we are about to ask of a processor, written down before we ask.
+
+An intent stays open while nobody knows what the processor has done; it is then sent again with the same key, so that a
+crash anywhere neither loses a deed nor does it twice.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.billing.states import ProcessorName
+from domain.db import Base, JsonDocument, Key, Session, UtcDateTime, closed
+from domain.ids import CustomerId, SubscriptionId
+from domain.scope import Actor, ActorKind, Scope
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 20
+
+
+class Operation(StrEnum):
+    """What an intent asks of the processor."""
+
+    SUBSCRIBE = "subscribe"
+    CANCEL = "cancel"
+
+
+class Intent(Base):
+    """One command on its way to a processor. Open while `settled_at` is null; `key` makes repetition harmless."""
+
+    __tablename__ = "billing_intents"
+
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    operation: Mapped[Operation] = mapped_column(closed(Operation, name="operation"))
+    customer_id: Mapped[CustomerId] = mapped_column(Key, ForeignKey("customers.id"))
+    subscription_id: Mapped[SubscriptionId | None] = mapped_column(Key, ForeignKey("billing_subscriptions.id"))
+    processor: Mapped[ProcessorName] = mapped_column(closed(ProcessorName, name="processor"))
+    request: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
+    actor_kind: Mapped[ActorKind] = mapped_column(closed(ActorKind, name="actor_kind"))
+    actor_id: Mapped[str] = mapped_column(Key)
+    request_id: Mapped[str | None] = mapped_column(Key)
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=1)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failure: Mapped[str | None] = mapped_column(Key)
+
+    __table_args__ = (Index(None, "customer_id", "settled_at"), Index(None, "due_at"))
+
+    @property
+    def scope(self) -> Scope:
+        """Who asked, for the audit row of the outcome."""
+        return Scope(actor=Actor(kind=self.actor_kind, id=self.actor_id), request_id=self.request_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a command wants: the operation, whom it is for, and the arguments of the processor's call as plain JSON."""
+
+    operation: Operation
+    customer_id: CustomerId
+    processor: ProcessorName
+    request: dict[str, Any]
+    subscription_id: SubscriptionId | None = None
+
+
+async def open_intent(session: Session, order: Order, *, key: str, scope: Scope, now: datetime) -> Intent:
+    """Write the intent down; for the length of a lease only its own process carries it out."""
+    intent = Intent(
+        key=key,
+        operation=order.operation,
+        customer_id=order.customer_id,
+        subscription_id=order.subscription_id,
+        processor=order.processor,
+        request=order.request,
+        actor_kind=scope.actor.kind,
+        actor_id=scope.actor.id,
+        request_id=scope.request_id,
+        opened_at=now,
+        attempts=1,
+        due_at=now + LEASE,
+    )
+    session.add(intent)
+    await session.flush()
+    return intent
+
+
+async def settle(session: Session, key: str, *, now: datetime, failure: str | None = None) -> None:
+    """Close an intent: its outcome is known, or it is given up with the reason in `failure`."""
+    intent = await session.get_one(Intent, key)
+    intent.settled_at, intent.due_at, intent.failure = now, None, failure
+
+
+async def purchase_open(session: Session, customer_id: str) -> bool:
+    """Say whether a purchase for this customer is under way."""
+    query = select(Intent.key).where(
+        Intent.customer_id == customer_id, Intent.operation == Operation.SUBSCRIBE, Intent.settled_at.is_(None)
+    )
+    return (await session.execute(query)).first() is not None
+
+
+async def lease_due(session: Session, *, now: datetime) -> Intent | None:
+    """Take over one intent whose process has let it lie; give it up after 20 attempts."""
+    query = select(Intent).where(Intent.due_at <= now).order_by(Intent.due_at).limit(1)
+    intent = (await session.execute(query.with_for_update(skip_locked=True))).scalar_one_or_none()
+    if intent is None:
+        return None
+    if intent.attempts >= MAX_ATTEMPTS:
+        await settle(session, intent.key, now=now, failure="given up")
+        return None
+    intent.attempts += 1
+    intent.due_at = now + LEASE * intent.attempts
+    return intent

@@ -1,0 +1,231 @@
+"""The mirror: facts are appended, and the current row of a subscription is their fold. No calendar, no guesses."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain import audit, ids
+from domain.billing import facts, lifecycle
+from domain.billing.customers import Customer, ProcessorAccount, locked_customer
+from domain.billing.facts import Fact, FactSource, Folded
+from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
+from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
+from domain.ids import CustomerId, Prefix, SubscriptionId
+from domain.scope import Scope
+
+
+class ForeignSubscription(Exception):
+    """The processor ascribes a subscription to another customer than the mirror does; somebody must look."""
+
+
+class BillingSubscription(Base):
+    """The current row of one subscription: the fold of its facts. `state` is everything the processor said."""
+
+    __tablename__ = "billing_subscriptions"
+
+    id: Mapped[SubscriptionId] = mapped_column(Key, primary_key=True)
+    customer_id: Mapped[CustomerId] = mapped_column(Key, ForeignKey("customers.id"))
+    processor: Mapped[ProcessorName] = mapped_column(closed(ProcessorName, name="processor"))
+    livemode: Mapped[bool]
+    processor_id: Mapped[str] = mapped_column(Key)
+    status: Mapped[Status] = mapped_column(closed(Status, name="status"))
+    state: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
+    past_due_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_fact_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    fetch_owed: Mapped[bool]
+    fetch_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fetch_attempts: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (
+        UniqueConstraint("processor", "livemode", "processor_id"),
+        Index(None, "customer_id", "created_at", "id"),
+        Index(None, "fetch_due_at"),
+    )
+
+    @property
+    def current(self) -> SubscriptionState:
+        """What the processor says, as a plain value."""
+        return facts.decode(self.state)
+
+
+class SubscriptionFact(Base):
+    """One thing the processor said; appended and never changed. `occurred_at` is the processor's clock."""
+
+    __tablename__ = "subscription_facts"
+
+    sequence: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    subscription_id: Mapped[SubscriptionId] = mapped_column(Key, ForeignKey("billing_subscriptions.id"))
+    source: Mapped[FactSource] = mapped_column(closed(FactSource, name="source"))
+    type: Mapped[str | None] = mapped_column(Key)
+    event_id: Mapped[str] = mapped_column(Key)
+    rank: Mapped[int]
+    occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
+
+    __table_args__ = (UniqueConstraint("subscription_id", "event_id"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A snapshot and where it comes from: an event with its type and id, or an answer to a fetch or command of ours.
+
+    `occurred_at` is the processor's clock for an event, and ours just before the request was sent for an answer.
+    """
+
+    source: FactSource
+    type: str | None
+    event_id: str
+    occurred_at: datetime
+    snapshot: Snapshot
+
+
+async def absorb(
+    session: Session, statement: Statement, *, account: ProcessorAccount, scope: Scope, now: datetime
+) -> BillingSubscription:
+    """Append what was said and fold it in where it belongs; saying it twice changes nothing.
+
+    Raises:
+        ForeignSubscription: the mirror has the subscription under another customer.
+    """
+    # The customer's lock puts all that is said of its subscriptions in one line.
+    await locked_customer(session, account.customer_id)
+    row = await _row(session, account, statement.snapshot.processor_id)
+    if row is None:
+        row = _begin(session, account, statement, now)
+    elif row.customer_id != account.customer_id:
+        raise ForeignSubscription
+    await session.flush()
+    if not await _known(session, row.id, statement.event_id):
+        session.add(_fact(row.id, statement, now))
+        await session.flush()
+        before = _summary(row) if row.version else None
+        _write(row, facts.fold(await _facts(session, row.id)), now)
+        await session.flush()
+        await _remember(session, row, before=before, scope=scope, now=now)
+    return row
+
+
+async def live_subscriptions(session: Session, customer_id: str) -> list[BillingSubscription]:
+    """List the customer's subscriptions that have not ended, newest first."""
+    rows = (await session.execute(_of([customer_id]))).scalars()
+    return [row for row in rows if not lifecycle.ended(row.current)]
+
+
+async def list_subscriptions(session: Session, customer_id: str, *, page: Page) -> Slice[BillingSubscription]:
+    """Read one page of a customer's subscriptions, newest first, ended ones included."""
+    query = select(BillingSubscription).where(BillingSubscription.customer_id == customer_id)
+    return await keyset(
+        session, query, page=page, by=BillingSubscription.created_at, id=BillingSubscription.id, descending=True
+    )
+
+
+def _of(customer_ids: Sequence[str]) -> Any:
+    query = select(BillingSubscription).where(BillingSubscription.customer_id.in_(customer_ids))
+    return query.order_by(BillingSubscription.created_at.desc(), BillingSubscription.id.desc())
+
+
+async def _row(session: Session, account: ProcessorAccount, processor_id: str) -> BillingSubscription | None:
+    query = select(BillingSubscription).where(
+        BillingSubscription.processor == account.processor,
+        BillingSubscription.livemode == account.livemode,
+        BillingSubscription.processor_id == processor_id,
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
+def _begin(session: Session, account: ProcessorAccount, statement: Statement, now: datetime) -> BillingSubscription:
+    row = BillingSubscription(
+        id=SubscriptionId(ids.new(Prefix.SUBSCRIPTION, at=now)),
+        customer_id=account.customer_id,
+        processor=account.processor,
+        livemode=account.livemode,
+        processor_id=statement.snapshot.processor_id,
+        status=statement.snapshot.state.status,
+        state=facts.encode(statement.snapshot.state),
+        last_fact_at=statement.occurred_at,
+        fetch_owed=False,
+        fetch_attempts=0,
+        version=0,
+        created_at=now,
+    )
+    session.add(row)
+    return row
+
+
+async def _known(session: Session, subscription_id: str, event_id: str) -> bool:
+    query = select(SubscriptionFact.sequence).where(
+        SubscriptionFact.subscription_id == subscription_id, SubscriptionFact.event_id == event_id
+    )
+    return (await session.execute(query)).first() is not None
+
+
+def _fact(subscription_id: SubscriptionId, statement: Statement, now: datetime) -> SubscriptionFact:
+    return SubscriptionFact(
+        subscription_id=subscription_id,
+        source=statement.source,
+        type=statement.type,
+        event_id=statement.event_id,
+        rank=facts.rank_of(statement.type),
+        occurred_at=statement.occurred_at,
+        recorded_at=now,
+        state=facts.encode(statement.snapshot.state),
+    )
+
+
+async def _facts(session: Session, subscription_id: str) -> list[Fact]:
+    rows = (await session.execute(select(SubscriptionFact).filter_by(subscription_id=subscription_id))).scalars()
+    return [
+        Fact(
+            source=row.source,
+            type=row.type,
+            event_id=row.event_id,
+            rank=row.rank,
+            occurred_at=row.occurred_at,
+            sequence=row.sequence,
+            state=facts.decode(row.state),
+        )
+        for row in rows
+    ]
+
+
+def _write(row: BillingSubscription, folded: Folded, now: datetime) -> None:
+    row.status = folded.state.status
+    row.state = facts.encode(folded.state)
+    row.past_due_since = folded.past_due_since
+    row.last_fact_at = folded.last_fact_at
+    if folded.fetch_owed != row.fetch_owed:
+        row.fetch_attempts = 0
+        row.fetch_due_at = now if folded.fetch_owed else None
+    row.fetch_owed = folded.fetch_owed
+    row.version += 1
+
+
+def _summary(row: BillingSubscription) -> dict[str, Any]:
+    return {"state": row.state, "fetch_owed": row.fetch_owed}
+
+
+async def _remember(
+    session: Session, row: BillingSubscription, *, before: dict[str, Any] | None, scope: Scope, now: datetime
+) -> None:
+    """Leave an audit row when what the mirror says has changed; repetition and stale news leave none."""
+    after = _summary(row)
+    if after == before:
+        return
+    customer = await session.get_one(Customer, row.customer_id)
+    await audit.record(
+        session,
+        "subscription.changed",
+        scope=scope,
+        at=now,
+        subject_id=row.id,
+        organization_id=customer.organization_id,
+        before=before,
+        after=after,
+    )

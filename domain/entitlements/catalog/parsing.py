@@ -1,0 +1,238 @@
+"""Reads the catalog's files into one value, or raises every fault found in any of them."""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from domain.billing.lifecycle import NO_GRACE, Grace
+from domain.entitlements.catalog.checks import Checks, Node
+from domain.entitlements.catalog.values import (
+    UNLIMITED,
+    Call,
+    Catalog,
+    Default,
+    Forbid,
+    Limit,
+    Merge,
+    OnDeny,
+    Plan,
+    Redirect,
+    Respond,
+    UnmappedAction,
+)
+from domain.errors import ConfigError
+
+DUNNING_GRACE_DAYS = 14
+SEAT_LIMIT = "seats"
+
+_TOP_KEYS = frozenset(
+    {
+        "unmapped_action",
+        "past_due_grace",
+        "dunning_grace_days",
+        "stale_after_hours",
+        "on_deny",
+        "seat_limit",
+        "default",
+    }
+)
+_PLAN_KEYS = frozenset({"features", "limits", "price_ids", "braintree_plan_ids", "add_on"})
+_LIMIT_KEYS = frozenset({"amount", "per", "times", "max", "merge"})
+_ADDRESS = re.compile(r"(/(?![/\\])|https?://)[!-~]*")
+_FUNCTION = re.compile(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*):([^\W\d]\w*)")
+
+
+def read(paths: Sequence[Path]) -> Catalog:
+    """Read the catalog's files and parse them together.
+
+    Raises:
+        ConfigError: a file cannot be read, or its content is at fault; nothing is half read.
+    """
+    documents, faults = {}, []
+    for path in paths:
+        try:
+            documents[str(path)] = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append(f"{path}: cannot be read ({type(error).__name__})")
+    if faults:
+        raise ConfigError(faults)
+    return parse(documents)
+
+
+def parse(documents: Mapping[str, str]) -> Catalog:
+    """Parse TOML texts, named by their files, into one catalog; no text at all is an empty catalog.
+
+    A key or plan may stand in one file only. `seat_limit` is "seats" unless written; as soon as there is a plan or a
+    default, one of them must declare it, because without it no organization could ever add a member. An empty catalog
+    passes: it gives nothing to anybody anyway.
+
+    Raises:
+        ConfigError: with every fault of every file, each naming its file and key.
+    """
+    checks = Checks()
+    top, written = _merged(checks, documents)
+    plans = {name: _plan(checks, name, node) for name, node in sorted(written.items())}
+    default = _default(checks, top.get("default"))
+    seat_limit = checks.text(top.get("seat_limit"), SEAT_LIMIT)
+    declared = set(default.limits).union(*(plan.limits for plan in plans.values()))
+    if (plans or "default" in top) and seat_limit not in declared:
+        checks.fault(top.get("seat_limit", Node(None, "seat_limit")), f"no plan declares the limit {seat_limit!r}")
+    catalog = Catalog(
+        version="",
+        plans=plans,
+        default=default,
+        plan_of_price=_plan_of_price(checks, plans, written),
+        features=tuple(sorted(default.features.union(*(plan.features for plan in plans.values())))),
+        grace=_grace(checks, top),
+        stale_after_hours=checks.number(top["stale_after_hours"]) if "stale_after_hours" in top else None,
+        unmapped_action=checks.choice(top.get("unmapped_action"), UnmappedAction.DENY),
+        on_deny=_on_deny(checks, top.get("on_deny")),
+        seat_limit=seat_limit,
+    )
+    if checks.faults:
+        raise ConfigError(checks.faults)
+    return replace(catalog, version=_digest(catalog))
+
+
+def _digest(catalog: Catalog) -> str:
+    """Hash what the catalog says, in one canonical form: comments, order and the split into files leave no trace."""
+    canonical = json.dumps(asdict(catalog), sort_keys=True, separators=(",", ":"), default=sorted)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _merged(checks: Checks, documents: Mapping[str, str]) -> tuple[dict[str, Node], dict[str, Node]]:
+    """Put the top keys of all files together, and their plans; what stands in two files is a fault."""
+    top: dict[str, Node] = {}
+    plans: dict[str, Node] = {}
+    for file, text in documents.items():
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            checks.fault(Node(None, file), f"is not TOML: {error}")
+            continue
+        tables = {key: Node(value, f"{file}: {key}") for key, value in document.items()}
+        _join(checks, plans, checks.table(tables.pop("plans", None)))
+        for key in sorted(tables.keys() - _TOP_KEYS):
+            checks.fault(tables.pop(key), "unknown key")
+        _join(checks, top, tables)
+    return top, plans
+
+
+def _join(checks: Checks, all_nodes: dict[str, Node], more: Mapping[str, Node]) -> None:
+    """Add the nodes of one more file."""
+    for key, node in more.items():
+        if key in all_nodes:
+            checks.fault(node, f"stands in two files, also at {all_nodes[key].place}")
+        all_nodes.setdefault(key, node)
+
+
+def _plan(checks: Checks, name: str, node: Node) -> Plan:
+    keys = checks.table(node, _PLAN_KEYS)
+    return Plan(
+        name=name,
+        features=frozenset(checks.texts(keys.get("features"))),
+        limits=_limits(checks, keys.get("limits")),
+        price_ids=checks.texts(keys.get("price_ids")),
+        braintree_plan_ids=checks.texts(keys.get("braintree_plan_ids")),
+        add_on=checks.flag(keys.get("add_on")),
+    )
+
+
+def _default(checks: Checks, node: Node | None) -> Default:
+    keys = checks.table(node, {"features", "limits"})
+    limits = _limits(checks, keys.get("limits"))
+    for key, limit in limits.items():
+        if limit.per_quantity:
+            checks.fault(keys["limits"].child(key, None), 'cannot be per = "quantity": without a plan there is no item')
+    return Default(features=frozenset(checks.texts(keys.get("features"))), limits=limits)
+
+
+def _limits(checks: Checks, node: Node | None) -> dict[str, Limit]:
+    return {key: _limit(checks, child) for key, child in sorted(checks.table(node).items())}
+
+
+def _limit(checks: Checks, node: Node) -> Limit:
+    if isinstance(node.value, dict):
+        return _limit_table(checks, node)
+    if node.value == "unlimited":
+        return Limit(amount=UNLIMITED)
+    if isinstance(node.value, str):
+        checks.fault(node, 'must be a whole number, "unlimited" or a table')
+        return Limit(amount=1)
+    return Limit(amount=checks.number(node))
+
+
+def _limit_table(checks: Checks, node: Node) -> Limit:
+    """Read `amount`, or `per` with its `times` and `max`; exactly one of the two forms."""
+    keys = checks.table(node, _LIMIT_KEYS)
+    merge = checks.choice(keys.get("merge"), Merge.MAX)
+    if ("amount" in keys) == ("per" in keys):
+        checks.fault(node, 'must have either amount or per = "quantity"')
+    if "amount" in keys:
+        for key in sorted(keys.keys() & {"times", "max"}):
+            checks.fault(keys[key], 'goes with per = "quantity" only')
+        return Limit(amount=checks.number(keys["amount"]), merge=merge)
+    if "per" in keys and keys["per"].value != "quantity":
+        checks.fault(keys["per"], 'must be "quantity"')
+    most = checks.number(keys["max"]) if "max" in keys else None
+    return Limit(times=checks.number(keys.get("times")), max=most, merge=merge)
+
+
+def _plan_of_price(checks: Checks, plans: Mapping[str, Plan], written: Mapping[str, Node]) -> dict[str, str]:
+    """Map every price to its plan; a price under two plans is a fault that names it and both."""
+    owners: dict[str, str] = {}
+    for name, plan in plans.items():
+        for price in sorted({*plan.price_ids, *plan.braintree_plan_ids}):
+            owner = owners.setdefault(price, name)
+            if owner != name:
+                checks.fault(written[name], f"the price {price!r} is under two plans, {owner!r} and {name!r}")
+    return dict(sorted(owners.items()))
+
+
+def _grace(checks: Checks, top: Mapping[str, Node]) -> Grace:
+    dunning_days = checks.number(top.get("dunning_grace_days"), DUNNING_GRACE_DAYS)
+    node = top.get("past_due_grace")
+    if node is None or node.value == "none":
+        return NO_GRACE
+    if node.value == "dunning":
+        return Grace(days=dunning_days)
+    if isinstance(node.value, str):
+        checks.fault(node, 'must be "none", "dunning" or a number of days')
+        return NO_GRACE
+    return Grace(days=checks.number(node))
+
+
+def _on_deny(checks: Checks, node: Node | None) -> OnDeny:
+    if node is None or node.value == "forbidden":
+        return Forbid()
+    if isinstance(node.value, dict):
+        return _on_deny_table(checks, node)
+    match = checks.matching(node, _FUNCTION, '"forbidden", { redirect }, { status, body } or "module:function"')
+    return Call(match[1], match[2]) if match else Forbid()
+
+
+def _on_deny_table(checks: Checks, node: Node) -> OnDeny:
+    """Read `redirect`, or `status` and `body`."""
+    if isinstance(node.value, dict) and "redirect" in node.value:
+        path = checks.table(node, {"redirect"})["redirect"]
+        match = checks.matching(path, _ADDRESS, "a path that begins with one slash, or an http address")
+        return Redirect(match[0]) if match else Forbid()
+    keys = checks.table(node, {"status", "body"})
+    for key in sorted({"status", "body"} - keys.keys()):
+        checks.fault(node, f"must have {key}, or redirect alone")
+    return Respond(
+        status=checks.number(keys.get("status"), 403, least=400, most=599),
+        body=_body(checks, keys.get("body")),
+    )
+
+
+def _body(checks: Checks, node: Node | None) -> str:
+    """Read a body, which may be empty."""
+    if node is None or isinstance(node.value, str):
+        return "" if node is None else str(node.value)
+    checks.fault(node, "must be a text")
+    return ""

@@ -1,0 +1,139 @@
+"""The catalog as frozen values, with what every request looks up worked out beforehand."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from domain.billing.lifecycle import Grace
+
+GREATEST = 2_147_483_646
+"""The largest number that the catalog may hold and that a total may reach."""
+
+UNLIMITED = GREATEST + 1
+"""Stands for no limit, in the one integer that GraphQL can still carry."""
+
+
+class Merge(StrEnum):
+    """How a limit joins the same limit of other items: the largest counts, or it is added on top."""
+
+    MAX = "max"
+    SUM = "sum"
+
+
+class UnmappedAction(StrEnum):
+    """What an entitling price that no plan has does: grant nothing, or deny the whole customer."""
+
+    DENY = "deny"
+    RAISE = "raise"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """So many of something: `amount` (UNLIMITED: no end), or `times` the item's quantity, at most `max`."""
+
+    amount: int | None = None
+    times: int = 1
+    max: int | None = None
+    merge: Merge = Merge.MAX
+
+    @property
+    def unlimited(self) -> bool:
+        """Say whether there is no end to it."""
+        return self.amount == UNLIMITED
+
+    @property
+    def per_quantity(self) -> bool:
+        """Say whether it grows with the item's quantity."""
+        return self.amount is None
+
+    def of(self, quantity: int | None) -> int:
+        """Count what an item of this quantity gives; a null or negative quantity is 0, `max` caps the product."""
+        if self.amount is not None:
+            return self.amount
+        return min(max(quantity or 0, 0) * self.times, GREATEST if self.max is None else self.max)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What holding one of its prices gives. An add-on is no base plan."""
+
+    name: str
+    features: frozenset[str] = frozenset()
+    limits: Mapping[str, Limit]
+    price_ids: tuple[str, ...] = ()
+    braintree_plan_ids: tuple[str, ...] = ()
+    add_on: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Default:
+    """What a customer has when it holds no plan."""
+
+    features: frozenset[str] = frozenset()
+    limits: Mapping[str, Limit]
+
+
+@dataclass(frozen=True, slots=True)
+class Forbid:
+    """Deny with the opaque answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Deny by sending the browser to a path of this host or to an http address."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Respond:
+    """Deny with a status from 400 to 599 and a body."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Deny by asking a function of the host, found when it is first needed."""
+
+    module: str
+    function: str
+
+
+OnDeny: TypeAlias = Forbid | Redirect | Respond | Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """The whole catalog. Mappings and tuples are sorted by name; `version` is equal for files that say the same.
+
+    `plan_of_price` holds the price ids and the Braintree plan ids together; `features` those of plans and default.
+    """
+
+    version: str
+    plans: Mapping[str, Plan]
+    default: Default
+    plan_of_price: Mapping[str, str]
+    features: tuple[str, ...]
+    grace: Grace
+    stale_after_hours: int | None
+    unmapped_action: UnmappedAction
+    on_deny: OnDeny
+    seat_limit: str
+
+    def find_plan(self, plan_or_price: str) -> Plan | None:
+        """Find a plan by its name, else by a price of it; None when the catalog knows neither."""
+        return self.plans.get(plan_or_price) or self.plans.get(self.plan_of_price.get(plan_or_price, ""))
+
+    def check_gates(self, *, features: Iterable[str], plans: Iterable[str]) -> list[str]:
+        """List a fault for each gate that no customer could ever pass, because nothing declares what it asks for."""
+        return [
+            *(f"gate: no plan declares the feature {name!r}" for name in sorted({*features} - {*self.features})),
+            *(
+                f"gate: no plan is called {name!r}, nor a price"
+                for name in sorted({*plans})
+                if not self.find_plan(name)
+            ),
+        ]

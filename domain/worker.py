@@ -1,0 +1,44 @@
+"""The worker: goes round its jobs for as long as the process lives. A job that fails is tried again next round."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from domain.errors import contained
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+
+Job = Callable[[], Awaitable[int]]
+"""Does whatever is due and says how much there was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """Runs every job in turn, again and again, resting when nothing is due. Several processes may run one each."""
+
+    jobs: Mapping[str, Job]
+    _wanted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """End the rest: something has become due."""
+        self._wanted.set()
+
+    async def round(self) -> int:
+        """Run every job once and say how much was done."""
+        done = 0
+        for name, job in self.jobs.items():
+            outcome = await contained(job(), log=log, where=name)
+            done += outcome.value or 0
+        return done
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        while True:
+            self._wanted.clear()
+            if await self.round() == 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wanted.wait(), PAUSE_SECONDS)
