@@ -25,8 +25,8 @@ def keep_append_only(table: str) -> None:
 
 def let_change(table: str) -> None:
     """Take the triggers away again."""
-    deeds = ("update", "delete") if op.get_bind().dialect.name == "sqlite" else ("update", "delete", "truncate")
-    for deed in deeds:
-        op.execute(f"DROP TRIGGER {table}_no_{deed}" + ("" if len(deeds) == 2 else f" ON {table}"))
-    if len(deeds) > 2:
-        op.execute(f"DROP FUNCTION {table}_append_only()")
+    if op.get_bind().dialect.name == "sqlite":
+        for deed in ("update", "delete"):
+            op.execute(f"DROP TRIGGER {table}_no_{deed}")
+        return
+    op.execute(f"DROP FUNCTION {table}_append_only() CASCADE")

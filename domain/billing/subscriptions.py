@@ -188,11 +188,20 @@ async def _facts(session: Session, subscription_id: str) -> list[Fact]:
             event_id=row.event_id,
             rank=row.rank,
             occurred_at=row.occurred_at,
-            sequence=row.sequence,
+            sequence=_arrival(row),
             state=facts.decode(row.state),
         )
         for row in rows
     ]
+
+
+def _arrival(row: SubscriptionFact) -> int:
+    """Place a fact on our own clock, in microseconds: an event when it came, an answer when it was asked for.
+
+    So an event that comes while a question is under way counts as later than the answer.
+    """
+    instant = row.recorded_at if row.source is FactSource.EVENT else row.occurred_at
+    return int(instant.timestamp() * 1_000_000)
 
 
 def _write(row: BillingSubscription, folded: Folded, now: datetime) -> None:
