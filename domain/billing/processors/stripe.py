@@ -28,7 +28,6 @@ from domain.ids import CustomerId
 if TYPE_CHECKING:
     import stripe
 
-API_VERSION = "2026-10-28.endive"
 TIMEOUT_SECONDS = 10
 RETRIES = 2
 PAGE = 100
@@ -50,7 +49,7 @@ class StripeProcessor:
         self._http = stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
         self._api = stripe.StripeClient(
             api_key,
-            stripe_version=API_VERSION,
+            stripe_version=shapes.API_VERSION,
             base_addresses={"api": api_base} if api_base else {},
             max_network_retries=RETRIES,
             http_client=self._http,
@@ -59,6 +58,10 @@ class StripeProcessor:
     def event(self, body: bytes, signature: str | None, *, now: datetime) -> Event:
         """Verify the signature over the raw bytes, then read the envelope."""
         signatures.verify(body, signature, secrets=self._secrets, now=now)
+        return self.stored(body)
+
+    def stored(self, body: bytes) -> Event:
+        """Read an event whose signature was verified when it came."""
         return shapes.event(body, processor=self.name)
 
     def snapshot(self, event: Event) -> Snapshot:
