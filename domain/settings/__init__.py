@@ -1,0 +1,162 @@
+"""What the environment says: every setting as one frozen value, or every fault at once. Nothing else reads it.
+
+Variables carry the prefix `SEATGATE_`. One that nothing reads is a fault: an unknown one, one of a later version, and
+one of a processor that `SEATGATE_PROCESSORS` does not name (somebody who sets a Stripe key expects Stripe).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from domain.errors import ConfigError
+from domain.settings import development, parsing
+from domain.settings.parsing import Fault
+from domain.settings.reader import PREFIX, Reader
+
+__all__ = ["PREFIX", "Environment", "Rail", "Settings", "read"]
+
+DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
+STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE")
+FAKE = ("FAKE_WEBHOOK_SECRETS",)
+LATER = frozenset(
+    {
+        "BRAINTREE_ENVIRONMENT",
+        "BRAINTREE_MERCHANT_ID",
+        "BRAINTREE_PRIVATE_KEY",
+        "BRAINTREE_PUBLIC_KEY",
+        "DATABASE_LISTEN_URL",
+        "DATABASE_REPLICA_URL",
+        "INVITATION_DAYS",
+        "JWKS_URL",
+        "MAIL_FROM",
+        "MAIL_URL",
+        "ON_CANCEL_FAILURE",
+        "PUBLIC_URL",
+        "RESTORE_DAYS",
+        "STRIPE_NATIVE_SYNC",
+        "TRUSTED_PROXIES",
+    }
+)
+
+
+class Environment(StrEnum):
+    """Where this runs: in development what is missing is made up, in production nothing is."""
+
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class Rail(StrEnum):
+    """A processor by the name that the settings call it."""
+
+    FAKE = "fake"
+    STRIPE = "stripe"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set, checked. Its representation shows no secret and no database address."""
+
+    environment: Environment
+    host: str
+    port: int
+    workers: int
+    allowed_origins: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
+    catalog: tuple[Path, ...]
+    processors: tuple[Rail, ...]
+    callback_seconds: float
+    jwt_issuer: str | None
+    jwt_audience: str | None
+    stripe_api_base: str | None
+    database_url: str = field(repr=False)
+    stripe_api_key: str | None = field(repr=False)
+    stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
+    fake_webhook_secrets: tuple[str, ...] = field(repr=False)
+    secret_keys: tuple[str, ...] = field(repr=False)
+    jwt_secrets: tuple[str, ...] = field(repr=False)
+
+
+def read(environ: Mapping[str, str], *, folder: Path) -> Settings:
+    """Read the settings; relative catalog paths and `.seatgate/secrets` are found from `folder`.
+
+    Raises:
+        ConfigError: holds every fault, each naming its variable and none repeating its value.
+    """
+    reader = Reader(environ)
+    settings = _settings(reader, folder=folder)
+    _check_processors(reader, settings)
+    if settings.environment is Environment.PRODUCTION:
+        _check_production(reader, settings)
+    reader.refuse_others(later=LATER)
+    if reader.faults:
+        raise ConfigError(reader.faults)
+    return settings
+
+
+def _settings(reader: Reader, *, folder: Path) -> Settings:
+    environment = reader.value("ENV", Environment.DEVELOPMENT, parsing.choice(Environment))
+    production = environment is Environment.PRODUCTION
+    fake: tuple[Rail, ...] = (Rail.FAKE,)
+    catalog: tuple[str, ...] = ("catalog.toml",)
+    any_host: tuple[str, ...] = () if production else ("*",)
+    no_items: tuple[str, ...] = ()
+    nothing: str | None = None
+    processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
+    return Settings(
+        environment=environment,
+        host=reader.value("HOST", "127.0.0.1", parsing.text),
+        port=reader.value("PORT", 8000, parsing.integer(0, 65535)),
+        workers=reader.value("WORKERS", 1, parsing.integer(1, 256)),
+        allowed_origins=reader.value("ALLOWED_ORIGINS", no_items, parsing.origins),
+        allowed_hosts=reader.value("ALLOWED_HOSTS", any_host, parsing.hosts),
+        catalog=tuple(folder / path for path in reader.value("CATALOG", catalog, parsing.items)),
+        processors=processors,
+        callback_seconds=reader.value("CALLBACK_SECONDS", 2.0, parsing.seconds(60)),
+        jwt_issuer=reader.value("JWT_ISSUER", nothing, parsing.text),
+        jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
+        database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
+        stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
+        stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
+        stripe_webhook_secrets=reader.value(
+            "STRIPE_WEBHOOK_SECRETS", no_items, parsing.secrets(production=production, shortest=1)
+        ),
+        fake_webhook_secrets=_secrets(reader, "FAKE_WEBHOOK_SECRETS", production=production, folder=folder)
+        if Rail.FAKE in processors
+        else (),
+        secret_keys=_secrets(reader, "SECRET_KEYS", production=production, folder=folder),
+        jwt_secrets=_secrets(reader, "JWT_SECRETS", production=production, folder=folder),
+    )
+
+
+def _secrets(reader: Reader, name: str, *, production: bool, folder: Path) -> tuple[str, ...]:
+    """Take given secrets, or those made for development; production makes none."""
+    if reader.given(name) or production:
+        return reader.value(name, (), parsing.secrets(production=production))
+    try:
+        return (development.load(folder)[name],)
+    except Fault as fault:
+        reader.fault(name, str(fault))
+        return ()
+
+
+def _check_processors(reader: Reader, settings: Settings) -> None:
+    """Note what a named processor lacks, and what is given for one that is not named."""
+    for rail, names in ((Rail.STRIPE, STRIPE), (Rail.FAKE, FAKE)):
+        for name in names:
+            if reader.given(name) and rail not in settings.processors:
+                reader.fault(name, f"is set although {PREFIX}PROCESSORS does not name {rail}")
+    if Rail.STRIPE in settings.processors:
+        for name in STRIPE[:2]:
+            if not reader.given(name):
+                reader.fault(name, f"is missing although {PREFIX}PROCESSORS names {Rail.STRIPE}")
+
+
+def _check_production(reader: Reader, settings: Settings) -> None:
+    """Note what development would have made up, and the processor that takes no money."""
+    for name in ("SECRET_KEYS", "JWT_SECRETS", "ALLOWED_HOSTS"):
+        if not reader.given(name):
+            reader.fault(name, "is missing; in production nothing is made up")
+    if Rail.FAKE in settings.processors:
+        reader.fault("PROCESSORS", f"names {Rail.FAKE}, which is not for production")

@@ -1,0 +1,158 @@
+"""Bearer tokens: proves who a caller is, from the text of one header. Knows no database and makes no user.
+
+Whatever is wrong with a token, the answer is `Unauthenticated` and never says what.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from starlette.datastructures import Headers
+
+from domain.clock import Clock
+from domain.errors import Unauthenticated
+
+ALGORITHM = "HS256"
+ADMINISTRATOR_SCOPE = "seatgate:admin"
+LONGEST_HEADER = 8192
+CLOCK_SKEW = timedelta(seconds=30)
+LAST_INSTANT = 253_402_300_799  # The end of the year 9999, the last that a datetime can hold.
+_BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a proven token says of its bearer. A user is (issuer, subject); instants are UTC.
+
+    The issuer is empty when the token names none, which no token can claim by itself. The e-mail is there only when
+    the issuer has verified it.
+    """
+
+    issuer: str
+    subject: str
+    email: str | None
+    name: str | None
+    issued_at: datetime | None
+    expires_at: datetime
+    administrator: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a token must name when the settings say so."""
+
+    issuer: str | None = None
+    audience: str | None = None
+
+
+class Bearer:
+    """Checks bearer tokens signed with HS256 under any of the configured secrets; no other algorithm is ever tried."""
+
+    def __init__(self, *, secrets: tuple[str, ...], expected: Expected, clock: Clock) -> None:
+        self._keys = tuple(OctKey.import_key(secret) for secret in secrets)
+        self._expected = expected
+        self._clock = clock
+
+    def claims(self, header: str | None) -> Claims | None:
+        """Read the value of an Authorization header; None without one.
+
+        Raises:
+            Unauthenticated: the header is there and does not prove who is asking.
+        """
+        if header is None:
+            return None
+        match = _BEARER.fullmatch(header) if len(header) <= LONGEST_HEADER else None
+        if match is None:
+            raise Unauthenticated
+        try:
+            payload = _Payload.model_validate(self._signed(match[1]))
+        except ValidationError:
+            raise Unauthenticated from None
+        self._check(payload)
+        return _claims(payload)
+
+    def _signed(self, token: str) -> dict[str, object]:
+        for key in self._keys:
+            try:
+                return jwt.decode(token, key, algorithms=[ALGORITHM]).claims
+            except (JoseError, ValueError, RecursionError):
+                continue
+        raise Unauthenticated
+
+    def _check(self, payload: "_Payload") -> None:
+        """Refuse a token of another issuer or audience, one that is over, and one from the future.
+
+        Clocks may differ by half a minute about the beginning of a token, never about its end.
+        """
+        now = self._clock.now()
+        expected = self._expected
+        audiences = [payload.aud] if isinstance(payload.aud, str) else payload.aud
+        refused = (
+            (expected.issuer is not None and payload.iss != expected.issuer)
+            or (expected.audience is not None and expected.audience not in audiences)
+            or _instant(payload.exp) <= now
+            or any(_instant(value) > now + CLOCK_SKEW for value in (payload.nbf, payload.iat) if value is not None)
+        )
+        if refused:
+            raise Unauthenticated
+
+
+def credential(headers: Headers) -> str | None:
+    """Take the Authorization header; None without one.
+
+    Raises:
+        Unauthenticated: there are two, so proxies and we might each believe another one.
+    """
+    found = headers.getlist("authorization")
+    if len(found) > 1:
+        raise Unauthenticated
+    return found[0] if found else None
+
+
+def _plain(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError
+    return value
+
+
+_Text = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_plain)]
+_Email = Annotated[str, Field(min_length=3, max_length=320), AfterValidator(_plain)]
+_Seconds = Annotated[int | float, Field(ge=0, le=LAST_INSTANT, allow_inf_nan=False)]
+
+
+class _Payload(BaseModel):
+    """The claims that we read, each of its one true type; others pass unread."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
+
+    sub: _Text
+    exp: _Seconds
+    iss: _Text | None = None
+    aud: str | list[str] = Field(default_factory=list)
+    nbf: _Seconds | None = None
+    iat: _Seconds | None = None
+    email: _Email | None = None
+    email_verified: object = None
+    name: _Text | None = None
+    scope: str = ""
+
+
+def _claims(payload: _Payload) -> Claims:
+    return Claims(
+        issuer=payload.iss or "",
+        subject=payload.sub,
+        email=payload.email if payload.email_verified is True else None,
+        name=payload.name,
+        issued_at=None if payload.iat is None else _instant(payload.iat),
+        expires_at=_instant(payload.exp),
+        administrator=ADMINISTRATOR_SCOPE in payload.scope.split(" "),
+    )
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

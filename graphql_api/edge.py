@@ -1,0 +1,121 @@
+"""The outermost layer over HTTP: request ids, host and origin checks, body limits, and no exception ever leaves.
+
+Pure ASGI: it reads no body by itself and never holds back a response.
+"""
+
+import asyncio
+import logging
+import re
+import uuid
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.errors import contained
+
+log = logging.getLogger(__name__)
+
+REQUEST_ID = "x-request-id"
+BODY_SECONDS = 10.0
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class TooLarge(Exception):
+    """A body is longer than allowed; it was not read to its end."""
+
+
+class TooSlow(Exception):
+    """A body did not arrive in time."""
+
+
+class Edge:
+    """Gives every HTTP request an id and every response its headers; an exception becomes a bare 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; lifespan and WebSocket pass through, the latter with a request id."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        identity = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = identity
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send, identity=identity)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, *, identity: str) -> None:
+        started = False
+
+        async def answer(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID] = identity
+                headers["x-content-type-options"] = "nosniff"
+            await send(message)
+
+        outcome = await contained(self._app(scope, receive, answer), log=log, where=f"request {identity}")
+        if outcome.error and not started:
+            await JSONResponse({"error": "internal"}, status_code=500)(scope, receive, answer)
+
+
+def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) -> list[Middleware]:
+    """List the layers that stand before every route, outermost first, as Starlette takes them."""
+    return [
+        Middleware(Edge),
+        Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False),
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(allowed_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", REQUEST_ID],
+            expose_headers=[REQUEST_ID],
+        ),
+    ]
+
+
+def request_id(request: Request) -> str:
+    """Say the id of a request that came through `Edge`."""
+    return str(request.state.request_id)
+
+
+async def body(request: Request, *, limit: int) -> bytes:
+    """Read a whole body of at most `limit` bytes, counted as they arrive, within ten seconds.
+
+    Raises:
+        TooLarge: it is longer, or says that it will be.
+        TooSlow: its end did not come in time.
+    """
+    announced = request.headers.get("content-length", "0")
+    if not announced.isascii() or not announced.isdigit() or int(announced[:20]) > limit:
+        raise TooLarge
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _read(request, limit=limit)
+    except TimeoutError:
+        raise TooSlow from None
+
+
+async def _read(request: Request, *, limit: int) -> bytes:
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > limit:
+            raise TooLarge
+    return bytes(received)
+
+
+def _request_id(headers: Headers) -> str:
+    """Take the client's id when it is one harmless word and the only one, else make one."""
+    found = headers.getlist(REQUEST_ID)
+    return found[0] if len(found) == 1 and _ID.fullmatch(found[0]) else uuid.uuid4().hex

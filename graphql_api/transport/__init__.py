@@ -1,0 +1,128 @@
+"""GraphQL over HTTP: one operation per request, by POST, or by GET for queries. No batches, uploads or explorer.
+
+Media types, statuses and the shape of refusals follow the GraphQL over HTTP specification; what the operation means
+is none of this room's business.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from graphql import GraphQLError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from strawberry.asgi import GraphQL
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from domain.errors import Unauthenticated, Unavailable
+from graphql_api import auth, edge
+from graphql_api.auth import Bearer, Claims
+from graphql_api.context import Context
+from graphql_api.errors import Code, MaskingSchema, OperationNotAllowed
+from graphql_api.transport import media
+from graphql_api.transport.reading import HttpRefusal, read
+
+__all__ = ["MakeContext", "Transport"]
+
+SERVED = {"GET": frozenset({OperationType.QUERY}), "POST": frozenset({OperationType.QUERY, OperationType.MUTATION})}
+CHALLENGE = {"www-authenticate": "Bearer"}
+RETRY = {"retry-after": "1"}
+STATUSES = {Code.UNAUTHENTICATED: 401, Code.UNAVAILABLE: 503, Code.INTERNAL: 500}
+
+
+class MakeContext(Protocol):
+    """Makes the context of one operation. May raise Unauthenticated (401) or Unavailable (503)."""
+
+    async def __call__(self, *, request_id: str, claims: Claims | None) -> Context:
+        """Make it from what the credential proves; cheap, and holding nothing that must be closed."""
+
+
+class Transport(GraphQL[Context, None]):
+    """The `/graphql` endpoint: an ASGI application that stands behind `Edge`."""
+
+    def __init__(self, schema: MaskingSchema, *, bearer: Bearer, make_context: MakeContext) -> None:
+        super().__init__(schema, graphql_ide=None, subscription_protocols=())
+        self._bearer = bearer
+        self._make_context = make_context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; a client that leaves before it has asked gets no answer."""
+        request = Request(scope, receive)
+        try:
+            response = await self._respond(request)
+        except ClientDisconnect:
+            return
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        accept = ", ".join(request.headers.getlist("accept"))
+        answer = _Answer(media=media.chosen(accept), request_id=edge.request_id(request))
+        try:
+            return await self._run(request, answer)
+        except HttpRefusal as refusal:
+            return answer.refuse(refusal.status, refusal.message, Code.BAD_USER_INPUT, refusal.headers)
+        except Unauthenticated as refusal:
+            return answer.refuse(401, refusal.message, Code.UNAUTHENTICATED, CHALLENGE)
+        except Unavailable as refusal:
+            return answer.refuse(503, refusal.message, Code.UNAVAILABLE, RETRY)
+
+    async def _run(self, request: Request, answer: "_Answer") -> Response:
+        if answer.media is None:
+            raise HttpRefusal(406, f"The answer is {media.RESPONSE} or {media.JSON}.")
+        claims = self._bearer.claims(auth.credential(request.headers))
+        asked = await read(request)
+        context = await self._make_context(request_id=answer.request_id, claims=claims)
+        result = await self.schema.execute(
+            asked.query,
+            variable_values=asked.variables,
+            context_value=context,
+            operation_name=asked.operation_name,
+            allowed_operation_types=SERVED[request.method],
+            operation_extensions=asked.extensions,
+        )
+        return answer.give(result, method=request.method)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """How answers to one request look: its media type, None when the client takes none of ours, and its id."""
+
+    media: str | None
+    request_id: str
+
+    def give(self, result: ExecutionResult, *, method: str) -> Response:
+        """Encode a result. One that never ran has no data, and a status of its own unless the client speaks plain JSON.
+
+        Codes that concern the server or the credential, not the document, have their status under both media types.
+        """
+        errors = result.errors or []
+        never_ran = result.data is None and any(error.path is None for error in errors)
+        content: dict[str, object] = {} if never_ran else {"data": result.data}
+        if errors:
+            content["errors"] = [error.formatted for error in errors]
+        if result.extensions:
+            content["extensions"] = result.extensions
+        if method == "GET" and any(isinstance(error.original_error, OperationNotAllowed) for error in errors):
+            return self._response(content, 405, {"allow": "POST"})
+        return self._response(content, self._status(errors) if never_ran else 200, {})
+
+    def _status(self, errors: Sequence[GraphQLError]) -> int:
+        codes = {(error.extensions or {}).get("code") for error in errors}
+        telling = [status for code, status in STATUSES.items() if code in codes]
+        return max(telling, default=200 if self.media == media.JSON else 400)
+
+    def refuse(self, status: int, message: str, code: Code, headers: Mapping[str, str]) -> Response:
+        """Refuse in the shape of a GraphQL response without data."""
+        error = {"message": message, "extensions": {"code": code, "requestId": self.request_id}}
+        return self._response({"errors": [error]}, status, headers)
+
+    def _response(self, content: Mapping[str, object], status: int, headers: Mapping[str, str]) -> Response:
+        return Response(
+            json.dumps(content, separators=(",", ":"), allow_nan=False),
+            status_code=status,
+            headers={"cache-control": "no-store", **headers},
+            media_type=f"{self.media or media.JSON}; charset=utf-8",
+        )

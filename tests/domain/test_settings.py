@@ -1,0 +1,241 @@
+"""What the environment may say, what is refused, and how development secrets come to be."""
+
+import multiprocessing
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from domain.errors import ConfigError
+from domain.settings import LATER, Environment, Rail, Settings, development, read
+
+LONG = "Zq8-vN2_wL5xT0bY7rK3mJ9cF4hG6dS1"
+OTHER = "pA4sD8fG2hJ6kL0zX5cV9bN3mQ7wE1rT"
+PRODUCTION = {
+    "SEATGATE_ENV": "production",
+    "SEATGATE_PROCESSORS": "stripe",
+    "SEATGATE_STRIPE_API_KEY": f"sk_live_{LONG}",
+    "SEATGATE_STRIPE_WEBHOOK_SECRETS": f"whsec_{LONG}",
+    "SEATGATE_SECRET_KEYS": LONG,
+    "SEATGATE_JWT_SECRETS": f"{LONG},{OTHER}",
+    "SEATGATE_ALLOWED_HOSTS": "api.example.com",
+}
+
+
+def faults(environ: dict[str, str], folder: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        read(environ, folder=folder)
+    return caught.value.faults
+
+
+def test_an_empty_environment_gives_the_documented_defaults(tmp_path):
+    settings = read({}, folder=tmp_path)
+
+    assert settings.environment is Environment.DEVELOPMENT
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert settings.database_url == "sqlite+aiosqlite:///seatgate.db"
+    assert settings.catalog == (tmp_path / "catalog.toml",)
+    assert settings.processors == (Rail.FAKE,)
+    assert (settings.allowed_hosts, settings.allowed_origins) == (("*",), ())
+    assert settings.callback_seconds == 2.0
+
+
+def test_a_whole_production_environment_is_accepted(tmp_path):
+    settings = read(PRODUCTION, folder=tmp_path)
+
+    assert settings.jwt_secrets == (LONG, OTHER)
+    assert settings.fake_webhook_secrets == ()
+    assert not (tmp_path / ".seatgate").exists()
+
+
+def test_other_programs_variables_are_left_alone(tmp_path):
+    assert read({"PATH": "/bin", "SEAT": "1"}, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://db/x"),
+        ("DATABASE_URL", "sqlite:///seatgate.db"),
+        ("DATABASE_URL", "sqlite+aiosqlite://"),
+        ("DATABASE_URL", "sqlite+aiosqlite:///:memory:"),
+        ("DATABASE_URL", "sqlite+aiosqlite:///file:x?mode=memory&uri=true"),
+        ("DATABASE_URL", "postgresql+asyncpg://host"),
+        ("DATABASE_URL", "postgresql+asyncpg://host:port/db"),
+        ("DATABASE_URL", "nonsense"),
+        ("CATALOG", "a.toml,,b.toml"),
+        ("PROCESSORS", "paypal"),
+        ("PROCESSORS", "fake,fake"),
+        ("ENV", "staging"),
+        ("HOST", "two words"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "٣"),
+        ("WORKERS", "0"),
+        ("WORKERS", "many"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("ALLOWED_ORIGINS", "https://app.example.com/path"),
+        ("ALLOWED_ORIGINS", "app.example.org"),
+        ("ALLOWED_HOSTS", "https://api.example.com"),
+        ("ALLOWED_HOSTS", "*example.com"),
+        ("CALLBACK_SECONDS", "0"),
+        ("CALLBACK_SECONDS", "nan"),
+        ("CALLBACK_SECONDS", "1e3"),
+        ("CALLBACK_SECONDS", "61"),
+        ("SECRET_KEYS", "short"),
+        ("SECRET_KEYS", f"{LONG},short"),
+        ("JWT_SECRETS", "short"),
+        ("FAKE_WEBHOOK_SECRETS", "short"),
+        ("JWT_ISSUER", " "),
+        ("HOST", ""),
+        ("HOST", "\udcff"),
+        ("UNHEARD_OF", "1"),
+        ("port", "1"),
+    ],
+)
+def test_a_bad_value_is_one_fault_that_names_its_variable_and_not_the_value(tmp_path, name, value):
+    found = faults({f"SEATGATE_{name}": value}, tmp_path)
+
+    assert len(found) == 1
+    assert found[0].startswith(f"SEATGATE_{name} ")
+    assert not value.strip() or value not in found[0].removeprefix(f"SEATGATE_{name}") or len(value) < 5
+
+
+@pytest.mark.parametrize("name", sorted(LATER))
+def test_a_variable_of_a_later_version_is_refused_with_that_word(tmp_path, name):
+    assert faults({f"SEATGATE_{name}": "x"}, tmp_path) == [f"SEATGATE_{name} is not supported by this version yet"]
+
+
+def test_every_fault_is_told_at_once(tmp_path):
+    found = faults({"SEATGATE_PORT": "x", "SEATGATE_WORKERS": "x", "SEATGATE_WHAT": "x"}, tmp_path)
+
+    assert [fault.split()[0] for fault in found] == ["SEATGATE_PORT", "SEATGATE_WORKERS", "SEATGATE_WHAT"]
+
+
+@pytest.mark.parametrize("name", ["STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS"])
+def test_stripe_without_key_or_secrets_is_refused(tmp_path, name):
+    environ = {key: value for key, value in PRODUCTION.items() if key != f"SEATGATE_{name}"}
+
+    assert [fault.split()[0] for fault in faults(environ, tmp_path)] == [f"SEATGATE_{name}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("STRIPE_API_KEY", "sk_test_1"),
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_1"),
+        ("STRIPE_API_BASE", "http://localhost:1"),
+    ],
+)
+def test_a_stripe_setting_without_stripe_is_refused(tmp_path, name, value):
+    assert [fault.split()[0] for fault in faults({f"SEATGATE_{name}": value}, tmp_path)] == [f"SEATGATE_{name}"]
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEYS", "JWT_SECRETS", "ALLOWED_HOSTS"])
+def test_production_makes_nothing_up(tmp_path, name):
+    environ = {key: value for key, value in PRODUCTION.items() if key != f"SEATGATE_{name}"}
+
+    assert [fault.split()[0] for fault in faults(environ, tmp_path)] == [f"SEATGATE_{name}"]
+    assert not (tmp_path / ".seatgate").exists()
+
+
+@pytest.mark.parametrize(
+    "secret", ["", " ", "short", "a" * 40, "changeme-changeme-changeme-0123456789", "development-" + LONG, f"{LONG},"]
+)
+@pytest.mark.parametrize("name", ["SECRET_KEYS", "JWT_SECRETS", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_KEY"])
+def test_production_refuses_blank_short_and_default_secrets(tmp_path, name, secret):
+    found = faults(PRODUCTION | {f"SEATGATE_{name}": secret}, tmp_path)
+
+    assert {fault.split()[0] for fault in found} == {f"SEATGATE_{name}"}
+
+
+@pytest.mark.parametrize("processors", ["fake", "stripe,fake"])
+def test_production_refuses_the_fake(tmp_path, processors):
+    environ = PRODUCTION | {"SEATGATE_PROCESSORS": processors}
+
+    assert any(fault.startswith("SEATGATE_PROCESSORS names fake") for fault in faults(environ, tmp_path))
+
+
+def test_the_representation_shows_no_secret(tmp_path):
+    url = "postgresql+asyncpg://root:hunter2@db/seatgate"
+
+    text = repr(read(PRODUCTION | {"SEATGATE_DATABASE_URL": url}, folder=tmp_path))
+
+    assert LONG not in text
+    assert OTHER not in text
+    assert "hunter2" not in text
+
+
+def test_several_database_hosts_are_allowed(tmp_path):
+    url = "postgresql+asyncpg://u:p@/seatgate?host=a:5432&host=b:5432"
+
+    assert read({"SEATGATE_DATABASE_URL": url}, folder=tmp_path).database_url == url
+
+
+def test_development_secrets_are_made_once_and_only_for_their_owner(tmp_path):
+    first, second = read({}, folder=tmp_path), read({}, folder=tmp_path)
+
+    assert first == second
+    assert len({*first.secret_keys, *first.jwt_secrets, *first.fake_webhook_secrets}) == 3
+    assert stat.S_IMODE((tmp_path / ".seatgate").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / ".seatgate" / "secrets").stat().st_mode) == 0o600
+    assert os.listdir(tmp_path / ".seatgate") == ["secrets"]
+
+
+def test_production_refuses_the_secrets_made_for_development(tmp_path):
+    made = read({}, folder=tmp_path).secret_keys[0]
+
+    assert faults(PRODUCTION | {"SEATGATE_SECRET_KEYS": made}, tmp_path)
+
+
+def secrets_of(folder: Path) -> Settings:
+    return read({}, folder=folder)
+
+
+def test_processes_that_start_at_once_agree(tmp_path):
+    with multiprocessing.get_context("forkserver").Pool(4) as pool:
+        found = pool.map(secrets_of, [tmp_path] * 16)
+
+    assert all(settings == found[0] for settings in found)
+
+
+def test_a_second_maker_keeps_the_first_ones_secrets(tmp_path):
+    first = development.load(tmp_path)
+
+    development._make(tmp_path / ".seatgate" / "secrets")
+
+    assert development.load(tmp_path) == first
+    assert os.listdir(tmp_path / ".seatgate") == ["secrets"]
+
+
+def test_secrets_that_others_may_read_are_refused(tmp_path):
+    read({}, folder=tmp_path)
+    (tmp_path / ".seatgate" / "secrets").chmod(0o640)
+
+    found = faults({}, tmp_path)
+
+    assert [fault.split()[0] for fault in found] == [
+        "SEATGATE_FAKE_WEBHOOK_SECRETS",
+        "SEATGATE_SECRET_KEYS",
+        "SEATGATE_JWT_SECRETS",
+    ]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"SECRET_KEYS=x\n", b"\xff", b"SECRET_KEYS\nJWT_SECRETS\nFAKE_WEBHOOK_SECRETS\n"]
+)
+def test_a_malformed_secrets_file_is_refused_and_left_alone(tmp_path, content):
+    place = tmp_path / ".seatgate" / "secrets"
+    place.parent.mkdir()
+    place.write_bytes(content)
+    place.chmod(0o600)
+
+    assert len(faults({}, tmp_path)) == 3
+    assert place.read_bytes() == content
+
+
+def test_given_secrets_need_no_file(tmp_path):
+    read({f"SEATGATE_{name}": LONG for name in ("SECRET_KEYS", "JWT_SECRETS", "FAKE_WEBHOOK_SECRETS")}, folder=tmp_path)
+
+    assert not (tmp_path / ".seatgate").exists()

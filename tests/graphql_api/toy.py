@@ -1,0 +1,218 @@
+"""A small schema behind the real edge and transport, for tests of what surrounds a resolver."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from enum import StrEnum
+from datetime import UTC, datetime, timedelta
+from typing import Any, NewType
+
+import httpx
+import strawberry
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from strawberry.extensions import SchemaExtension
+from strawberry.permission import BasePermission
+from strawberry.schema.config import StrawberryConfig
+
+from domain.errors import AlreadyMember, Forbidden, InvalidInput, Unauthenticated, Unavailable
+from graphql_api import edge, health
+from graphql_api.auth import Bearer, Claims, Expected
+from graphql_api.context import Context
+from graphql_api.errors import InvalidCursor, MaskingSchema
+from graphql_api.limits import Limits
+from graphql_api.transport import Transport
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+SECRET = "a-secret-for-tests-of-exactly-forty-bytes"
+DSN = "postgresql://root:hunter2@db/seatgate"
+RESPONSE_JSON = "application/graphql-response+json"
+
+
+class Clock:
+    def now(self) -> datetime:
+        return NOW
+
+
+def token(secret: str = SECRET, **claims: object) -> str:
+    payload = {"sub": "ann", "exp": int((NOW + timedelta(hours=1)).timestamp())} | claims
+    kept = {name: value for name, value in payload.items() if value is not None}
+    return jwt.encode({"alg": "HS256"}, kept, OctKey.import_key(secret))
+
+
+def _bug(value: object) -> str:
+    raise RuntimeError(DSN)
+
+
+def _picky(value: object) -> str:
+    raise ValueError(DSN)
+
+
+Buggy = NewType("Buggy", str)
+Picky = NewType("Picky", str)
+
+
+class Never(BasePermission):
+    message = "Forbidden"
+    error_extensions = {"code": "FORBIDDEN", "feature": "reports"}  # noqa: RUF012 - Strawberry's own attribute
+
+    def has_permission(self, source: Any, info: strawberry.Info, **kwargs: Any) -> bool:
+        return False
+
+
+class Broken(BasePermission):
+    def has_permission(self, source: Any, info: strawberry.Info, **kwargs: Any) -> bool:
+        raise RuntimeError(DSN)
+
+
+@strawberry.enum
+class Color(StrEnum):
+    RED = "RED"
+
+
+@strawberry.type
+class Item:
+    name: str = "item"
+
+    @strawberry.field
+    def item(self) -> "Item":
+        return Item()
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def name(self) -> str:
+        return "toy"
+
+    @strawberry.field
+    def item(self) -> Item:
+        return Item()
+
+    @strawberry.field
+    def items(self, count: int = 2) -> list[Item | None] | None:
+        return [Item() for _ in range(count)]
+
+    @strawberry.field
+    def echo(self, text: str) -> str | None:
+        return text
+
+    @strawberry.field
+    def bounded(self, count: int = 1, color: Color | None = None) -> int | None:
+        return count
+
+    @strawberry.field
+    def buggy(self, value: Buggy) -> str | None:
+        return value
+
+    @strawberry.field
+    def picky(self, value: Picky) -> str | None:
+        return value
+
+    @strawberry.field
+    def fail(self, what: str) -> str | None:
+        raise FAILURES[what]
+
+    @strawberry.field
+    def required_failure(self) -> str:
+        raise RuntimeError(DSN)
+
+    @strawberry.field(permission_classes=[Never])
+    def denied(self) -> str | None:
+        return "never"
+
+    @strawberry.field(permission_classes=[Broken])
+    def broken(self) -> str | None:
+        return "never"
+
+
+FAILURES: dict[str, Exception] = {
+    "unexpected": RuntimeError(DSN),
+    "graphql": strawberry.exceptions.StrawberryGraphQLError(DSN),
+    "member": AlreadyMember(membership_id="mem_1"),
+    "unauthenticated": Unauthenticated(),
+    "forbidden": Forbidden(),
+    "unavailable": Unavailable(),
+    "input": InvalidInput("The slug is taken."),
+    "cursor": InvalidCursor(),
+}
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    def touch(self) -> bool | None:
+        return True
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def ticks(self) -> AsyncIterator[int]:
+        await asyncio.sleep(0)
+        yield 1
+
+
+def schema(*extensions: Callable[[], SchemaExtension]) -> MaskingSchema:
+    return MaskingSchema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        extensions=[*extensions, Limits],
+        config=StrawberryConfig(
+            scalar_map={
+                Buggy: strawberry.scalar(name="Buggy", serialize=str, parse_value=_bug),
+                Picky: strawberry.scalar(name="Picky", serialize=str, parse_value=_picky),
+            }
+        ),
+    )
+
+
+async def make_context(*, request_id: str, claims: Claims | None) -> Context:
+    if claims and claims.subject == "deleted":
+        raise Unauthenticated
+    if claims and claims.subject == "unlucky":
+        raise Unavailable
+    return Context(request_id=request_id, claims=claims)
+
+
+async def explode(request: Request) -> Response:
+    raise RuntimeError(DSN)
+
+
+async def ready() -> bool:
+    return True
+
+
+def app(toy: MaskingSchema | None = None, *, hosts: Sequence[str] = ("*",), origins: Sequence[str] = ()) -> Starlette:
+    bearer = Bearer(secrets=(SECRET,), expected=Expected(), clock=Clock())
+    transport = Transport(toy or schema(), bearer=bearer, make_context=make_context)
+    return Starlette(
+        routes=[Route("/graphql", transport), Route("/explode", explode), *health.routes(ready=ready)],
+        middleware=edge.middleware(allowed_hosts=hosts, allowed_origins=origins),
+    )
+
+
+def client(application: Starlette | None = None, **headers: str) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(application or app())
+    return httpx.AsyncClient(transport=transport, base_url="http://toy.example", headers=headers)
+
+
+async def ask(
+    document: str,
+    *,
+    signed: bool = True,
+    toy: MaskingSchema | None = None,
+    accept: str = RESPONSE_JSON,
+    **variables: object,
+) -> httpx.Response:
+    headers = {"accept": accept} | ({"authorization": f"Bearer {token()}"} if signed else {})
+    async with client(app(toy)) as toy_client:
+        return await toy_client.post("/graphql", json={"query": document, "variables": variables}, headers=headers)
+
+
+def codes(response: httpx.Response) -> list[str]:
+    return [error["extensions"]["code"] for error in response.json()["errors"]]
