@@ -5,6 +5,7 @@ Nothing else knows both. Without the billing callbacks and hook handed in here, 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Select, select
@@ -39,7 +40,7 @@ from domain.organizations import (
 )
 from domain.scope import Role, Scope
 from domain.settings import Settings
-from domain.worker import Worker
+from domain.worker import Job, Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,20 +150,29 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        worker=_worker(database, clock, inbox, fetches, commands, processors),
+        worker=Worker(
+            jobs={
+                "intents": commands.finish_open,
+                "inbox": inbox.retry_due,
+                "fetches": fetches.settle_owed,
+                **_fake_jobs(processors, inbox, database, clock),
+            }
+        ),
     )
 
 
 def _processors(settings: Settings, database: Database, clock: Clock) -> dict[ProcessorName, Processor]:
     """Make the adapters of the configured processors; the libraries of the others are never imported."""
     made: dict[ProcessorName, Processor] = {}
-    for name in settings.processors:
+    for name in map(ProcessorName, settings.processors):
         if name is ProcessorName.STRIPE:
-            from domain.billing.processors.stripe import StripeProcessor
+            from domain.billing.processors.stripe import StripeProcessor  # noqa: PLC0415 - loaded only when chosen
 
+            assert settings.stripe_api_key is not None, "the settings have been checked"
             made[name] = StripeProcessor(
                 api_key=settings.stripe_api_key,
                 webhook_secrets=settings.stripe_webhook_secrets,
+                clock=clock,
                 api_base=settings.stripe_api_base,
             )
         else:
@@ -170,28 +180,18 @@ def _processors(settings: Settings, database: Database, clock: Clock) -> dict[Pr
     return made
 
 
-def _worker(
-    database: Database,
-    clock: Clock,
-    inbox: Inbox,
-    fetches: Fetches,
-    commands: Commands,
-    processors: Mapping[ProcessorName, Processor],
-) -> Worker:
+def _fake_jobs(
+    processors: Mapping[ProcessorName, Processor], inbox: Inbox, database: Database, clock: Clock
+) -> dict[str, Job]:
+    """Let the Fake's time pass and its webhooks arrive, where it is configured."""
     fake = processors.get(ProcessorName.FAKE)
-    handlers = {fake.TOPIC: fake.deliverer(inbox)} if isinstance(fake, FakeProcessor) else {}
-
-    async def deliver() -> int:
-        return await outbox.deliver_due(database, clock, handlers)
-
-    return Worker(
-        jobs={
-            "intents": commands.finish_open,
-            "outbox": deliver,
-            "inbox": inbox.retry_due,
-            "fetches": fetches.settle_owed,
-        }
-    )
+    if not isinstance(fake, FakeProcessor):
+        return {}
+    handlers = {fake.TOPIC: fake.deliverer(inbox)}
+    return {
+        "fake": partial(fake.advance, 0),
+        "outbox": partial(outbox.deliver_due, database, clock, handlers),
+    }
 
 
 def _own_organizations(scope: Scope) -> Select[OrganizationId]:

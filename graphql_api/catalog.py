@@ -65,7 +65,7 @@ def _limits(limits: Mapping[str, entitlements.Limit]) -> list[CatalogLimit]:
     ]
 
 
-async def plans(
+async def list_plans(
     info: Info[Context, Any], first: int | None = None, after: str | None = None
 ) -> CountedConnection[CatalogPlan] | None:
     """The plans of the catalog in force, by name. Public."""

@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import strawberry
 
@@ -130,7 +130,9 @@ class Cursors:
         )
         return edges, info
 
-    def connection(self, found: Slice[Row], *, node: Callable[[Row], T], place: Callable[[Row], Position]) -> Any:
+    def connection(
+        self, found: Slice[Row], *, node: Callable[[Row], T], place: Callable[[Row], Position]
+    ) -> Connection[T]:
         """Make the connection of a page."""
         edges, info = self.edges(found, node=node, place=place)
         return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info)
@@ -142,7 +144,7 @@ class Cursors:
         node: Callable[[Row], T],
         place: Callable[[Row], Position],
         count: Callable[[], Awaitable[int]],
-    ) -> Any:
+    ) -> CountedConnection[T]:
         """Make the connection of a page that can also say how many there are in all."""
         edges, info = self.edges(found, node=node, place=place)
         return CountedConnection(edges=edges, nodes=[edge.node for edge in edges], page_info=info, count=count)

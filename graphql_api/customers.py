@@ -221,7 +221,7 @@ class Customer(Node):
         return await loaders.current().roles.load(self.row.owner_id) is Role.OWNER
 
 
-async def customer(
+async def find_customer(
     info: ContextInfo, id: strawberry.ID | None = None, account: ProcessorAccountRef | None = None
 ) -> Customer | None:
     """One customer by our id, or by a processor's (administrators and host keys); exactly one way."""

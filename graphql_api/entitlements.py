@@ -134,6 +134,6 @@ class EntitlementSet:
         return Decision(feature=feature, granted=made.granted, reason=reason, valid_until=made.valid_until)
 
 
-async def entitlements_of(info: ContextInfo, customer_id: strawberry.ID) -> EntitlementSet | None:
+async def find_entitlements(customer_id: strawberry.ID) -> EntitlementSet | None:
     """What the customer has paid for."""
     return EntitlementSet.of(await loaders.current().entitlements.load(customer_id))

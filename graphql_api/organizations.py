@@ -173,7 +173,7 @@ async def membership_connection(
     return cursors.counted(found, node=Membership.dress, place=lambda row: (row.joined_at, row.id), count=count)
 
 
-async def organization(
+async def find_organization(
     info: ContextInfo,
     id: strawberry.ID | None = None,
     slug: str | None = None,
@@ -187,7 +187,7 @@ async def organization(
         return Organization.of(await reading.organization(session, id=id, slug=slug, external_id=external_id))
 
 
-async def all_organizations(
+async def list_organizations(
     info: ContextInfo,
     order_by: OrganizationOrder | None = None,
     first: int | None = None,

@@ -27,7 +27,7 @@ from graphql_api.enums import ApiScope
 
 log = logging.getLogger(__name__)
 
-BillableOf = Callable[[Any, Info[Context, Any]], "Billable | None | Awaitable[Billable | None]"]
+BillableOf = Callable[[Any, Info[Context, Any]], "Billable | Awaitable[Billable | None] | None"]
 """Tells whose entitlements count for a field: `(source, info)` in, a billable or None out. Never an argument."""
 
 

@@ -5,66 +5,65 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
+from graphql import Undefined
 from strawberry import Info
+from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
-from strawberry.types.base import StrawberryOptional
+from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from domain import ids
 from domain.entitlements import Catalog
 from domain.errors import ConfigError
 from domain.ids import Prefix
-from graphql_api import (
-    billing_mutations,
-    catalog,
-    customers,
-    entitlements,
-    identity,
-    loaders,
-    membership_mutations,
-    organizations,
-    server,
-)
+from graphql_api import billing_mutations, identity, loaders, membership_mutations
+from graphql_api.catalog import CatalogPlan, list_plans
+from graphql_api.connections import CountedConnection
 from graphql_api.context import Context
+from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
+from graphql_api.entitlements import EntitlementSet, find_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
+from graphql_api.identity import User, Viewer
 from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
+from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
 from graphql_api.permissions import Gate, RequireFeature, require_scope
 from graphql_api.scalars import DATE_TIME
+from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
 
 
-async def node(info: Info[Context, None], id: strawberry.ID) -> Node | None:
+async def find_node(info: Info[Context, None], id: strawberry.ID) -> Node | None:
     """Any object by its id; the prefix names the type."""
     info.context.caller  # noqa: B018 - refuses the anonymous
     found = loaders.current()
     match ids.prefix_of(id):
         case Prefix.ORGANIZATION:
-            return organizations.Organization.of(await found.organizations.load(id))
+            return Organization.of(await found.organizations.load(id))
         case Prefix.USER:
-            return identity.User.of(await found.users.load(id))
+            return User.of(await found.users.load(id))
         case Prefix.MEMBERSHIP:
-            return organizations.Membership.of(await found.memberships.load(id))
+            return Membership.of(await found.memberships.load(id))
         case Prefix.CUSTOMER:
-            return customers.Customer.of(await found.customers.load(id))
+            return Customer.of(await found.customers.load(id))
         case Prefix.SUBSCRIPTION:
-            return customers.BillingSubscription.of(await found.subscriptions.load(id))
+            return BillingSubscription.of(await found.subscriptions.load(id))
         case _:
             return None
 
 
 def _read(resolver: Any, scope: ApiScope | None = None, **options: Any) -> Any:
-    extensions = [require_scope(scope)] if scope else []
+    extensions: list[FieldExtension] = [require_scope(scope)] if scope else []
     return strawberry.field(resolver=resolver, extensions=extensions, description=resolver.__doc__, **options)
 
 
 def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None) -> Any:
     # The extension listed last runs first: nobody without a credential opens a transaction.
-    extensions = [run, require_scope(scope)] if scope else [run]
+    extensions: list[FieldExtension] = [run, require_scope(scope)] if scope else [run]
     return strawberry.mutation(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
@@ -72,42 +71,63 @@ def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None) -> Any:
 class Query:
     """Reads. Without a credential only serverInfo, plans and __typename answer."""
 
-    viewer: identity.Viewer | None = _read(identity.viewer)
-    node: Node | None = _read(node)
-    organization: organizations.Organization | None = _read(organizations.organization, ApiScope.ORGANIZATIONS_READ)
-    organizations: Any = _read(organizations.all_organizations, ApiScope.ORGANIZATIONS_READ)
-    customer: customers.Customer | None = _read(customers.customer, ApiScope.ENTITLEMENTS_READ)
-    entitlements: Any = _read(entitlements.entitlements_of, ApiScope.ENTITLEMENTS_READ)
-    plans: Any = _read(catalog.plans)
-    server_info: server.ServerInfo | None = _read(server.server_info)
+    viewer: Viewer | None = _read(identity.viewer)
+    node: Node | None = _read(find_node)
+    organization: Organization | None = _read(find_organization, ApiScope.ORGANIZATIONS_READ)
+    organizations: CountedConnection[Organization] | None = _read(list_organizations, ApiScope.ORGANIZATIONS_READ)
+    customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
+    entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
+    plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
+    server_info: ServerInfo | None = _read(tell_server_info)
 
 
 @described
 class Mutation:
     """Writes. Each takes one input and gives one payload; siblings run one after the other."""
 
-    create_organization: Any = _write(membership_mutations.create_organization, UnitOfWork())
-    add_member: Any = _write(membership_mutations.add_member, UnitOfWork(), ApiScope.MEMBERS_WRITE)
-    remove_member: Any = _write(membership_mutations.remove_member, UnitOfWork(), ApiScope.MEMBERS_WRITE)
-    subscribe: Any = _write(billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE)
-    cancel_subscription: Any = _write(billing_mutations.cancel_subscription, Refusals(), ApiScope.BILLING_WRITE)
+    create_organization: membership_mutations.CreateOrganizationPayload | None = _write(
+        membership_mutations.create_organization, UnitOfWork()
+    )
+    add_member: membership_mutations.AddMemberPayload | None = _write(
+        membership_mutations.add_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    remove_member: membership_mutations.RemoveMemberPayload | None = _write(
+        membership_mutations.remove_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    subscribe: billing_mutations.SubscribePayload | None = _write(
+        billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE
+    )
+    cancel_subscription: billing_mutations.CancelSubscriptionPayload | None = _write(
+        billing_mutations.cancel_subscription, Refusals(), ApiScope.BILLING_WRITE
+    )
 
 
 def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -> MaskingSchema:
     """Make the schema of Seatgate's fields and a host's own types of root fields."""
-    return MaskingSchema(
+    schema = MaskingSchema(
         query=merge_types("Query", (Query, *query)) if query else Query,
         mutation=merge_types("Mutation", (Mutation, *mutation)) if mutation else Mutation,
         types=[
-            organizations.Organization,
-            organizations.Membership,
-            identity.User,
-            customers.Customer,
-            customers.BillingSubscription,
+            Organization,
+            Membership,
+            User,
+            Customer,
+            BillingSubscription,
         ],
         extensions=[Limits, FreshLoaders],
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}, sort_schema=True),
     )
+    _leave_out_null_defaults(schema)
+    return schema
+
+
+def _leave_out_null_defaults(schema: MaskingSchema) -> None:
+    """Let an argument that may be left out be left out: Python's default None is no default that a client should see."""
+    for kind in schema._schema.type_map.values():  # noqa: SLF001 - Strawberry keeps graphql-core's schema nowhere else
+        for field in getattr(kind, "fields", {}).values():
+            for value in (field, *getattr(field, "args", {}).values()):
+                if getattr(value, "default_value", Undefined) is None:
+                    value.default_value = Undefined
 
 
 def check_gates(schema: MaskingSchema, prices: Catalog) -> None:
@@ -141,6 +161,7 @@ def _gates(field: StrawberryField) -> Iterator[list[Any]]:
 
 def _fields(schema: MaskingSchema) -> Iterator[tuple[str, StrawberryField]]:
     for kind in schema.schema_converter.type_map.values():
-        for field in getattr(kind.definition, "fields", ()):
-            if isinstance(field, StrawberryField):
-                yield f"{kind.definition.name}.{field.name}", field
+        definition = kind.definition
+        if isinstance(definition, StrawberryObjectDefinition):
+            for field in definition.fields:
+                yield f"{definition.name}.{field.name}", field

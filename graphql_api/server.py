@@ -27,7 +27,7 @@ class ServerInfo:
     processors: list[ProcessorInfo]
 
 
-async def server_info(info: Info[Context, Any]) -> ServerInfo | None:
+async def tell_server_info(info: Info[Context, Any]) -> ServerInfo | None:
     """What is running here. Public."""
     services = info.context.services
     processors = [ProcessorInfo(name=name, livemode=one.livemode) for name, one in services.processors.items()]

@@ -5,7 +5,7 @@ Only that task sees the session. What is refused becomes the payload's one error
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 from strawberry import Info
 from strawberry.extensions import FieldExtension
@@ -32,7 +32,7 @@ class Refusals(FieldExtension):
     def apply(self, field: StrawberryField) -> None:
         """Remember which payload the field gives."""
         assert isinstance(field.type, StrawberryOptional)
-        self.payload = field.type.of_type
+        self.payload = cast("type[Any]", field.type.of_type)
 
     async def resolve_async(
         self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any

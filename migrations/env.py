@@ -4,11 +4,11 @@ import asyncio
 import os
 
 from alembic import context
-from domain.settings import DATABASE_URL, PREFIX
 from sqlalchemy import Connection, text
 
 from domain.db import Base, open_database
 from domain.db.migrating import register_tables
+from domain.settings import DATABASE_URL, PREFIX
 
 ONE_MIGRATOR = 7_283_671_906_412_553
 register_tables()

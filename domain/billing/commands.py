@@ -35,6 +35,9 @@ RoleFor = Callable[[Session, Scope, Customer], Awaitable[Role | None]]
 """Tells the caller's standing towards a customer: the role in the organization that owns it, OWNER for the own one."""
 
 
+Times = Mapping[ProcessorName, datetime]
+
+
 class Prices(Protocol):
     """What billing needs to know of the catalog."""
 
@@ -104,11 +107,12 @@ class Commands:
                 continue
         return sent
 
-    async def _do(self, order: Callable[[Session], Awaitable[Intent]]) -> Bought:
-        return await self._carry_out(await self.database.run(order))
+    async def _do(self, order: Callable[..., Awaitable[Intent]]) -> Bought:
+        times = {name: await processor.now() for name, processor in self.processors.items()}
+        return await self._carry_out(await self.database.run(partial(order, times=times)))
 
     async def _order_purchase(
-        self, scope: Scope, customer_id: str, items: Sequence[Purchase], session: Session
+        self, scope: Scope, customer_id: str, items: Sequence[Purchase], session: Session, *, times: Times
     ) -> Intent:
         customer = await self._owned(session, scope, customer_id, missing=["input", "customerId"])
         if any(not self.prices.is_add_on(item.price_id) for item in items):
@@ -121,11 +125,17 @@ class Commands:
             "account": account.processor_id if account else None,
             "items": [{"price_id": item.price_id, "quantity": item.quantity} for item in items],
         }
-        order = Order(operation=Operation.SUBSCRIBE, customer_id=customer.id, processor=rail, request=request)
+        order = Order(
+            operation=Operation.SUBSCRIBE,
+            customer_id=customer.id,
+            processor=rail,
+            request=request,
+            processor_time=times[rail],
+        )
         return await open_intent(session, order, key=_new_key(), scope=scope, now=self.clock.now())
 
     async def _order_cancel(
-        self, scope: Scope, subscription_id: str, request: dict[str, Any], session: Session
+        self, scope: Scope, subscription_id: str, request: dict[str, Any], session: Session, *, times: Times
     ) -> Intent:
         missing = ["input", "subscriptionId"]
         row = await session.get(BillingSubscription, subscription_id)
@@ -142,6 +152,7 @@ class Commands:
             customer_id=customer.id,
             processor=row.processor,
             request={"processor_id": row.processor_id, **request},
+            processor_time=times[row.processor],
             subscription_id=row.id,
         )
         return await open_intent(session, order, key=_new_key(), scope=scope, now=self.clock.now())
@@ -163,7 +174,6 @@ class Commands:
                 raise AlreadySubscribed(subscription_id=row.id)
 
     async def _carry_out(self, intent: Intent) -> Bought:
-        sent_at = self.clock.now()
         try:
             answer = await self._call(self.processors[intent.processor], intent)
         except ProcessorRefused as refused:
@@ -172,7 +182,7 @@ class Commands:
             raise InvalidInput(f"The processor refused: {refused}", path=["input"]) from refused
         except ProcessorUnavailable as error:
             raise UpstreamUnavailable from error
-        return await self.database.run(partial(self._conclude, intent, sent_at, answer))
+        return await self.database.run(partial(self._conclude, intent, answer))
 
     async def _call(self, processor: Processor, intent: Intent) -> Subscribed:
         asked = intent.request
@@ -186,7 +196,7 @@ class Commands:
         items = [Purchase(price_id=item["price_id"], quantity=item["quantity"]) for item in asked["items"]]
         return await processor.subscribe(account, items, key=intent.key)
 
-    async def _conclude(self, intent: Intent, sent_at: datetime, answer: Subscribed, session: Session) -> Bought:
+    async def _conclude(self, intent: Intent, answer: Subscribed, session: Session) -> Bought:
         now = self.clock.now()
         account = await link_account(
             session,
@@ -197,7 +207,12 @@ class Commands:
             at=now,
         )
         said = Statement(
-            source=FactSource.COMMAND, type=None, event_id=intent.key, occurred_at=sent_at, snapshot=answer.snapshot
+            source=FactSource.COMMAND,
+            type=None,
+            event_id=intent.key,
+            occurred_at=intent.processor_time,
+            snapshot=answer.snapshot,
+            asked_at=intent.opened_at,
         )
         row = await absorb(session, said, account=account, scope=intent.scope, now=now)
         await settle(session, intent.key, now=now)

@@ -4,15 +4,15 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import select
 
 from domain.billing.customers import ProcessorAccount
 from domain.billing.facts import FactSource
-from domain.billing.processors import Processor, ProcessorUnavailable
-from domain.billing.states import ProcessorName, Snapshot
+from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
+from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb
 from domain.clock import Clock
 from domain.db import Database, Session
@@ -37,16 +37,26 @@ class Fetches:
         fetched = 0
         while row := await self.database.run(self._lease):
             fetched += 1
-            sent_at = self.clock.now()
+            processor = self.processors[row.processor]
+            asked_at = self.clock.now()
             try:
-                snapshot = await self.processors[row.processor].fetch(row.processor_id)
-            except ProcessorUnavailable as error:
-                log.info("fetch postponed: %s", type(error).__name__)
+                processor_time = await processor.now()
+                snapshot = await processor.fetch(row.processor_id)
+            except (ProcessorUnavailable, ProcessorRefused) as error:
+                log.info("fetch of subscription %s postponed: %s", row.id, type(error).__name__)
                 continue
             if snapshot is None:
                 log.warning("subscription %s is owed a fetch and its processor does not know it", row.id)
                 continue
-            await self.database.run(partial(self._record, row, snapshot, sent_at))
+            said = Statement(
+                source=FactSource.FETCH,
+                type=None,
+                event_id=f"fetch_{secrets.token_hex(16)}",
+                occurred_at=processor_time,
+                snapshot=snapshot,
+                asked_at=asked_at,
+            )
+            await self.database.run(partial(self._record, said, row.processor))
         return fetched
 
     async def _lease(self, session: Session) -> BillingSubscription | None:
@@ -65,17 +75,10 @@ class Fetches:
             row.fetch_due_at = now + min(LEASE * 2 ** (row.fetch_attempts - 1), LONGEST_WAIT)
         return row
 
-    async def _record(self, seen: BillingSubscription, snapshot: Snapshot, sent_at: datetime, session: Session) -> None:
-        key = (seen.processor, snapshot.livemode, snapshot.customer_processor_id)
+    async def _record(self, said: Statement, processor: ProcessorName, session: Session) -> None:
+        key = (processor, said.snapshot.livemode, said.snapshot.customer_processor_id)
         account = await session.get_one(ProcessorAccount, key)
-        said = Statement(
-            source=FactSource.FETCH,
-            type=None,
-            event_id=f"fetch_{secrets.token_hex(16)}",
-            occurred_at=sent_at,
-            snapshot=snapshot,
-        )
         row = await absorb(session, said, account=account, scope=system("worker"), now=self.clock.now())
-        if row.fetch_owed:
-            # Events came while we asked: one more fetch, without waiting for the lease to end.
+        if row.fetch_owed and row.fetch_attempts == 1:
+            # Events came while we asked: one more fetch at once. Later ones wait, each longer than the one before.
             row.fetch_due_at = self.clock.now()

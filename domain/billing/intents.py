@@ -29,7 +29,11 @@ class Operation(StrEnum):
 
 
 class Intent(Base):
-    """One command on its way to a processor. Open while `settled_at` is null; `key` makes repetition harmless."""
+    """One command on its way to a processor. Open while `settled_at` is null; `key` makes repetition harmless.
+
+    `opened_at` is our clock and `processor_time` the processor's: a repeated request gets the answer to the first one,
+    so the answer is dated by when that was sent.
+    """
 
     __tablename__ = "billing_intents"
 
@@ -43,6 +47,7 @@ class Intent(Base):
     actor_id: Mapped[str] = mapped_column(Key)
     request_id: Mapped[str | None] = mapped_column(Key)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    processor_time: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=1)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -58,12 +63,16 @@ class Intent(Base):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a command wants: the operation, whom it is for, and the arguments of the processor's call as plain JSON."""
+    """What a command wants: the operation, whom it is for, and the arguments of the processor's call as plain JSON.
+
+    `processor_time` is what the processor's clock says just before.
+    """
 
     operation: Operation
     customer_id: CustomerId
     processor: ProcessorName
     request: dict[str, Any]
+    processor_time: datetime
     subscription_id: SubscriptionId | None = None
 
 
@@ -80,6 +89,7 @@ async def open_intent(session: Session, order: Order, *, key: str, scope: Scope,
         actor_id=scope.actor.id,
         request_id=scope.request_id,
         opened_at=now,
+        processor_time=order.processor_time,
         attempts=1,
         due_at=now + LEASE,
     )

@@ -17,6 +17,8 @@ from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, Ut
 from domain.ids import CustomerId, Prefix, SubscriptionId
 from domain.scope import Scope
 
+MICROSECONDS = 1_000_000
+
 
 class ForeignSubscription(Exception):
     """The processor ascribes a subscription to another customer than the mirror does; somebody must look."""
@@ -55,7 +57,11 @@ class BillingSubscription(Base):
 
 
 class SubscriptionFact(Base):
-    """One thing the processor said; appended and never changed. `occurred_at` is the processor's clock."""
+    """One thing the processor said; appended and never changed.
+
+    `occurred_at` is the processor's clock. `arrived_at` is ours: when an event came, and of an answer when it was asked
+    for, so that an event that comes while a question is under way counts as later than the answer.
+    """
 
     __tablename__ = "subscription_facts"
 
@@ -66,6 +72,7 @@ class SubscriptionFact(Base):
     event_id: Mapped[str] = mapped_column(Key)
     rank: Mapped[int]
     occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    arrived_at: Mapped[datetime] = mapped_column(UtcDateTime)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
 
@@ -76,7 +83,8 @@ class SubscriptionFact(Base):
 class Statement:
     """A snapshot and where it comes from: an event with its type and id, or an answer to a fetch or command of ours.
 
-    `occurred_at` is the processor's clock for an event, and ours just before the request was sent for an answer.
+    `occurred_at` is the processor's clock: when it happened, and of an answer just before the request was first sent.
+    `asked_at` is our clock at that same instant; None for an event.
     """
 
     source: FactSource
@@ -84,6 +92,7 @@ class Statement:
     event_id: str
     occurred_at: datetime
     snapshot: Snapshot
+    asked_at: datetime | None = None
 
 
 async def absorb(
@@ -180,6 +189,7 @@ def _fact(subscription_id: SubscriptionId, statement: Statement, now: datetime) 
         event_id=statement.event_id,
         rank=facts.rank_of(statement.type),
         occurred_at=statement.occurred_at,
+        arrived_at=statement.asked_at or now,
         recorded_at=now,
         state=facts.encode(statement.snapshot.state),
     )
@@ -194,20 +204,11 @@ async def _facts(session: Session, subscription_id: str) -> list[Fact]:
             event_id=row.event_id,
             rank=row.rank,
             occurred_at=row.occurred_at,
-            sequence=_arrival(row),
+            sequence=int(row.arrived_at.timestamp() * MICROSECONDS),
             state=facts.decode(row.state),
         )
         for row in rows
     ]
-
-
-def _arrival(row: SubscriptionFact) -> int:
-    """Place a fact on our own clock, in microseconds: an event when it came, an answer when it was asked for.
-
-    So an event that comes while a question is under way counts as later than the answer.
-    """
-    instant = row.recorded_at if row.source is FactSource.EVENT else row.occurred_at
-    return int(instant.timestamp() * 1_000_000)
 
 
 def _write(row: BillingSubscription, folded: Folded, now: datetime) -> None:

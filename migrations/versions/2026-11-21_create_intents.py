@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("actor_id", Key, nullable=False),
         sa.Column("request_id", Key, nullable=True),
         sa.Column("opened_at", UtcDateTime(), nullable=False),
+        sa.Column("processor_time", UtcDateTime(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=True),
         sa.Column("settled_at", UtcDateTime(), nullable=True),

@@ -76,6 +76,7 @@ def upgrade() -> None:
         sa.Column("event_id", Key, nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("occurred_at", UtcDateTime(), nullable=False),
+        sa.Column("arrived_at", UtcDateTime(), nullable=False),
         sa.Column("recorded_at", UtcDateTime(), nullable=False),
         sa.Column("state", JsonDocument, nullable=False),
         sa.ForeignKeyConstraint(

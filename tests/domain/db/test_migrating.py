@@ -40,8 +40,8 @@ async def _fill(database: Database) -> None:
         "INSERT INTO billing_subscriptions (id, customer_id, processor, livemode, processor_id, status, state,"
         " last_fact_at, fetch_owed, fetch_attempts, version, created_at)"
         f" VALUES ('bsb_1', 'cst_1', 'fake', false, 'sub_1', 'active', '{{}}', {now}, false, 0, 1, {now})",
-        "INSERT INTO subscription_facts (subscription_id, source, event_id, rank, occurred_at, recorded_at, state)"
-        f" VALUES ('bsb_1', 'event', 'evt_1', 1, {now}, {now}, '{{}}')",
+        "INSERT INTO subscription_facts (subscription_id, source, event_id, rank, occurred_at, arrived_at, recorded_at, state)"
+        f" VALUES ('bsb_1', 'event', 'evt_1', 1, {now}, {now}, {now}, '{{}}')",
         "INSERT INTO audit_events (id, occurred_at, action, actor_kind, actor_id, subject_id)"
         f" VALUES ('aud_1', {now}, 'a', 'user', 'usr_1', 'usr_1')",
     )

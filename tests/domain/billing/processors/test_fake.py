@@ -31,9 +31,6 @@ TEAM = [Purchase(price_id="price_team_monthly", quantity=7)]
 
 @pytest.fixture
 async def fake(database: Database, clock: FixedClock) -> AsyncIterator[FakeProcessor]:
-    tables = [Base.metadata.tables[model.__tablename__] for model in (FakeSubscription, FakeRequest, FakeAdvance)]
-    async with database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all, tables=tables)
     fake = another(database, clock)
     yield fake
     await fake.aclose()

@@ -1,0 +1,123 @@
+"""The application: Seatgate's routes over its services, with a host's own fields and seams beside them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from domain.clock import Clock
+from domain.db import answers, migrating
+from domain.errors import ConfigError
+from domain.identity import Arrival
+from domain.organizations import OrganizationCallbacks
+from domain.scope import Actor, ActorKind, Scope
+from domain.settings import Settings
+from domain.wiring import Services, build
+from graphql_api import edge, explorer, health, webhooks
+from graphql_api.auth import Bearer, Claims, Expected
+from graphql_api.context import Context
+from graphql_api.permissions import BillableOf
+from graphql_api.schema import build_schema, check_gates
+from graphql_api.transport import Transport
+
+
+def create_app(
+    settings: Settings,
+    *,
+    query: Sequence[type] = (),
+    mutation: Sequence[type] = (),
+    callbacks: Sequence[OrganizationCallbacks] = (),
+    hooks: Mapping[str, object] | None = None,
+    billable: BillableOf | None = None,
+    clock: Clock | None = None,
+) -> Starlette:
+    """Make the ASGI application.
+
+    `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
+    order given, inside the transactions that they may refuse. `billable` tells whose entitlements count for a gate that
+    does not say so itself.
+
+    Raises:
+        ConfigError: the catalog, a hook or a gate is wrong; every fault is named.
+    """
+    services = build(settings, callbacks=callbacks, hooks=hooks, clock=clock)
+    schema = build_schema(query=query, mutation=mutation)
+    check_gates(schema, services.catalog)
+    transport = Transport(schema, bearer=_bearer(services), make_context=_ContextMaker(services, billable))
+    app = Starlette(
+        routes=[
+            Route("/graphql", transport),
+            *explorer.routes(),
+            *webhooks.routes(services),
+            *health.routes(ready=lambda: ready(services)),
+        ],
+        middleware=edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
+        lifespan=lambda _: _living(services),
+    )
+    app.state.services = services
+    return app
+
+
+async def ready(services: Services) -> bool:
+    """Say whether the database answers and is at the newest migration."""
+    return await answers(services.database) and await migrating.current(services.database) == migrating.head()
+
+
+@contextlib.asynccontextmanager
+async def _living(services: Services) -> AsyncIterator[None]:
+    """Check the database, then let the worker go round for as long as the application lives.
+
+    Raises:
+        ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
+    """
+    if not await ready(services):
+        raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
+    await services.database.verify()
+    worker = asyncio.create_task(services.worker.run())
+    try:
+        yield
+    finally:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+        await services.aclose()
+
+
+class _ContextMaker:
+    """Makes each operation's context: turns what a credential proves into a user and a scope."""
+
+    def __init__(self, services: Services, billable: BillableOf | None) -> None:
+        self._services = services
+        self._billable = billable
+
+    async def __call__(self, *, request_id: str, claims: Claims | None) -> Context:
+        """Make the context of one operation.
+
+        Raises:
+            Unauthenticated: a hook refused the user.
+            Unavailable: the database could not be reached.
+        """
+        scope = None if claims is None else await self._scope(claims, request_id)
+        return Context(request_id=request_id, scope=scope, services=self._services, billable=self._billable)
+
+    async def _scope(self, claims: Claims, request_id: str) -> Scope:
+        arrival = Arrival(
+            issuer=claims.issuer,
+            subject=claims.subject,
+            email=claims.email,
+            name=claims.name,
+            issued_at=claims.issued_at,
+        )
+        user = await self._services.users.arrive(arrival, request_id=request_id)
+        return Scope(
+            actor=Actor(kind=ActorKind.USER, id=user.id),
+            administrator=claims.administrator,
+            request_id=request_id,
+        )
+
+
+def _bearer(services: Services) -> Bearer:
+    settings = services.settings
+    expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+    return Bearer(secrets=settings.jwt_secrets, expected=expected, clock=services.clock)
