@@ -46,6 +46,13 @@ KEPT_DOCUMENTS = 128
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 
+class TooComplex(PublicError):
+    """A document is over a limit."""
+
+    def __init__(self, *, limit: int, what: str) -> None:
+        super().__init__(f"The document has more than {limit} {what}.", Code.QUERY_TOO_COMPLEX)
+
+
 @dataclass(slots=True)
 class Size:
     """What a selection set costs once its fragments are spread. `names` counts the response names of its own level."""
@@ -142,7 +149,7 @@ def measure(document: DocumentNode) -> Measures:
     """Measure a document.
 
     Raises:
-        PublicError: it is over a limit, with the code QUERY_TOO_COMPLEX.
+        TooComplex: it is over a limit.
     """
     measuring = _Measuring(document)
     measuring.run()
@@ -233,7 +240,7 @@ def _add(size: Size, more: Size, *, level: bool) -> None:
 
 def _at_most(limit: int, number: int, what: str) -> None:
     if number > limit:
-        raise PublicError(f"The document has more than {limit} {what}.", Code.QUERY_TOO_COMPLEX)
+        raise TooComplex(limit=limit, what=what)
 
 
 def _refuse_nul(document: DocumentNode, text: str) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from enum import StrEnum
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, NewType
 
 import httpx
@@ -68,6 +68,10 @@ class Broken(BasePermission):
         raise RuntimeError(DSN)
 
 
+NEVER: list[type[BasePermission]] = [Never]
+BROKEN: list[type[BasePermission]] = [Broken]
+
+
 @strawberry.enum
 class Color(StrEnum):
     RED = "RED"
@@ -120,11 +124,11 @@ class Query:
     def required_failure(self) -> str:
         raise RuntimeError(DSN)
 
-    @strawberry.field(permission_classes=[Never])
+    @strawberry.field(permission_classes=NEVER)
     def denied(self) -> str | None:
         return "never"
 
-    @strawberry.field(permission_classes=[Broken])
+    @strawberry.field(permission_classes=BROKEN)
     def broken(self) -> str | None:
         return "never"
 
