@@ -165,6 +165,12 @@ def test_another_audience_is_refused(audience: object) -> None:
     refuse(f"Bearer {token(aud=audience)}", bearer(audience=AUDIENCE))
 
 
+def test_the_name_of_a_key_in_the_header_changes_nothing() -> None:
+    header: dict[str, object] = {"alg": "HS256", "typ": "at+jwt", "kid": "../../etc/passwd"}
+
+    assert bearer().claims(f"Bearer {signed(header, {'sub': 'ann', 'exp': at(HOUR)})}")
+
+
 def test_another_secret_is_refused() -> None:
     refuse(f"Bearer {token(OTHER_SECRET)}")
 

@@ -119,6 +119,7 @@ async def test_an_extension_hook_may_refuse_with_an_error_of_the_domain() -> Non
     response = await ask("{ name }", toy=schema(Away))
 
     assert (response.status_code, codes(response)) == (503, ["UNAVAILABLE"])
+    assert response.headers["retry-after"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -145,6 +146,7 @@ async def test_a_scalar_that_fails_does_not_speak(document: str, variables: dict
         ("unavailable", "UNAVAILABLE", "The service cannot answer right now."),
         ("input", "BAD_USER_INPUT", "The slug is taken."),
         ("cursor", "INVALID_CURSOR", "This cursor is not valid here."),
+        ("public", "TIMEOUT", "Too slow."),
     ],
 )
 async def test_an_error_of_the_domain_has_its_code_text_and_request_id(what: str, code: str, message: str) -> None:

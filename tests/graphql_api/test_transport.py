@@ -7,10 +7,19 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.graphql_api.toy import RESPONSE_JSON, ask, client, codes, token
 
 JSON = "application/json"
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.sampled_from(["query", "variables", "operationName", "extensions", "x"]), inner)
+    ),
+)
 
 
 async def post(content: bytes, **headers: str) -> httpx.Response:
@@ -131,35 +140,18 @@ async def test_json_in_utf8_is_taken_however_it_is_written(content_type: str) ->
     assert (await post(b'{"query":"{ name }"}', **{"content-type": content_type})).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("accept", "expected"),
-    [
-        ("", JSON),
-        ("*/*", JSON),
-        ("application/*", JSON),
-        (JSON, JSON),
-        (RESPONSE_JSON, RESPONSE_JSON),
-        (f"{JSON}, {RESPONSE_JSON}", RESPONSE_JSON),
-        (f"{RESPONSE_JSON}, {JSON}, text/event-stream, multipart/mixed", RESPONSE_JSON),
-        (f"{RESPONSE_JSON};q=0.5, {JSON}", JSON),
-        (f"{RESPONSE_JSON}, */*", RESPONSE_JSON),
-        (f"{JSON};q=0, */*", RESPONSE_JSON),
-        ("text/html, */*;q=0.1", JSON),
-        (f"{RESPONSE_JSON}; charset=utf-8", RESPONSE_JSON),
-        ("text/html", None),
-        ("text/event-stream", None),
-        (f"{JSON}; charset=utf-16", None),
-        (f"{JSON};q=0", None),
-        (f"{JSON};q=nan", None),
-        ("application/jsonfoo", None),
-        ("," * 2000, None),
-    ],
-)
-async def test_the_answer_takes_the_media_type_that_the_client_likes_best(accept: str, expected: str | None) -> None:
+@pytest.mark.parametrize(("accept", "status"), [("*/*", 200), (RESPONSE_JSON, 200), ("text/html", 406), ("", 200)])
+async def test_the_answer_says_its_media_type(accept: str, status: int) -> None:
     response = await post(b'{"query":"{ name }"}', accept=accept)
 
-    assert response.status_code == (200 if expected else 406)
-    assert response.headers["content-type"] == f"{expected or JSON}; charset=utf-8"
+    expected = RESPONSE_JSON if accept == RESPONSE_JSON else JSON
+    assert response.status_code == status
+    assert response.headers["content-type"] == f"{expected}; charset=utf-8"
+
+
+@given(st.one_of(st.binary(max_size=80), JSON_VALUES.map(json.dumps).map(str.encode)))
+async def test_no_body_is_a_server_error(content: bytes) -> None:
+    assert (await post(content)).status_code in {200, 400}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from domain.errors import AlreadyMember, Forbidden, InvalidInput, Unauthenticate
 from graphql_api import edge, health
 from graphql_api.auth import Bearer, Claims, Expected
 from graphql_api.context import Context
-from graphql_api.errors import InvalidCursor, MaskingSchema
+from graphql_api.errors import Code, InvalidCursor, MaskingSchema, PublicError
 from graphql_api.limits import Limits
 from graphql_api.transport import Transport
 
@@ -68,8 +68,8 @@ class Broken(BasePermission):
         raise RuntimeError(DSN)
 
 
-NEVER: list[type[BasePermission]] = [Never]
-BROKEN: list[type[BasePermission]] = [Broken]
+def answer() -> str | None:
+    return "never"
 
 
 @strawberry.enum
@@ -124,13 +124,8 @@ class Query:
     def required_failure(self) -> str:
         raise RuntimeError(DSN)
 
-    @strawberry.field(permission_classes=NEVER)
-    def denied(self) -> str | None:
-        return "never"
-
-    @strawberry.field(permission_classes=BROKEN)
-    def broken(self) -> str | None:
-        return "never"
+    denied: str | None = strawberry.field(resolver=answer, permission_classes=[Never])
+    broken: str | None = strawberry.field(resolver=answer, permission_classes=[Broken])
 
 
 FAILURES: dict[str, Exception] = {
@@ -142,6 +137,7 @@ FAILURES: dict[str, Exception] = {
     "unavailable": Unavailable(),
     "input": InvalidInput("The slug is taken."),
     "cursor": InvalidCursor(),
+    "public": PublicError("Too slow.", Code.TIMEOUT),
 }
 
 
