@@ -13,7 +13,7 @@ from sqlalchemy import Index, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.clock import Clock
-from domain.db import Base, Database, JsonDocument, Key, Session, UtcDateTime
+from domain.db import Base, Counter, Database, JsonDocument, Key, Session, UtcDateTime
 from domain.errors import contained
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class OutboxMessage(Base):
 
     __tablename__ = "outbox_messages"
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
     topic: Mapped[str] = mapped_column(Key)
     key: Mapped[str] = mapped_column(Key)
     payload: Mapped[dict[str, Any]] = mapped_column(JsonDocument)

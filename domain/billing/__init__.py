@@ -1,1 +1,56 @@
-"""The logic half: customers, seats, and the mirror of what the processor says."""
+"""The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
+
+from domain.billing import facts, lifecycle, seats
+from domain.billing.commands import Bought, Commands, Prices
+from domain.billing.customers import (
+    Customer,
+    CustomerReading,
+    Owner,
+    OwnerKind,
+    ProcessorAccount,
+    accounts_of,
+    create_customer,
+    find_customer,
+    link_account,
+)
+from domain.billing.fetches import Fetches
+from domain.billing.processors import Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.seats import SeatCount
+from domain.billing.states import Item, PauseBehavior, ProcessorName, Status, SubscriptionState
+from domain.billing.subscriptions import BillingSubscription, SubscriptionFact, list_subscriptions
+from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
+
+__all__ = [
+    "BillingSubscription",
+    "Bought",
+    "Commands",
+    "Customer",
+    "CustomerReading",
+    "Fetches",
+    "Inbox",
+    "Item",
+    "Owner",
+    "OwnerKind",
+    "PauseBehavior",
+    "Prices",
+    "Processor",
+    "ProcessorAccount",
+    "ProcessorName",
+    "Purchase",
+    "SeatCount",
+    "SignatureRefused",
+    "Status",
+    "SubscriptionFact",
+    "SubscriptionState",
+    "UnreadableEvent",
+    "WebhookEvent",
+    "WebhookStatus",
+    "accounts_of",
+    "create_customer",
+    "facts",
+    "find_customer",
+    "lifecycle",
+    "link_account",
+    "list_subscriptions",
+    "seats",
+]

@@ -1,4 +1,4 @@
-"""Commands that speak to a processor, in three steps: intent, call, outcome. Only the first and the last are transactions."""
+"""Commands that speak to a processor, in three steps: intent, call, outcome. The call is in no transaction."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence

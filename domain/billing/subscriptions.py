@@ -13,7 +13,7 @@ from domain.billing import facts, lifecycle
 from domain.billing.customers import Customer, ProcessorAccount, locked_customer
 from domain.billing.facts import Fact, FactSource, Folded
 from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
-from domain.db import Base, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
+from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
 from domain.ids import CustomerId, Prefix, SubscriptionId
 from domain.scope import Scope
 
@@ -59,7 +59,7 @@ class SubscriptionFact(Base):
 
     __tablename__ = "subscription_facts"
 
-    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    sequence: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
     subscription_id: Mapped[SubscriptionId] = mapped_column(Key, ForeignKey("billing_subscriptions.id"))
     source: Mapped[FactSource] = mapped_column(closed(FactSource, name="source"))
     type: Mapped[str | None] = mapped_column(Key)
@@ -188,11 +188,20 @@ async def _facts(session: Session, subscription_id: str) -> list[Fact]:
             event_id=row.event_id,
             rank=row.rank,
             occurred_at=row.occurred_at,
-            sequence=row.sequence,
+            sequence=_arrival(row),
             state=facts.decode(row.state),
         )
         for row in rows
     ]
+
+
+def _arrival(row: SubscriptionFact) -> int:
+    """Place a fact on our own clock, in microseconds: an event when it came, an answer when it was asked for.
+
+    So an event that comes while a question is under way counts as later than the answer.
+    """
+    instant = row.recorded_at if row.source is FactSource.EVENT else row.occurred_at
+    return int(instant.timestamp() * 1_000_000)
 
 
 def _write(row: BillingSubscription, folded: Folded, now: datetime) -> None:

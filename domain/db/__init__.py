@@ -3,12 +3,13 @@
 The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
 """
 
-from domain.db.base import Base, JsonDocument, Key, UtcDateTime, closed
+from domain.db.base import Base, Counter, JsonDocument, Key, UtcDateTime, closed
 from domain.db.engine import Database, Session, answers, open_database
 from domain.db.pages import Page, Position, Slice, keyset
 
 __all__ = [
     "Base",
+    "Counter",
     "Database",
     "JsonDocument",
     "Key",

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from sqlalchemy import JSON, DateTime, Dialect, Enum, MetaData, String, TypeDecorator
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, Integer, MetaData, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 
@@ -52,7 +52,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 # Ids, slugs and keys compare byte by byte on both engines; PostgreSQL would otherwise follow its locale.
 Key = String(KEY_LENGTH).with_variant(String(KEY_LENGTH, collation="C"), "postgresql")
-JsonDocument = JSON().with_variant(JSONB(), "postgresql")
+JsonDocument = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# Grows by one with each row; SQLite counts only in its plain integer.
+Counter = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def closed(values: type[StrEnum], *, name: str) -> Enum:

@@ -186,6 +186,8 @@ def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     for name, value in PRAGMAS.items():
         cursor.execute(f"PRAGMA {name} = {value}")
     cursor.execute("PRAGMA trusted_schema = off")
+    # Without this, REPLACE would delete rows past the triggers that keep them.
+    cursor.execute("PRAGMA recursive_triggers = on")
     cursor.close()
 
 

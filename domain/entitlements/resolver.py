@@ -197,9 +197,12 @@ def _decision(resolved: Resolved, asked: str, reason: Reason) -> Decision:
     return Decision(feature=asked, reason=reason, valid_until=until)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_NO_FEATURES: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, kw_only=True)
 class _Rows:
-    """The states that count, by how they do, and the instants at which that changes."""
+    """The states that count, by how they do, and the instants at which that changes; filled by `_sort` alone."""
 
     active: list[SubscriptionState] = field(default_factory=list)
     grace: list[SubscriptionState] = field(default_factory=list)
@@ -241,18 +244,18 @@ def _fresh_end(catalog: Catalog, row: Held) -> datetime | None:
     return end and lifecycle.later(max(end, row.last_fact_at), hours=catalog.stale_after_hours)
 
 
-def _plans(catalog: Catalog, states: Iterable[SubscriptionState]) -> frozenset[str]:
+def _plans(catalog: Catalog, states: Sequence[SubscriptionState]) -> frozenset[str]:
     """Name the plans that these states' items stand for."""
     prices = catalog.plan_of_price
-    return frozenset(prices[item.price_id] for state in states for item in state.items if item.price_id in prices)
+    return frozenset([prices[item.price_id] for state in states for item in state.items if item.price_id in prices])
 
 
-def _features(catalog: Catalog, plans: Iterable[str]) -> frozenset[str]:
+def _features(catalog: Catalog, plans: frozenset[str]) -> frozenset[str]:
     """Unite the features of plans."""
-    return frozenset().union(*(catalog.plans[name].features for name in plans))
+    return _NO_FEATURES.union(*[catalog.plans[name].features for name in plans])
 
 
-def _limits(catalog: Catalog, items: Iterable[Item]) -> Iterable[tuple[Mapping[str, Limit], int | None]]:
+def _limits(catalog: Catalog, items: Iterable[Item]) -> list[tuple[Mapping[str, Limit], int | None]]:
     """Give each mapped item's limits with its quantity."""
     prices = catalog.plan_of_price
     return [(catalog.plans[prices[item.price_id]].limits, item.quantity) for item in items if item.price_id in prices]

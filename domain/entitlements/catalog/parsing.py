@@ -52,15 +52,20 @@ def read(paths: Sequence[Path]) -> Catalog:
     Raises:
         ConfigError: a file cannot be read, or its content is at fault; nothing is half read.
     """
-    documents, faults = {}, []
+    documents: dict[str, str] = {}
+    unreadable: list[str] = []
     for path in paths:
         try:
             documents[str(path)] = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            faults.append(f"{path}: cannot be read ({type(error).__name__})")
-    if faults:
-        raise ConfigError(faults)
-    return parse(documents)
+            unreadable.append(f"{path}: cannot be read ({type(error).__name__})")
+    try:
+        catalog = parse(documents)
+    except ConfigError as error:
+        raise ConfigError(unreadable + error.faults) from None
+    if unreadable:
+        raise ConfigError(unreadable)
+    return catalog
 
 
 def parse(documents: Mapping[str, str]) -> Catalog:
@@ -232,7 +237,8 @@ def _on_deny_table(checks: Checks, node: Node) -> OnDeny:
 
 def _body(checks: Checks, node: Node | None) -> str:
     """Read a body, which may be empty."""
-    if node is None or isinstance(node.value, str):
-        return "" if node is None else str(node.value)
-    checks.fault(node, "must be a text")
+    if node is not None and isinstance(node.value, str):
+        return node.value
+    if node is not None:
+        checks.fault(node, "must be a text")
     return ""

@@ -1,0 +1,188 @@
+"""The gate: one road to yes, a matched grant on a row that counts. Every doubt is a denial with a reason.
+
+What Stripe itself says of entitlements never comes near this room.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_
+
+from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, seats
+from domain.clock import Clock
+from domain.db import Database, Session
+from domain.entitlements import resolver
+from domain.entitlements.catalog import UNLIMITED, Catalog
+from domain.entitlements.resolver import FAILED, Decision, Held, Reason, Resolved, UnmappedPrice
+from domain.entitlements.snapshot import held_by, visible_holdings
+from domain.errors import contained
+from domain.identity import User
+from domain.organizations import Organization
+from domain.scope import Role
+
+log = logging.getLogger(__name__)
+
+Billable = Organization | User | Customer | BillingSubscription
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntitlementSet:
+    """All answers for one customer at one instant, from one read. `role` is the caller's, for what it may be told."""
+
+    customer: Customer
+    role: Role | None
+    as_of: datetime
+    catalog: Catalog
+    resolved: Resolved
+
+    @property
+    def revision(self) -> str:
+        """A digest of the answers: equal digests, equal answers."""
+        return resolver.revision(self.resolved, self.catalog)
+
+    def decide(self, feature: str) -> Decision:
+        """Say whether the customer has a feature, and why."""
+        return resolver.decide_feature(self.resolved, feature)
+
+    def holds(self, plan_or_price: str) -> bool:
+        """Say whether the customer holds a plan, named by itself or by one of its prices."""
+        return resolver.decide_plan(self.resolved, self.catalog, plan_or_price).granted
+
+    def quantity(self, key: str) -> int:
+        """Count how many of something the customer may have; UNLIMITED when there is no end."""
+        return resolver.quantity(self.resolved, key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeatUsage:
+    """An organization's seats, read together so that they add up. `limit` None is unlimited."""
+
+    limit: int | None
+    used: int
+    reserved: int
+
+    @property
+    def available(self) -> int | None:
+        """How many more may come in; None without a limit, never below zero."""
+        return None if self.limit is None else max(0, self.limit - self.used - self.reserved)
+
+    @property
+    def over_limit(self) -> bool:
+        """Say whether more seats are taken than the limit gives, as after a downgrade."""
+        return self.limit is not None and self.used + self.reserved > self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlements:
+    """Answers what customers have paid for. Reads the primary's current rows; asks no processor and writes nothing."""
+
+    database: Database
+    clock: Clock
+    catalog: Catalog
+
+    async def entitled(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> bool:
+        """Say whether a billable has a feature; every doubt is no, and nothing is ever raised."""
+        return (await self.decide(billable, feature, surface=surface)).granted
+
+    async def has_active_plan(self, billable: Billable | None, plan: str, *, surface: str | None = None) -> bool:
+        """Say whether a billable holds a plan, named by itself or by a price of it; every doubt is no."""
+        decision = resolver.decide_plan(await self._resolved(billable), self.catalog, plan)
+        _tell(decision, billable, surface)
+        return decision.granted
+
+    async def decide(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> Decision:
+        """Say whether a billable has a feature, and why; a failure to find out is the reason `error`."""
+        decision = resolver.decide_feature(await self._resolved(billable), feature)
+        _tell(decision, billable, surface)
+        return decision
+
+    async def features_for(self, billable: Billable | None) -> list[str]:
+        """List a billable's features, sorted; empty in doubt."""
+        return sorted((await self._resolved(billable)).features)
+
+    async def entitlement_quantity(self, billable: Billable | None, key: str) -> int:
+        """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
+        return resolver.quantity(await self._resolved(billable), key)
+
+    async def visible(self, session: Session, reading: CustomerReading, customer_id: str) -> EntitlementSet | None:
+        """Give all answers for a customer that the caller may see; None when it is not there or not the caller's."""
+        holdings = await visible_holdings(session, reading, customer_id)
+        if holdings is None:
+            return None
+        now = self.clock.now()
+        resolved = self._resolve(holdings.held, now)
+        return EntitlementSet(
+            customer=holdings.customer, role=holdings.role, as_of=now, catalog=self.catalog, resolved=resolved
+        )
+
+    async def seat_limit(self, session: Session, organization_id: str) -> int | None:
+        """Tell an organization's seat limit inside the caller's transaction; None is unlimited, a doubt is 0."""
+        return (await self._seat_limits(session, [organization_id])).get(organization_id, 0)
+
+    async def seat_usages(self, session: Session, organization_ids: Sequence[str]) -> dict[str, SeatUsage]:
+        """Read the seats of many organizations; `session` is one snapshot, so limit and counts add up."""
+        limits = await self._seat_limits(session, organization_ids)
+        counted = await seats.counts(session, organization_ids, now=self.clock.now())
+        return {id: _usage(limits.get(id, 0), count) for id, count in counted.items()}
+
+    async def _seat_limits(self, session: Session, organization_ids: Sequence[str]) -> Mapping[str, int | None]:
+        owned = and_(Customer.owner_kind == OwnerKind.ORGANIZATION, Customer.owner_id.in_(organization_ids))
+        held, now = await held_by(session, owned), self.clock.now()
+        found = {id: resolver.quantity(self._resolve(rows, now), self.catalog.seat_limit) for id, rows in held.items()}
+        return {id: None if seats == UNLIMITED else seats for id, seats in found.items()}
+
+    async def _resolved(self, billable: Billable | None) -> Resolved:
+        owned = _owned_by(billable)
+        if owned is None:
+            return Resolved()
+        outcome = await contained(self._read(owned), log=log, where="gate")
+        return FAILED if outcome.value is None else outcome.value
+
+    async def _read(self, owned: ColumnElement[bool]) -> Resolved:
+        async with self.database.snapshot() as session:
+            found = list((await held_by(session, owned)).values())
+        return self._resolve(found[0], self.clock.now()) if found else Resolved()
+
+    def _resolve(self, held: list[Held], now: datetime) -> Resolved:
+        try:
+            return resolver.resolve(self.catalog, held, now=now)
+        except UnmappedPrice as error:
+            log.warning("unmapped price: %s", error)
+            return FAILED
+
+
+def _owned_by(billable: Billable | None) -> ColumnElement[bool] | None:
+    """Pick the customer of a billable; None for whatever is none."""
+    match billable:
+        case Organization():
+            return and_(Customer.owner_kind == OwnerKind.ORGANIZATION, Customer.owner_id == billable.id)
+        case User():
+            return and_(Customer.owner_kind == OwnerKind.USER, Customer.owner_id == billable.id)
+        case Customer():
+            return Customer.id == billable.id
+        case BillingSubscription():
+            return Customer.id == billable.customer_id
+        case _:
+            return None
+
+
+def _usage(limit: int | None, count: SeatCount) -> SeatUsage:
+    return SeatUsage(limit=limit, used=count.used, reserved=count.reserved)
+
+
+def _tell(decision: Decision, billable: Billable | None, surface: str | None) -> None:
+    """Leave the reason where operators look; it never reaches the caller, and no personal data is in it."""
+    subject = None if billable is None else billable.id
+    level = logging.WARNING if decision.reason is Reason.ERROR else logging.DEBUG
+    log.log(
+        level,
+        "entitlement check feature=%s result=%s reason=%s surface=%s subject_type=%s subject_id=%s",
+        decision.feature,
+        decision.granted,
+        decision.reason,
+        surface,
+        type(billable).__name__,
+        subject,
+    )

@@ -1,0 +1,224 @@
+"""The one screen where the two halves meet: organizations own the seams, billing owns the seats, wiring joins them.
+
+Nothing else knows both. Without the billing callbacks and hook handed in here, organizations work on unlimited.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Select, select
+
+from domain import billing, outbox
+from domain.billing import (
+    Commands,
+    Customer,
+    CustomerReading,
+    Fetches,
+    Inbox,
+    Owner,
+    OwnerKind,
+    Processor,
+    ProcessorName,
+)
+from domain.clock import Clock, SystemClock
+from domain.db import Database, Session, open_database
+from domain.entitlements import Catalog, Entitlements, catalog
+from domain.hooks import lifecycle_hooks
+from domain.identity import User, Users
+from domain.ids import OrganizationId
+from domain.organizations import (
+    Entry,
+    Membership,
+    Organization,
+    OrganizationCallbacks,
+    Organizations,
+    Reading,
+    role_in,
+)
+from domain.scope import Role, Scope
+from domain.settings import Settings
+from domain.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that Seatgate can do, wired together. `aclose` lets running work finish first."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    catalog: Catalog
+    processors: Mapping[ProcessorName, Processor]
+    users: Users
+    organizations: Organizations
+    entitlements: Entitlements
+    commands: Commands
+    inbox: Inbox
+    worker: Worker
+
+    def reading(self, scope: Scope) -> Reading:
+        """Give the reads of organizations that a caller may make."""
+        return Reading(scope=scope)
+
+    def customers(self, scope: Scope) -> CustomerReading:
+        """Give the reads of customers that a caller may make."""
+        return CustomerReading(scope=scope, own_organizations=_own_organizations)
+
+    async def aclose(self) -> None:
+        """Drain running work, then let go of processors and database."""
+        for processor in self.processors.values():
+            await processor.aclose()
+        await self.database.aclose()
+
+
+class SeatCallbacks(OrganizationCallbacks):
+    """Billing's answer to the seams: a customer for each organization, a seat for each member."""
+
+    def __init__(self, *, entitlements: Entitlements, clock: Clock) -> None:
+        self._entitlements = entitlements
+        self._clock = clock
+
+    async def after_create_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Give the organization its customer, in its founding transaction."""
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.create_customer(session, owner=owner, at=organization.created_at)
+
+    async def before_add_member(
+        self, *, session: Session, organization: Organization, user: User, entry: Entry, **_: object
+    ) -> None:
+        """Take a seat; the founding owner's is taken without asking.
+
+        Raises:
+            SeatLimitReached: every seat is taken.
+        """
+        if entry is Entry.FOUNDING:
+            await billing.seats.found(session, organization_id=organization.id, user_id=user.id)
+            return
+        await billing.seats.claim(
+            session,
+            organization_id=organization.id,
+            user_id=user.id,
+            limit=self._entitlements.seat_limit,
+            now=self._clock.now(),
+        )
+
+    async def after_member_remove(self, *, session: Session, membership: Membership, **_: object) -> None:
+        """Give the seat back."""
+        await billing.seats.release(session, organization_id=membership.organization_id, user_id=membership.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogPrices:
+    """What billing needs to know of the catalog."""
+
+    catalog: Catalog
+
+    def is_known(self, price_id: str) -> bool:
+        """Say whether some plan has this price."""
+        return price_id in self.catalog.plan_of_price
+
+    def is_add_on(self, price_id: str) -> bool:
+        """Say whether the price's plan is an add-on; an unknown price is not."""
+        return self.is_known(price_id) and self.catalog.plans[self.catalog.plan_of_price[price_id]].add_on
+
+
+def build(
+    settings: Settings,
+    *,
+    callbacks: Sequence[OrganizationCallbacks] = (),
+    hooks: Mapping[str, object] | None = None,
+    clock: Clock | None = None,
+) -> Services:
+    """Wire everything together for one process; nothing is connected yet.
+
+    The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
+    for somebody whom everybody else lets in.
+
+    Raises:
+        ConfigError: the catalog is wrong, or a hook has an unknown name.
+    """
+    clock = clock or SystemClock()
+    prices = catalog.read([Path(path) for path in settings.catalog])
+    joined_hooks = lifecycle_hooks(hooks or {}, {"on_register": _customer_of_user})
+    database = open_database(settings.database_url)
+    processors = _processors(settings, database, clock)
+    entitlements = Entitlements(database=database, clock=clock, catalog=prices)
+    organizations = Organizations(
+        clock=clock,
+        callbacks=(*callbacks, SeatCallbacks(entitlements=entitlements, clock=clock)),
+        callback_seconds=settings.callback_seconds,
+    )
+    commands = Commands(
+        database=database, clock=clock, processors=processors, prices=CatalogPrices(prices), role_for=_role_for
+    )
+    inbox = Inbox(database=database, clock=clock, processors=processors)
+    fetches = Fetches(database=database, clock=clock, processors=processors)
+    return Services(
+        settings=settings,
+        database=database,
+        clock=clock,
+        catalog=prices,
+        processors=processors,
+        users=Users(database=database, clock=clock, hooks=joined_hooks),
+        organizations=organizations,
+        entitlements=entitlements,
+        commands=commands,
+        inbox=inbox,
+        worker=_worker(database, clock, inbox, fetches, commands, processors),
+    )
+
+
+def _processors(settings: Settings, database: Database, clock: Clock) -> dict[ProcessorName, Processor]:
+    """Make the adapters of the configured processors; the libraries of the others are never imported."""
+    made: dict[ProcessorName, Processor] = {}
+    for name in settings.processors:
+        if name is ProcessorName.STRIPE:
+            from domain.billing.processors.stripe import StripeProcessor
+
+            made[name] = StripeProcessor(
+                api_key=settings.stripe_api_key,
+                webhook_secrets=settings.stripe_webhook_secrets,
+                api_base=settings.stripe_api_base,
+            )
+        else:
+            made[name] = FakeProcessor(database=database, clock=clock, webhook_secrets=settings.fake_webhook_secrets)
+    return made
+
+
+def _worker(
+    database: Database,
+    clock: Clock,
+    inbox: Inbox,
+    fetches: Fetches,
+    commands: Commands,
+    processors: Mapping[ProcessorName, Processor],
+) -> Worker:
+    fake = processors.get(ProcessorName.FAKE)
+    handlers = {fake.TOPIC: fake.deliverer(inbox)} if isinstance(fake, FakeProcessor) else {}
+
+    async def deliver() -> int:
+        return await outbox.deliver_due(database, clock, handlers)
+
+    return Worker(
+        jobs={
+            "intents": commands.finish_open,
+            "outbox": deliver,
+            "inbox": inbox.retry_due,
+            "fetches": fetches.settle_owed,
+        }
+    )
+
+
+def _own_organizations(scope: Scope) -> Select[OrganizationId]:
+    return select(Membership.organization_id).where(Membership.user_id == scope.user_id)
+
+
+async def _customer_of_user(*, session: Session, user: User, **_: object) -> None:
+    await billing.create_customer(session, owner=Owner(kind=OwnerKind.USER, id=user.id), at=user.created_at)
+
+
+async def _role_for(session: Session, scope: Scope, customer: Customer) -> Role | None:
+    if scope.administrator or customer.owner_id == scope.user_id:
+        return Role.OWNER
+    return await role_in(session, organization_id=customer.owner_id, user_id=scope.user_id)

@@ -1,0 +1,139 @@
+"""What a customer has paid for, as the outside sees it: all answers from one read."""
+
+from datetime import datetime
+from typing import Any, Optional
+
+import strawberry
+from strawberry import Info
+
+from domain import entitlements
+from domain.entitlements import UNLIMITED, Reason
+from domain.errors import InvalidInput
+from domain.scope import Role
+from graphql_api import loaders
+from graphql_api.context import Context
+from graphql_api.customers import Customer
+from graphql_api.described import described
+from graphql_api.enums import DecisionReason
+
+ContextInfo = Info[Context, None]
+MOST_NAMES = 100
+
+
+@described
+class Quantity:
+    """A limit. used and remaining: for seats; null for what Seatgate does not count."""
+
+    key: str
+    value: int
+    unlimited: bool
+    used: int | None
+    remaining: int | None
+
+
+@described
+class Decision:
+    """One feature's answer; an unknown feature is not granted and no error."""
+
+    feature: str
+    granted: bool
+    reason: DecisionReason | None = strawberry.field(
+        description="Null to the role MEMBER; ERROR is told to administrators alone, others read NOT_ENTITLED."
+    )
+    valid_until: datetime | None = strawberry.field(
+        description="The last instant at which this surely holds without news, inclusive; null: nothing is due."
+    )
+
+
+@described
+class EntitlementSet:
+    """All answers for one customer at one instant, from one read."""
+
+    answers: strawberry.Private[entitlements.EntitlementSet]
+    as_of: datetime = strawberry.field(description="The instant it is true for.")
+    known_at: datetime = strawberry.field(description="What was recorded by then.")
+    catalog_version: str = strawberry.field(description="Content hash.")
+    valid_until: datetime | None = strawberry.field(
+        description="The last instant at which all of this surely holds without news, inclusive; null: nothing is due."
+    )
+    plans: list[str] = strawberry.field(description="Held, in grace included; sorted.")
+    features: list[str] = strawberry.field(description="Sorted.")
+
+    @classmethod
+    def of(cls, answers: entitlements.EntitlementSet | None) -> Optional["EntitlementSet"]:
+        """Dress the answers."""
+        if answers is None:
+            return None
+        return cls(
+            answers=answers,
+            as_of=answers.as_of,
+            known_at=answers.as_of,
+            catalog_version=answers.catalog.version,
+            valid_until=answers.resolved.valid_until,
+            plans=sorted(answers.resolved.plans),
+            features=sorted(answers.resolved.features),
+        )
+
+    @strawberry.field
+    def customer(self) -> Customer | None:
+        """Whose answers these are."""
+        return Customer.of(self.answers.customer)
+
+    @strawberry.field
+    def revision(self) -> str:
+        """Digest of the answers and catalogVersion: a cache key."""
+        return self.answers.revision
+
+    @strawberry.field
+    async def quantities(self) -> list[Quantity]:
+        """Every limit that the customer has, sorted by key."""
+        return [await self._quantity(key, value) for key, value in self.answers.resolved.quantities.items()]
+
+    @strawberry.field
+    def entitled(self, feature: str) -> bool:
+        """Whether the customer has a feature."""
+        return self.answers.decide(feature).granted
+
+    @strawberry.field
+    def has_active_plan(self, plan: str) -> bool:
+        """Whether the customer holds a plan, by its name or a price id."""
+        return self.answers.holds(plan)
+
+    @strawberry.field
+    def quantity(self, key: str) -> int:
+        """How many; 0 when absent, unlimited = 2147483647."""
+        return self.answers.quantity(key)
+
+    @strawberry.field
+    def decisions(self, info: ContextInfo, features: list[str] | None = None) -> list[Decision]:
+        """An answer for each feature; every feature of the catalog when not named; at most 100 names."""
+        if features is not None and len(features) > MOST_NAMES:
+            raise InvalidInput(f"At most {MOST_NAMES} features at a time.")
+        names = self.answers.catalog.features if features is None else features
+        return [self._decision(info.context.caller.administrator, name) for name in names]
+
+    async def _quantity(self, key: str, value: int) -> Quantity:
+        owner = self.answers.customer.organization_id
+        counted = owner is not None and key == self.answers.catalog.seat_limit
+        seats = await loaders.current().seats.load(owner) if owner is not None and counted else None
+        return Quantity(
+            key=key,
+            value=value,
+            unlimited=value == UNLIMITED,
+            used=seats.used if seats else None,
+            remaining=seats.available if seats else None,
+        )
+
+    def _decision(self, administrator: bool, feature: str) -> Decision:  # noqa: FBT001 - one flag
+        made = self.answers.decide(feature)
+        reason: Any = made.reason
+        if not administrator and self.answers.role is Role.MEMBER:
+            reason = None
+        elif not administrator and reason is Reason.ERROR:
+            reason = Reason.NOT_ENTITLED
+        return Decision(feature=feature, granted=made.granted, reason=reason, valid_until=made.valid_until)
+
+
+async def entitlements_of(info: ContextInfo, customer_id: strawberry.ID) -> EntitlementSet | None:
+    """What the customer has paid for."""
+    return EntitlementSet.of(await loaders.current().entitlements.load(customer_id))

@@ -1,0 +1,72 @@
+"""Batched reads, made anew for each operation. Each batch opens a short read of its own and closes it before it returns."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextvars import ContextVar
+from typing import TypeVar
+
+from strawberry.dataloader import DataLoader
+from strawberry.extensions import SchemaExtension
+
+from domain import billing
+from domain.billing import BillingSubscription, Customer, ProcessorAccount
+from domain.db import Session
+from domain.entitlements import EntitlementSet, SeatUsage
+from domain.identity import User
+from domain.organizations import Membership, Organization
+from domain.scope import Role, Scope
+from domain.wiring import Services
+
+T = TypeVar("T")
+BATCH = 100
+
+
+class Loaders:
+    """Every batched read of one operation, within what its caller may see."""
+
+    def __init__(self, services: Services, scope: Scope) -> None:
+        self._services = services
+        reading, customers = services.reading(scope), services.customers(scope)
+        entitlements = services.entitlements
+        self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
+        self.organizations: DataLoader[str, Organization | None] = self._loader(reading.organizations_by_id)
+        self.memberships: DataLoader[str, Membership | None] = self._loader(reading.memberships_by_id)
+        self.roles: DataLoader[str, Role | None] = self._loader(reading.roles)
+        self.seats: DataLoader[str, SeatUsage | None] = self._loader(entitlements.seat_usages)
+        self.customers: DataLoader[str, Customer | None] = self._loader(customers.by_id)
+        self.customers_by_owner: DataLoader[str, Customer | None] = self._loader(customers.by_owner)
+        self.accounts: DataLoader[str, list[ProcessorAccount] | None] = self._loader(billing.accounts_of)
+        self.subscriptions: DataLoader[str, BillingSubscription | None] = self._loader(customers.subscriptions_by_id)
+
+        async def sets(session: Session, ids: Sequence[str]) -> dict[str, EntitlementSet]:
+            return await entitlements.visible(session, customers, ids)
+
+        self.entitlements: DataLoader[str, EntitlementSet | None] = self._loader(sets)
+
+    def _loader(
+        self, read: Callable[[Session, Sequence[str]], Awaitable[dict[str, T]]]
+    ) -> DataLoader[str, T | None]:
+        async def load(keys: list[str]) -> list[T | None]:
+            async with self._services.database.snapshot() as session:
+                found = await read(session, keys)
+            return [found.get(key) for key in keys]
+
+        return DataLoader(load, max_batch_size=BATCH)
+
+
+_loaders: ContextVar[Loaders] = ContextVar("loaders")
+
+
+def current() -> Loaders:
+    """Give the loaders of the operation that is running."""
+    return _loaders.get()
+
+
+class FreshLoaders(SchemaExtension):
+    """Gives each operation loaders of its own, so that none of them ever answers from an older operation."""
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        """Make them before the first resolver runs."""
+        context = self.execution_context.context
+        if context.scope is not None:
+            _loaders.set(Loaders(context.services, context.scope))
+        yield

@@ -1,0 +1,209 @@
+"""Organizations, memberships and seats as the outside sees them."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Optional, Union
+
+import strawberry
+from sqlalchemy import Select
+from strawberry import Info
+
+from domain import entitlements, organizations
+from domain.errors import InvalidInput
+from domain.organizations import count_memberships, list_memberships, members_of
+from graphql_api import loaders
+from graphql_api.connections import CountedConnection, Cursors
+from graphql_api.context import Context
+from graphql_api.described import described, described_input
+from graphql_api.enums import MemberRole, OrganizationOrderField, SortDirection
+from graphql_api.identity import User
+from graphql_api.node import Node
+
+if TYPE_CHECKING:
+    from graphql_api.customers import Customer
+
+ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
+ContextInfo = Info[Context, None]
+
+
+@described
+class SeatUsage:
+    """Seats, read together so that they add up: available = max(0, limit - used - reserved)."""
+
+    limit: int | None = strawberry.field(description="Null: unlimited.")
+    used: int = strawberry.field(description="Members.")
+    reserved: int = strawberry.field(description="Unexpired pending invitations.")
+    available: int | None = strawberry.field(description="Null: unlimited; never below zero.")
+    over_limit: bool = strawberry.field(
+        description="After a downgrade: nobody is removed, nobody can be added."
+    )
+
+    @classmethod
+    def of(cls, usage: entitlements.SeatUsage | None) -> Optional["SeatUsage"]:
+        """Dress a read."""
+        if usage is None:
+            return None
+        return cls(
+            limit=usage.limit,
+            used=usage.used,
+            reserved=usage.reserved,
+            available=usage.available,
+            over_limit=usage.over_limit,
+        )
+
+
+@described
+class Membership(Node):
+    """A user's place in an organization. Removed means gone."""
+
+    id: strawberry.ID
+    row: strawberry.Private[organizations.Membership]
+    role: MemberRole
+    joined_at: datetime
+
+    @classmethod
+    def of(cls, row: organizations.Membership | None) -> Optional["Membership"]:
+        """Dress a row."""
+        return None if row is None else cls(id=strawberry.ID(row.id), row=row, role=row.role, joined_at=row.joined_at)
+
+    @strawberry.field
+    async def organization(self) -> "Organization":
+        """Where."""
+        return _there(Organization.of(await loaders.current().organizations.load(self.row.organization_id)))
+
+    @strawberry.field
+    async def user(self) -> User:
+        """Who."""
+        return _there(User.of(await loaders.current().users.load(self.row.user_id)))
+
+
+@described
+class Organization(Node):
+    """A tenant: who belongs together and pays together."""
+
+    id: strawberry.ID
+    row: strawberry.Private[organizations.Organization]
+    slug: str = strawberry.field(description="3 to 63 characters, unique among the living.")
+    name: str
+    external_id: str | None = strawberry.field(description="The host's own id, unique.")
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: organizations.Organization | None) -> Optional["Organization"]:
+        """Dress a row."""
+        if row is None:
+            return None
+        return cls(
+            id=strawberry.ID(row.id),
+            row=row,
+            slug=row.slug,
+            name=row.name,
+            external_id=row.external_id,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+
+    @strawberry.field
+    async def viewer_role(self) -> MemberRole | None:
+        """The effective actor's role; null when not a member."""
+        return await loaders.current().roles.load(self.row.id)
+
+    @strawberry.field
+    async def seats(self) -> SeatUsage | None:
+        """The seats as they are."""
+        return SeatUsage.of(await loaders.current().seats.load(self.row.id))
+
+    @strawberry.field
+    async def memberships(
+        self,
+        info: ContextInfo,
+        roles: list[MemberRole] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> CountedConnection[Membership] | None:
+        """The members, oldest first."""
+        return await membership_connection(info, members_of(self.row.id, roles), first, after, last, before)
+
+    @strawberry.field
+    async def customer(self) -> ACustomer | None:
+        """Who pays for the organization; made with it."""
+        from graphql_api.customers import Customer
+
+        return Customer.of(await loaders.current().customers_by_owner.load(self.row.id))
+
+
+@described_input
+class OrganizationOrder:
+    """How organizations are sorted; CREATED_AT ASC by default."""
+
+    field: OrganizationOrderField
+    direction: SortDirection = SortDirection.ASC
+
+
+async def membership_connection(
+    info: ContextInfo,
+    query: Select[Any],
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+) -> CountedConnection[Membership]:
+    """Read one page of memberships as a connection."""
+    cursors = info.context.cursors("memberships")
+    page = cursors.page(first, after, last, before)
+    async with info.context.database.snapshot() as session:
+        found = await list_memberships(session, query, page=page)
+
+    async def count() -> int:
+        async with info.context.database.snapshot() as session:
+            return await count_memberships(session, query)
+
+    return cursors.counted(
+        found, node=lambda row: _there(Membership.of(row)), place=lambda row: (row.joined_at, row.id), count=count
+    )
+
+
+async def organization(
+    info: ContextInfo,
+    id: strawberry.ID | None = None,
+    slug: str | None = None,
+    external_id: str | None = None,
+) -> Organization | None:
+    """One organization by exactly one of the three; two or none is BAD_USER_INPUT."""
+    if sum(name is not None for name in (id, slug, external_id)) != 1:
+        raise InvalidInput("Give exactly one of id, slug and externalId.")
+    reading = info.context.services.reading(info.context.caller)
+    async with info.context.database.snapshot() as session:
+        return Organization.of(await reading.organization(session, id=id, slug=slug, external_id=external_id))
+
+
+async def all_organizations(
+    info: ContextInfo,
+    order_by: OrganizationOrder | None = None,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+) -> CountedConnection[Organization] | None:
+    """Those the caller belongs to; all of them for administrators and host keys."""
+    order = order_by or OrganizationOrder(field=OrganizationOrderField.CREATED_AT)
+    descending = order.direction is SortDirection.DESC
+    cursors = info.context.cursors(f"organizations {order.field} {order.direction}")
+    page = cursors.page(first, after, last, before)
+    reading = info.context.services.reading(info.context.caller)
+    async with info.context.database.snapshot() as session:
+        found = await reading.organizations(session, page=page, order=order.field, descending=descending)
+
+    async def count() -> int:
+        async with info.context.database.snapshot() as session:
+            return await reading.count_organizations(session)
+
+    by_name = order.field is OrganizationOrderField.NAME
+    return cursors.counted(
+        found,
+        node=lambda row: _there(Organization.of(row)),
+        place=lambda row: (row.name if by_name else row.created_at, row.id),
+        count=count,
+    )

