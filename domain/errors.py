@@ -7,6 +7,7 @@
     ├── Unavailable                 the database cannot be reached or does not take the work now
     ├── NotFound                    missing, or not yours: one and the same answer
     ├── InvalidInput                a value that cannot be
+    ├── InvalidCursor               a cursor that we did not sign, or of another list
     ├── AlreadyMember               the user already belongs to the organization
     ├── AlreadySubscribed           a live base subscription exists, or a purchase is under way
     ├── LastOwner                   an organization keeps at least one owner
@@ -87,6 +88,15 @@ class InvalidInput(DomainError):
     """A value that cannot be: too long, malformed, taken, unknown."""
 
     code = "INVALID_INPUT"
+
+
+class InvalidCursor(DomainError):
+    """A cursor that we did not sign, or that belongs to another list or order."""
+
+    code = "INVALID_CURSOR"
+
+    def __init__(self) -> None:
+        super().__init__("This cursor is not valid here.")
 
 
 class AlreadyMember(DomainError):

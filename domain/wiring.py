@@ -21,6 +21,7 @@ from domain.billing import (
     Processor,
     ProcessorName,
 )
+from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock, SystemClock
 from domain.db import Database, Session, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
@@ -108,21 +109,6 @@ class SeatCallbacks(OrganizationCallbacks):
         await billing.seats.release(session, organization_id=membership.organization_id, user_id=membership.user_id)
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogPrices:
-    """What billing needs to know of the catalog."""
-
-    catalog: Catalog
-
-    def is_known(self, price_id: str) -> bool:
-        """Say whether some plan has this price."""
-        return price_id in self.catalog.plan_of_price
-
-    def is_add_on(self, price_id: str) -> bool:
-        """Say whether the price's plan is an add-on; an unknown price is not."""
-        return self.is_known(price_id) and self.catalog.plans[self.catalog.plan_of_price[price_id]].add_on
-
-
 def build(
     settings: Settings,
     *,
@@ -149,9 +135,7 @@ def build(
         callbacks=(*callbacks, SeatCallbacks(entitlements=entitlements, clock=clock)),
         callback_seconds=settings.callback_seconds,
     )
-    commands = Commands(
-        database=database, clock=clock, processors=processors, prices=CatalogPrices(prices), role_for=_role_for
-    )
+    commands = Commands(database=database, clock=clock, processors=processors, prices=prices, role_for=_role_for)
     inbox = Inbox(database=database, clock=clock, processors=processors)
     fetches = Fetches(database=database, clock=clock, processors=processors)
     return Services(

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import strawberry
 from strawberry import Info
 
 from domain import entitlements

@@ -11,9 +11,8 @@ from typing import Any, Generic, TypeVar
 import strawberry
 
 from domain.db import Page, Position, Slice
-from domain.errors import InvalidInput
+from domain.errors import InvalidCursor, InvalidInput
 from graphql_api.described import described, described_as
-from graphql_api.errors import InvalidCursor
 
 T = TypeVar("T")
 Row = TypeVar("Row")
@@ -131,9 +130,7 @@ class Cursors:
         )
         return edges, info
 
-    def connection(
-        self, found: Slice[Row], *, node: Callable[[Row], T], place: Callable[[Row], Position]
-    ) -> Any:
+    def connection(self, found: Slice[Row], *, node: Callable[[Row], T], place: Callable[[Row], Position]) -> Any:
         """Make the connection of a page."""
         edges, info = self.edges(found, node=node, place=place)
         return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info)

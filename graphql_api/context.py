@@ -1,9 +1,16 @@
 """What every resolver is handed: who asks, for which request, and the services. Never a session or a loader."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from domain.db import Database
+from domain.errors import Unauthenticated
 from domain.scope import Scope
-from graphql_api.auth import Claims
+from domain.wiring import Services
+from graphql_api.connections import Cursors
+
+if TYPE_CHECKING:
+    from graphql_api.permissions import BillableOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,11 +18,31 @@ class Context:
     """One operation's surroundings; cheap to make, closed over nothing that must be closed again."""
 
     request_id: str
-    claims: Claims | None
-    scope: Scope | None = None
-    services: object = None
+    scope: Scope | None
+    services: Services
+    billable: "BillableOf | None" = None
 
     @property
     def anonymous(self) -> bool:
         """Say whether the caller showed no credential."""
-        return self.claims is None and self.scope is None
+        return self.scope is None
+
+    @property
+    def caller(self) -> Scope:
+        """Who asks.
+
+        Raises:
+            Unauthenticated: nobody has shown a credential.
+        """
+        if self.scope is None:
+            raise Unauthenticated
+        return self.scope
+
+    @property
+    def database(self) -> Database:
+        """Where reads open their short snapshots."""
+        return self.services.database
+
+    def cursors(self, list_name: str) -> Cursors:
+        """Give the cursors of a list; they fit no other list."""
+        return Cursors(self.services.settings.secret_keys, list_name=list_name)

@@ -1,7 +1,7 @@
 """Customers and their mirrored subscriptions as the outside sees them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 from strawberry import Info
@@ -12,7 +12,7 @@ from domain.errors import InvalidInput
 from domain.scope import Role
 from graphql_api import loaders
 from graphql_api.catalog import CatalogPlan
-from graphql_api.connections import Connection, Cursors
+from graphql_api.connections import Connection
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
 from graphql_api.enums import PauseBehavior, ProcessorName, SubscriptionStatus
@@ -95,15 +95,16 @@ class BillingSubscription(Node):
     pause_collection: PauseCollection | None = strawberry.field(description="Present: paused.")
     past_due_since: datetime | None
     last_fact_at: datetime = strawberry.field(description="The processor's time of the newest fact.")
-    fetch_owed: bool = strawberry.field(
-        description="Ambiguous: a fetch is due, until then the lesser state counts."
-    )
+    fetch_owed: bool = strawberry.field(description="Ambiguous: a fetch is due, until then the lesser state counts.")
 
     @classmethod
     def of(cls, row: billing.BillingSubscription | None) -> Optional["BillingSubscription"]:
+        """Dress a row, or none."""
+        return None if row is None else cls.dress(row)
+
+    @classmethod
+    def dress(cls, row: billing.BillingSubscription) -> "BillingSubscription":
         """Dress a row."""
-        if row is None:
-            return None
         state = row.current
         starts = [item.current_period_start for item in state.items if item.current_period_start]
         pause = state.pause_collection
@@ -122,7 +123,7 @@ class BillingSubscription(Node):
             cancel_at=state.cancel_at,
             cancel_at_period_end=state.cancel_at_period_end,
             ended_at=state.ended_at,
-            pause_collection=pause and PauseCollection(behavior=pause.behavior, resumes_at=pause.resumes_at),
+            pause_collection=PauseCollection(behavior=pause.behavior, resumes_at=pause.resumes_at) if pause else None,
             past_due_since=row.past_due_since,
             last_fact_at=row.last_fact_at,
             fetch_owed=row.fetch_owed,
@@ -188,7 +189,7 @@ class Customer(Node):
         page = cursors.page(first, after, last, before)
         async with info.context.database.snapshot() as session:
             found = await list_subscriptions(session, self.row.id, page=page)
-        return cursors.connection(found, node=BillingSubscription.of, place=lambda row: (row.created_at, row.id))
+        return cursors.connection(found, node=BillingSubscription.dress, place=lambda row: (row.created_at, row.id))
 
     @strawberry.field
     async def processor_accounts(self, info: ContextInfo) -> list[ProcessorAccount] | None:

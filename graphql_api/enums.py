@@ -1,34 +1,44 @@
-"""The domain's closed lists, under their GraphQL names and in upper case."""
+"""The domain's closed lists under their GraphQL names, and two of our own. Values read in upper case outside."""
 
 from enum import StrEnum
 
 import strawberry
 
-from domain import billing, entitlements
-from domain.organizations import OrganizationOrder as _OrganizationOrder
-from domain.scope import Role
+from domain.billing import PauseBehavior, ProcessorName
+from domain.billing import Status as SubscriptionStatus
+from domain.entitlements import Merge as LimitMerge
+from domain.entitlements import Reason as DecisionReason
+from domain.organizations import OrganizationOrder as OrganizationOrderField
+from domain.scope import Role as MemberRole
 
-MemberRole = strawberry.enum(Role, name="MemberRole", description="Ranks: OWNER over ADMIN over MEMBER.")
-OrganizationOrderField = strawberry.enum(
-    _OrganizationOrder, name="OrganizationOrderField", description="What organizations can be sorted by."
+__all__ = [
+    "ApiScope",
+    "DecisionReason",
+    "LimitMerge",
+    "MemberRole",
+    "OrganizationOrderField",
+    "PauseBehavior",
+    "ProcessorName",
+    "SortDirection",
+    "SubscriptionStatus",
+]
+
+# Strawberry notes name and description on the domain's own enumeration, which stays as it is.
+strawberry.enum(MemberRole, name="MemberRole", description="Ranks: OWNER over ADMIN over MEMBER.")
+strawberry.enum(
+    OrganizationOrderField, name="OrganizationOrderField", description="What organizations can be sorted by."
 )
-ProcessorName = strawberry.enum(
-    billing.ProcessorName,
-    name="ProcessorName",
-    description="Who can bill; the first of PROCESSORS takes new subscriptions.",
+strawberry.enum(
+    ProcessorName, name="ProcessorName", description="Who can bill; the first of PROCESSORS takes new subscriptions."
 )
-SubscriptionStatus = strawberry.enum(
-    billing.Status, name="SubscriptionStatus", description="As Stripe names them; anything unknown reads as INCOMPLETE."
+strawberry.enum(
+    SubscriptionStatus,
+    name="SubscriptionStatus",
+    description="As Stripe names them; anything unknown reads as INCOMPLETE.",
 )
-PauseBehavior = strawberry.enum(
-    billing.PauseBehavior, name="PauseBehavior", description="What becomes of invoices meanwhile."
-)
-DecisionReason = strawberry.enum(
-    entitlements.Reason, name="DecisionReason", description="Why an answer is what it is; a closed list."
-)
-LimitMerge = strawberry.enum(
-    entitlements.Merge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top."
-)
+strawberry.enum(PauseBehavior, name="PauseBehavior", description="What becomes of invoices meanwhile.")
+strawberry.enum(DecisionReason, name="DecisionReason", description="Why an answer is what it is; a closed list.")
+strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 
 
 @strawberry.enum(description="What an API key may be allowed; in text entitlements:read, …, admin.")

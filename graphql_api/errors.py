@@ -18,7 +18,15 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.execution import PreExecutionError
 from strawberry.types.graphql import OperationType
 
-from domain.errors import DomainError, Forbidden, InvalidInput, Unauthenticated, Unavailable, contained
+from domain.errors import (
+    DomainError,
+    Forbidden,
+    InvalidCursor,
+    InvalidInput,
+    Unauthenticated,
+    Unavailable,
+    contained,
+)
 from graphql_api.context import Context
 
 log = logging.getLogger(__name__)
@@ -43,15 +51,6 @@ class Code(StrEnum):
     TIMEOUT = "TIMEOUT"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL"
-
-
-class InvalidCursor(DomainError):
-    """A cursor that we did not sign, or that belongs to another list or order."""
-
-    code = "INVALID_CURSOR"
-
-    def __init__(self) -> None:
-        super().__init__("This cursor is not valid here.")
 
 
 class PublicError(GraphQLError):
@@ -81,7 +80,7 @@ class MaskingSchema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Say nothing here: `execute` writes one line per unexpected error when all is known."""
 
-    async def execute(  # noqa: PLR0917 - Strawberry's own signature
+    async def execute(
         self,
         query: str | None,
         variable_values: dict[str, Any] | None = None,

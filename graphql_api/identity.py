@@ -44,9 +44,12 @@ class User(Node):
 
     @classmethod
     def of(cls, row: identity.User | None) -> Optional["User"]:
+        """Dress a row, or none."""
+        return None if row is None else cls.dress(row)
+
+    @classmethod
+    def dress(cls, row: identity.User) -> "User":
         """Dress a row."""
-        if row is None:
-            return None
         return cls(id=strawberry.ID(row.id), row=row, name=row.name, email=row.email, created_at=row.created_at)
 
     @strawberry.field

@@ -1,4 +1,4 @@
-"""Batched reads, made anew for each operation. Each batch opens a short read of its own and closes it before it returns."""
+"""Batched reads, made anew for each operation; each batch opens a short read and closes it before it returns."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar
@@ -10,7 +10,7 @@ from strawberry.extensions import SchemaExtension
 from domain import billing
 from domain.billing import BillingSubscription, Customer, ProcessorAccount
 from domain.db import Session
-from domain.entitlements import EntitlementSet, SeatUsage
+from domain.entitlements import Billable, EntitlementSet, SeatUsage
 from domain.identity import User
 from domain.organizations import Membership, Organization
 from domain.scope import Role, Scope
@@ -35,16 +35,19 @@ class Loaders:
         self.customers: DataLoader[str, Customer | None] = self._loader(customers.by_id)
         self.customers_by_owner: DataLoader[str, Customer | None] = self._loader(customers.by_owner)
         self.accounts: DataLoader[str, list[ProcessorAccount] | None] = self._loader(billing.accounts_of)
-        self.subscriptions: DataLoader[str, BillingSubscription | None] = self._loader(customers.subscriptions_by_id)
+
+        async def subscriptions(session: Session, ids: Sequence[str]) -> dict[str, BillingSubscription]:
+            return await billing.subscriptions_by_id(session, customers, ids)
 
         async def sets(session: Session, ids: Sequence[str]) -> dict[str, EntitlementSet]:
             return await entitlements.visible(session, customers, ids)
 
+        self.subscriptions: DataLoader[str, BillingSubscription | None] = self._loader(subscriptions)
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._loader(sets)
 
-    def _loader(
-        self, read: Callable[[Session, Sequence[str]], Awaitable[dict[str, T]]]
-    ) -> DataLoader[str, T | None]:
+        self.billables: dict[tuple[object, str | None], Billable | None] = {}
+
+    def _loader(self, read: Callable[[Session, Sequence[str]], Awaitable[dict[str, T]]]) -> DataLoader[str, T | None]:
         async def load(keys: list[str]) -> list[T | None]:
             async with self._services.database.snapshot() as session:
                 found = await read(session, keys)

@@ -127,9 +127,7 @@ async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMe
     removed = await info.context.services.organizations.remove_member(
         unit_of_work.session(), scope=info.context.caller, membership_id=input.membership_id
     )
-    return RemoveMemberPayload(
-        removed_membership_id=strawberry.ID(removed.id), organization_id=removed.organization_id
-    )
+    return RemoveMemberPayload(removed_membership_id=strawberry.ID(removed.id), organization_id=removed.organization_id)
 
 
 async def _seats(organization_id: str | None) -> SeatUsage | None:

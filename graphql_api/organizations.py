@@ -1,7 +1,7 @@
 """Organizations, memberships and seats as the outside sees them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Optional, Union
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import strawberry
 from sqlalchemy import Select
@@ -11,7 +11,7 @@ from domain import entitlements, organizations
 from domain.errors import InvalidInput
 from domain.organizations import count_memberships, list_memberships, members_of
 from graphql_api import loaders
-from graphql_api.connections import CountedConnection, Cursors
+from graphql_api.connections import CountedConnection
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
 from graphql_api.enums import MemberRole, OrganizationOrderField, SortDirection
@@ -33,9 +33,7 @@ class SeatUsage:
     used: int = strawberry.field(description="Members.")
     reserved: int = strawberry.field(description="Unexpired pending invitations.")
     available: int | None = strawberry.field(description="Null: unlimited; never below zero.")
-    over_limit: bool = strawberry.field(
-        description="After a downgrade: nobody is removed, nobody can be added."
-    )
+    over_limit: bool = strawberry.field(description="After a downgrade: nobody is removed, nobody can be added.")
 
     @classmethod
     def of(cls, usage: entitlements.SeatUsage | None) -> Optional["SeatUsage"]:
@@ -62,18 +60,27 @@ class Membership(Node):
 
     @classmethod
     def of(cls, row: organizations.Membership | None) -> Optional["Membership"]:
+        """Dress a row, or none."""
+        return None if row is None else cls.dress(row)
+
+    @classmethod
+    def dress(cls, row: organizations.Membership) -> "Membership":
         """Dress a row."""
-        return None if row is None else cls(id=strawberry.ID(row.id), row=row, role=row.role, joined_at=row.joined_at)
+        return cls(id=strawberry.ID(row.id), row=row, role=row.role, joined_at=row.joined_at)
 
     @strawberry.field
     async def organization(self) -> "Organization":
         """Where."""
-        return _there(Organization.of(await loaders.current().organizations.load(self.row.organization_id)))
+        found = await loaders.current().organizations.load(self.row.organization_id)
+        assert found is not None, "who sees a membership sees its organization"
+        return Organization.dress(found)
 
     @strawberry.field
     async def user(self) -> User:
         """Who."""
-        return _there(User.of(await loaders.current().users.load(self.row.user_id)))
+        found = await loaders.current().users.load(self.row.user_id)
+        assert found is not None, "who sees a membership sees its user"
+        return User.dress(found)
 
 
 @described
@@ -90,9 +97,12 @@ class Organization(Node):
 
     @classmethod
     def of(cls, row: organizations.Organization | None) -> Optional["Organization"]:
+        """Dress a row, or none."""
+        return None if row is None else cls.dress(row)
+
+    @classmethod
+    def dress(cls, row: organizations.Organization) -> "Organization":
         """Dress a row."""
-        if row is None:
-            return None
         return cls(
             id=strawberry.ID(row.id),
             row=row,
@@ -160,9 +170,7 @@ async def membership_connection(
         async with info.context.database.snapshot() as session:
             return await count_memberships(session, query)
 
-    return cursors.counted(
-        found, node=lambda row: _there(Membership.of(row)), place=lambda row: (row.joined_at, row.id), count=count
-    )
+    return cursors.counted(found, node=Membership.dress, place=lambda row: (row.joined_at, row.id), count=count)
 
 
 async def organization(
@@ -203,7 +211,7 @@ async def all_organizations(
     by_name = order.field is OrganizationOrderField.NAME
     return cursors.counted(
         found,
-        node=lambda row: _there(Organization.of(row)),
+        node=Organization.dress,
         place=lambda row: (row.name if by_name else row.created_at, row.id),
         count=count,
     )

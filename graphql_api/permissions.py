@@ -4,8 +4,10 @@ A feature gate stands directly above `@strawberry.field` or `.mutation`, or in `
 schema, runs before everything else of the field, and makes the field nullable, so that one denial erases no sibling.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, overload
+from inspect import isawaitable
+from typing import Any, overload
 
 import strawberry
 from graphql import GraphQLError
@@ -15,9 +17,15 @@ from strawberry.schema_directive import Location
 from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
+from domain.billing import BillingSubscription, Customer
 from domain.entitlements import Billable
+from domain.errors import contained
+from domain.organizations import Organization
+from graphql_api import loaders
 from graphql_api.context import Context
 from graphql_api.enums import ApiScope
+
+log = logging.getLogger(__name__)
 
 BillableOf = Callable[[Any, Info[Context, Any]], "Billable | None | Awaitable[Billable | None]"]
 """Tells whose entitlements count for a field: `(source, info)` in, a billable or None out. Never an argument."""
@@ -96,7 +104,7 @@ class RequireFeature(BasePermission):
 
     async def has_permission(self, source: Any, info: Info[Context, Any], **_: Any) -> bool:
         """Ask the gate for whoever is to be billed; decisions are never remembered."""
-        billable = await info.context.billable_for(self.billable, source, info)
+        billable = await _billable(self.billable or info.context.billable, source, info)
         return await info.context.services.entitlements.entitled(billable, self.feature, surface="field")
 
     def on_unauthorized(self) -> None:
@@ -111,6 +119,31 @@ class RequireFeature(BasePermission):
     def schema_directive(self) -> object:
         """The directive that tells of it."""
         return RequireFeatureDirective(feature=self.feature)
+
+
+async def _billable(asked: BillableOf | None, source: Any, info: Info[Context, Any]) -> Billable | None:
+    """Find whose entitlements count, once per operation for each function and parent; a failure is nobody's.
+
+    The function asked for decides; without one the parent object that the caller could see, else the caller's user.
+    """
+    if info.context.anonymous:
+        return None
+    row = getattr(source, "row", None)
+    known, key = loaders.current().billables, (asked, getattr(row, "id", None))
+    if key not in known:
+        outcome = await contained(_find(asked, row, source, info), log=log, where="billable")
+        known[key] = outcome.value
+    return known[key]
+
+
+async def _find(asked: BillableOf | None, row: object, source: Any, info: Info[Context, Any]) -> Billable | None:
+    if asked is not None:
+        found = asked(source, info)
+        return await found if isawaitable(found) else found
+    if isinstance(row, Organization | Customer | BillingSubscription):
+        return row
+    user_id = info.context.caller.user_id
+    return None if user_id is None else await loaders.current().users.load(user_id)
 
 
 class Gate(PermissionExtension):

@@ -24,9 +24,7 @@ def _read(value: object) -> datetime:
 
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
-    description=(
-        "An instant: RFC 3339 with microseconds, printed in UTC with Z. Input without an offset is refused."
-    ),
+    description=("An instant: RFC 3339 with microseconds, printed in UTC with Z. Input without an offset is refused."),
     serialize=_write,
     parse_value=_read,
 )

@@ -34,7 +34,9 @@ class Refusals(FieldExtension):
         assert isinstance(field.type, StrawberryOptional)
         self.payload = field.type.of_type
 
-    async def resolve_async(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any) -> Any:
+    async def resolve_async(
+        self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any
+    ) -> Any:
         """Run the mutation; refusals that belong into no payload pass on to the top."""
         try:
             return await self.run(next_, source, info, **arguments)

@@ -2,24 +2,17 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import strawberry
 
 from domain import errors
 from domain.errors import DomainError
 from graphql_api import loaders
+from graphql_api.customers import BillingSubscription
 from graphql_api.described import described, described_interface
 from graphql_api.enums import ProcessorName, SubscriptionStatus
-
-if TYPE_CHECKING:
-    from graphql_api.customers import BillingSubscription
-    from graphql_api.organizations import Membership, Organization, SeatUsage
-
-AMembership = Annotated["Membership", strawberry.lazy("graphql_api.organizations")]
-AnOrganization = Annotated["Organization", strawberry.lazy("graphql_api.organizations")]
-ASeatUsage = Annotated["SeatUsage", strawberry.lazy("graphql_api.organizations")]
-ASubscription = Annotated["BillingSubscription", strawberry.lazy("graphql_api.customers")]
+from graphql_api.organizations import Membership, Organization, SeatUsage
 
 
 @strawberry.enum(description="One code for each error type; clients must expect new ones.")
@@ -64,10 +57,8 @@ class AlreadyMemberError(UserError):
     membership_id: strawberry.Private[str]
 
     @strawberry.field
-    async def membership(self) -> AMembership | None:
+    async def membership(self) -> Membership | None:
         """The membership that is there already."""
-        from graphql_api.organizations import Membership
-
         return Membership.of(await loaders.current().memberships.load(self.membership_id))
 
 
@@ -78,10 +69,8 @@ class AlreadySubscribedError(UserError):
     subscription_id: strawberry.Private[str | None]
 
     @strawberry.field
-    async def subscription(self) -> ASubscription | None:
+    async def subscription(self) -> BillingSubscription | None:
         """The live subscription."""
-        from graphql_api.customers import BillingSubscription
-
         if self.subscription_id is None:
             return None
         return BillingSubscription.of(await loaders.current().subscriptions.load(self.subscription_id))
@@ -94,10 +83,8 @@ class SeatLimitReachedError(UserError):
     organization_id: strawberry.Private[str]
 
     @strawberry.field
-    async def seats(self) -> ASeatUsage | None:
+    async def seats(self) -> SeatUsage | None:
         """The seats as they are."""
-        from graphql_api.organizations import SeatUsage
-
         return SeatUsage.of(await loaders.current().seats.load(self.organization_id))
 
 
@@ -117,10 +104,8 @@ class LastOwnerError(UserError):
     organization_id: strawberry.Private[str]
 
     @strawberry.field
-    async def organization(self) -> AnOrganization | None:
+    async def organization(self) -> Organization | None:
         """The organization that would have none."""
-        from graphql_api.organizations import Organization
-
         return Organization.of(await loaders.current().organizations.load(self.organization_id))
 
 

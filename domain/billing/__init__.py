@@ -17,7 +17,7 @@ from domain.billing.fetches import Fetches
 from domain.billing.processors import Processor, Purchase, SignatureRefused, UnreadableEvent
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Status, SubscriptionState
-from domain.billing.subscriptions import BillingSubscription, SubscriptionFact, list_subscriptions
+from domain.billing.subscriptions import BillingSubscription, SubscriptionFact, list_subscriptions, subscriptions_by_id
 from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
 
 __all__ = [
@@ -53,4 +53,5 @@ __all__ = [
     "link_account",
     "list_subscriptions",
     "seats",
+    "subscriptions_by_id",
 ]

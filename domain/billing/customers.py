@@ -159,7 +159,10 @@ class CustomerReading:
         return (await session.execute(query)).scalars().first()
 
 
-async def accounts_of(session: Session, customer_ids: Sequence[str]) -> list[ProcessorAccount]:
+async def accounts_of(session: Session, customer_ids: Sequence[str]) -> dict[str, list[ProcessorAccount]]:
     """List the accounts of these customers, by processor; whether the caller may see them is the caller's business."""
     query = select(ProcessorAccount).where(ProcessorAccount.customer_id.in_(customer_ids))
-    return list((await session.execute(query.order_by(ProcessorAccount.processor))).scalars())
+    found: dict[str, list[ProcessorAccount]] = {}
+    for account in (await session.execute(query.order_by(ProcessorAccount.processor))).scalars():
+        found.setdefault(account.customer_id, []).append(account)
+    return found

@@ -138,7 +138,7 @@ def _answer_outdated(ordered: Sequence[Fact], state: SubscriptionState) -> bool:
     answers = [fact for fact in ordered if fact.source is not FactSource.EVENT]
     if not answers:
         return False
-    latest = max(answers, key=lambda fact: fact.sequence)
+    latest = max(answers, key=lambda fact: (fact.sequence, fact.occurred_at))
     later = (fact for fact in ordered if fact.sequence > latest.sequence)
     return state != latest.state or any(fact.occurred_at > latest.occurred_at - SKEW for fact in later)
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import audit, ids
 from domain.billing import facts, lifecycle
-from domain.billing.customers import Customer, ProcessorAccount, locked_customer
+from domain.billing.customers import Customer, CustomerReading, ProcessorAccount, locked_customer
 from domain.billing.facts import Fact, FactSource, Folded
 from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
 from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
@@ -114,8 +114,19 @@ async def absorb(
 
 async def live_subscriptions(session: Session, customer_id: str) -> list[BillingSubscription]:
     """List the customer's subscriptions that have not ended, newest first."""
-    rows = (await session.execute(_of([customer_id]))).scalars()
+    query = select(BillingSubscription).where(BillingSubscription.customer_id == customer_id)
+    order = BillingSubscription.created_at.desc(), BillingSubscription.id.desc()
+    rows = (await session.execute(query.order_by(*order))).scalars()
     return [row for row in rows if not lifecycle.ended(row.current)]
+
+
+async def subscriptions_by_id(
+    session: Session, reading: CustomerReading, ids: Sequence[str]
+) -> dict[str, BillingSubscription]:
+    """Find subscriptions by id; those of customers that are not the caller's are left out."""
+    own = reading.visible().with_only_columns(Customer.id)
+    query = select(BillingSubscription).where(BillingSubscription.id.in_(ids), BillingSubscription.customer_id.in_(own))
+    return {row.id: row for row in (await session.execute(query)).scalars()}
 
 
 async def list_subscriptions(session: Session, customer_id: str, *, page: Page) -> Slice[BillingSubscription]:
@@ -124,11 +135,6 @@ async def list_subscriptions(session: Session, customer_id: str, *, page: Page) 
     return await keyset(
         session, query, page=page, by=BillingSubscription.created_at, id=BillingSubscription.id, descending=True
     )
-
-
-def _of(customer_ids: Sequence[str]) -> Any:
-    query = select(BillingSubscription).where(BillingSubscription.customer_id.in_(customer_ids))
-    return query.order_by(BillingSubscription.created_at.desc(), BillingSubscription.id.desc())
 
 
 async def _row(session: Session, account: ProcessorAccount, processor_id: str) -> BillingSubscription | None:

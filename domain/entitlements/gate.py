@@ -106,16 +106,21 @@ class Entitlements:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
         return resolver.quantity(await self._resolved(billable), key)
 
-    async def visible(self, session: Session, reading: CustomerReading, customer_id: str) -> EntitlementSet | None:
-        """Give all answers for a customer that the caller may see; None when it is not there or not the caller's."""
-        holdings = await visible_holdings(session, reading, customer_id)
-        if holdings is None:
-            return None
-        now = self.clock.now()
-        resolved = self._resolve(holdings.held, now)
-        return EntitlementSet(
-            customer=holdings.customer, role=holdings.role, as_of=now, catalog=self.catalog, resolved=resolved
-        )
+    async def visible(
+        self, session: Session, reading: CustomerReading, customer_ids: Sequence[str]
+    ) -> dict[str, EntitlementSet]:
+        """Give all answers for customers; those that are not there or not the caller's are left out."""
+        found, now = await visible_holdings(session, reading, customer_ids), self.clock.now()
+        return {
+            customer_id: EntitlementSet(
+                customer=holdings.customer,
+                role=holdings.role,
+                as_of=now,
+                catalog=self.catalog,
+                resolved=self._resolve(holdings.held, now),
+            )
+            for customer_id, holdings in found.items()
+        }
 
     async def seat_limit(self, session: Session, organization_id: str) -> int | None:
         """Tell an organization's seat limit inside the caller's transaction; None is unlimited, a doubt is 0."""

@@ -34,15 +34,18 @@ class Holdings:
     held: list[Held] = field(default_factory=list)
 
 
-async def visible_holdings(session: Session, reading: CustomerReading, customer_id: str) -> Holdings | None:
-    """Read what a customer holds and who asks, in one statement; None when it is not there or not the caller's."""
+async def visible_holdings(
+    session: Session, reading: CustomerReading, customer_ids: Sequence[str]
+) -> dict[str, Holdings]:
+    """Read what customers hold and who asks, in one statement; what is not the caller's is left out."""
     role = _role_of(reading.scope)
-    query = reading.visible().where(Customer.id == customer_id).add_columns(role, *_HELD)
-    rows = (await session.execute(query.outerjoin(BillingSubscription, _COUNTS))).all()
-    if not rows:
-        return None
-    own = Role(rows[0][1]) if rows[0][1] else None
-    return Holdings(customer=rows[0][0], role=own, held=[_held(row[2:]) for row in rows if row[2] is not None])
+    query = reading.visible().where(Customer.id.in_(customer_ids)).add_columns(role, *_HELD)
+    found: dict[str, Holdings] = {}
+    for row in (await session.execute(query.outerjoin(BillingSubscription, _COUNTS))).all():
+        holdings = found.setdefault(row[0].id, Holdings(customer=row[0], role=Role(row[1]) if row[1] else None))
+        if row[2] is not None:
+            holdings.held.append(_held(row[2:]))
+    return found
 
 
 async def held_by(session: Session, owned: ColumnElement[bool]) -> Mapping[str, list[Held]]:

@@ -65,10 +65,14 @@ class Reading:
 
     async def membership(self, session: Session, id: str) -> Membership | None:
         """Find a membership of an organization that the caller may see."""
-        query = select(Membership).where(Membership.id == id)
+        return (await self.memberships_by_id(session, [id])).get(id)
+
+    async def memberships_by_id(self, session: Session, ids: Sequence[str]) -> dict[str, Membership]:
+        """Find many memberships at once; those of organizations that the caller may not see are left out."""
+        query = select(Membership).where(Membership.id.in_(ids))
         if not self.scope.administrator:
             query = query.where(Membership.organization_id.in_(_own(self.scope.user_id)))
-        return (await session.execute(query)).scalar_one_or_none()
+        return {row.id: row for row in (await session.execute(query)).scalars()}
 
     async def user(self, session: Session, id: str) -> User | None:
         """Find a user: oneself, or somebody who shares an organization with the caller."""

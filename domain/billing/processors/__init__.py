@@ -32,7 +32,14 @@ class ProcessorUnavailable(Exception):
 
 
 class ProcessorRefused(Exception):
-    """The processor understood and said no; nothing was done. The message is for people and names no secret."""
+    """The processor understood and said no; nothing was done. The message is for people and names no secret.
+
+    `code` is the processor's own word for why, where it gave one.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +113,7 @@ class Processor(Protocol):
         """Buy `items` as one new subscription."""
 
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
-        """End the subscription at `at`, else at the period's end, else now."""
+        """End the subscription at `at`, else at the period's end, else now; hand back as it is what has ended."""
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         """Read the subscription as it is; None when the processor does not know it."""

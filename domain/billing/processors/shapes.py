@@ -23,6 +23,7 @@ from domain.billing.states import (
     SubscriptionState,
 )
 
+API_VERSION = "2026-10-28.endive"  # what we ask for; webhook endpoints may still send an older shape
 DEEPEST = 64
 LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z
 LARGEST_QUANTITY = 2**31 - 1

@@ -127,6 +127,19 @@ class Catalog:
         """Find a plan by its name, else by a price of it; None when the catalog knows neither."""
         return self.plans.get(plan_or_price) or self.plans.get(self.plan_of_price.get(plan_or_price, ""))
 
+    def find_price(self, price_id: str) -> Plan | None:
+        """Find the plan that has a price."""
+        return self.plans.get(self.plan_of_price.get(price_id, ""))
+
+    def is_known(self, price_id: str) -> bool:
+        """Say whether some plan has this price."""
+        return price_id in self.plan_of_price
+
+    def is_add_on(self, price_id: str) -> bool:
+        """Say whether the price's plan is an add-on; an unknown price is not."""
+        plan = self.find_price(price_id)
+        return plan is not None and plan.add_on
+
     def check_gates(self, *, features: Iterable[str], plans: Iterable[str]) -> list[str]:
         """List a fault for each gate that no customer could ever pass, because nothing declares what it asks for."""
         return [
