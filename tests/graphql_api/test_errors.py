@@ -9,8 +9,7 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from domain.errors import Unavailable
-from graphql_api.context import Context
-from tests.graphql_api.toy import DSN, ask, codes, schema
+from tests.graphql_api.toy import DSN, ask, codes, make_context, schema
 
 
 class BeforeOperation(SchemaExtension):
@@ -228,7 +227,8 @@ async def test_an_expected_refusal_is_one_line_without_the_query(caplog: pytest.
 
 async def test_an_operation_outside_http_is_masked_as_well() -> None:
     result = await schema().execute('{ fail(what: "unexpected") }')
-    known = await schema().execute("{ nothing }", context_value=Context(request_id="r1", claims=None))
+    context = await make_context(request_id="r1", claims=None)
+    known = await schema().execute("{ nothing }", context_value=context)
 
     assert [error.message for error in result.errors or ()] == ["Internal error"]
     assert [error.extensions for error in known.errors or ()] == [
