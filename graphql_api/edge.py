@@ -89,8 +89,8 @@ def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
-async def body(request: Request, *, limit: int) -> bytes:
-    """Read a whole body of at most `limit` bytes, counted as they arrive, within ten seconds.
+async def body(request: Request, *, limit: int, seconds: float = BODY_SECONDS) -> bytes:
+    """Read a whole body of at most `limit` bytes, counted as they arrive, within `seconds`.
 
     Raises:
         TooLarge: it is longer, or says that it will be.
@@ -100,7 +100,7 @@ async def body(request: Request, *, limit: int) -> bytes:
     if not announced.isascii() or not announced.isdigit() or int(announced[:20]) > limit:
         raise TooLarge
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             return await _read(request, limit=limit)
     except TimeoutError:
         raise TooSlow from None

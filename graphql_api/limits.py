@@ -46,6 +46,13 @@ KEPT_DOCUMENTS = 128
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 
+class TooComplex(PublicError):
+    """A document is over a limit."""
+
+    def __init__(self, *, limit: int, what: str) -> None:
+        super().__init__(f"The document has more than {limit} {what}.", Code.QUERY_TOO_COMPLEX)
+
+
 @dataclass(slots=True)
 class Size:
     """What a selection set costs once its fragments are spread. `names` counts the response names of its own level."""
@@ -60,8 +67,8 @@ class Size:
 class Measures:
     """What a document within the limits holds beyond its size."""
 
-    operations: int
-    introspects: bool
+    operations: int = 0
+    introspects: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +76,7 @@ class Prepared:
     """A document that was parsed, measured and validated; it may run as it is when `errors` is empty."""
 
     document: DocumentNode
-    measures: Measures | None
+    measures: Measures = Measures()
     errors: tuple[GraphQLError, ...] = ()
 
 
@@ -109,7 +116,7 @@ class Limits(SchemaExtension):
         context, measures = self.execution_context, self.prepared.measures
         named = context._provided_operation_name is not None  # noqa: SLF001 - the public property guesses the first one
         caller = context.context
-        if measures is None or (measures.operations > 1 and not named):
+        if measures.operations > 1 and not named:
             return [PublicError("Name the operation to run: the document holds several.", Code.BAD_USER_INPUT)]
         if measures.introspects and not (isinstance(caller, Context) and not caller.anonymous):
             return [PublicError("Introspection needs a credential.", Code.GRAPHQL_VALIDATION_FAILED)]
@@ -131,10 +138,10 @@ def _fit(schema: GraphQLSchema, text: str, rules: tuple[type[ASTValidationRule],
         _refuse_nul(document, text)
         measures = measure(document)
     except PublicError as refusal:
-        raise _Unfit(Prepared(document=document, measures=None, errors=(refusal,))) from None
+        raise _Unfit(Prepared(document=document, errors=(refusal,))) from None
     if errors := validate_document(schema, document, rules):
         found = tuple(worded(error, Code.GRAPHQL_VALIDATION_FAILED) for error in errors)
-        raise _Unfit(Prepared(document=document, measures=measures, errors=found))
+        raise _Unfit(Prepared(document=document, errors=found))
     return Prepared(document=document, measures=measures)
 
 
@@ -142,7 +149,7 @@ def measure(document: DocumentNode) -> Measures:
     """Measure a document.
 
     Raises:
-        PublicError: it is over a limit, with the code QUERY_TOO_COMPLEX.
+        TooComplex: it is over a limit.
     """
     measuring = _Measuring(document)
     measuring.run()
@@ -233,7 +240,7 @@ def _add(size: Size, more: Size, *, level: bool) -> None:
 
 def _at_most(limit: int, number: int, what: str) -> None:
     if number > limit:
-        raise PublicError(f"The document has more than {limit} {what}.", Code.QUERY_TOO_COMPLEX)
+        raise TooComplex(limit=limit, what=what)
 
 
 def _refuse_nul(document: DocumentNode, text: str) -> None:

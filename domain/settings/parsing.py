@@ -1,6 +1,5 @@
 """How the text of one variable becomes a value. Every parser raises `Fault`; no fault repeats what was given."""
 
-import math
 import re
 from collections.abc import Callable
 from enum import StrEnum
@@ -77,7 +76,6 @@ def seconds(highest: float) -> Callable[[str], float]:
             raise Fault(f"is not a number of seconds above 0 and up to {highest:g}")
         return float(value)
 
-    assert math.isfinite(highest)
     return parse
 
 

@@ -13,7 +13,6 @@ from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry.asgi import GraphQL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
@@ -28,9 +27,8 @@ from graphql_api.transport.reading import HttpRefusal, read
 __all__ = ["MakeContext", "Transport"]
 
 SERVED = {"GET": frozenset({OperationType.QUERY}), "POST": frozenset({OperationType.QUERY, OperationType.MUTATION})}
-CHALLENGE = {"www-authenticate": "Bearer"}
-RETRY = {"retry-after": "1"}
-STATUSES = {Code.UNAUTHENTICATED: 401, Code.UNAVAILABLE: 503, Code.INTERNAL: 500}
+STATUSES = {Code.UNAUTHENTICATED: 401, Code.INTERNAL: 500, Code.UNAVAILABLE: 503}
+ADVICE = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 
 
 class MakeContext(Protocol):
@@ -40,11 +38,11 @@ class MakeContext(Protocol):
         """Make it from what the credential proves; cheap, and holding nothing that must be closed."""
 
 
-class Transport(GraphQL[Context, None]):
+class Transport:
     """The `/graphql` endpoint: an ASGI application that stands behind `Edge`."""
 
     def __init__(self, schema: MaskingSchema, *, bearer: Bearer, make_context: MakeContext) -> None:
-        super().__init__(schema, graphql_ide=None, subscription_protocols=())
+        self._schema = schema
         self._bearer = bearer
         self._make_context = make_context
 
@@ -65,9 +63,9 @@ class Transport(GraphQL[Context, None]):
         except HttpRefusal as refusal:
             return answer.refuse(refusal.status, refusal.message, Code.BAD_USER_INPUT, refusal.headers)
         except Unauthenticated as refusal:
-            return answer.refuse(401, refusal.message, Code.UNAUTHENTICATED, CHALLENGE)
+            return answer.refuse(401, refusal.message, Code.UNAUTHENTICATED, {})
         except Unavailable as refusal:
-            return answer.refuse(503, refusal.message, Code.UNAVAILABLE, RETRY)
+            return answer.refuse(503, refusal.message, Code.UNAVAILABLE, {})
 
     async def _run(self, request: Request, answer: "_Answer") -> Response:
         if answer.media is None:
@@ -75,7 +73,7 @@ class Transport(GraphQL[Context, None]):
         claims = self._bearer.claims(auth.credential(request.headers))
         asked = await read(request)
         context = await self._make_context(request_id=answer.request_id, claims=claims)
-        result = await self.schema.execute(
+        result = await self._schema.execute(
             asked.query,
             variable_values=asked.variables,
             context_value=context,
@@ -123,6 +121,6 @@ class _Answer:
         return Response(
             json.dumps(content, separators=(",", ":"), allow_nan=False),
             status_code=status,
-            headers={"cache-control": "no-store", **headers},
+            headers={"cache-control": "no-store", **ADVICE.get(status, {}), **headers},
             media_type=f"{self.media or media.JSON}; charset=utf-8",
         )

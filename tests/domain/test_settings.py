@@ -1,7 +1,6 @@
 """What the environment may say, what is refused, and how development secrets come to be."""
 
 import multiprocessing
-import os
 import stat
 from pathlib import Path
 
@@ -29,7 +28,7 @@ def faults(environ: dict[str, str], folder: Path) -> list[str]:
     return caught.value.faults
 
 
-def test_an_empty_environment_gives_the_documented_defaults(tmp_path):
+def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> None:
     settings = read({}, folder=tmp_path)
 
     assert settings.environment is Environment.DEVELOPMENT
@@ -41,7 +40,7 @@ def test_an_empty_environment_gives_the_documented_defaults(tmp_path):
     assert settings.callback_seconds == 2.0
 
 
-def test_a_whole_production_environment_is_accepted(tmp_path):
+def test_a_whole_production_environment_is_accepted(tmp_path: Path) -> None:
     settings = read(PRODUCTION, folder=tmp_path)
 
     assert settings.jwt_secrets == (LONG, OTHER)
@@ -49,8 +48,8 @@ def test_a_whole_production_environment_is_accepted(tmp_path):
     assert not (tmp_path / ".seatgate").exists()
 
 
-def test_other_programs_variables_are_left_alone(tmp_path):
-    assert read({"PATH": "/bin", "SEAT": "1"}, folder=tmp_path)
+def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
+    assert read({"PATH": "/bin", "SEAT": "1"}, folder=tmp_path) == read({}, folder=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +93,9 @@ def test_other_programs_variables_are_left_alone(tmp_path):
         ("port", "1"),
     ],
 )
-def test_a_bad_value_is_one_fault_that_names_its_variable_and_not_the_value(tmp_path, name, value):
+def test_a_bad_value_is_one_fault_that_names_its_variable_and_not_the_value(
+    tmp_path: Path, name: str, value: str
+) -> None:
     found = faults({f"SEATGATE_{name}": value}, tmp_path)
 
     assert len(found) == 1
@@ -103,18 +104,18 @@ def test_a_bad_value_is_one_fault_that_names_its_variable_and_not_the_value(tmp_
 
 
 @pytest.mark.parametrize("name", sorted(LATER))
-def test_a_variable_of_a_later_version_is_refused_with_that_word(tmp_path, name):
+def test_a_variable_of_a_later_version_is_refused_with_that_word(tmp_path: Path, name: str) -> None:
     assert faults({f"SEATGATE_{name}": "x"}, tmp_path) == [f"SEATGATE_{name} is not supported by this version yet"]
 
 
-def test_every_fault_is_told_at_once(tmp_path):
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     found = faults({"SEATGATE_PORT": "x", "SEATGATE_WORKERS": "x", "SEATGATE_WHAT": "x"}, tmp_path)
 
     assert [fault.split()[0] for fault in found] == ["SEATGATE_PORT", "SEATGATE_WORKERS", "SEATGATE_WHAT"]
 
 
 @pytest.mark.parametrize("name", ["STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS"])
-def test_stripe_without_key_or_secrets_is_refused(tmp_path, name):
+def test_stripe_without_key_or_secrets_is_refused(tmp_path: Path, name: str) -> None:
     environ = {key: value for key, value in PRODUCTION.items() if key != f"SEATGATE_{name}"}
 
     assert [fault.split()[0] for fault in faults(environ, tmp_path)] == [f"SEATGATE_{name}"]
@@ -128,12 +129,12 @@ def test_stripe_without_key_or_secrets_is_refused(tmp_path, name):
         ("STRIPE_API_BASE", "http://localhost:1"),
     ],
 )
-def test_a_stripe_setting_without_stripe_is_refused(tmp_path, name, value):
+def test_a_stripe_setting_without_stripe_is_refused(tmp_path: Path, name: str, value: str) -> None:
     assert [fault.split()[0] for fault in faults({f"SEATGATE_{name}": value}, tmp_path)] == [f"SEATGATE_{name}"]
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEYS", "JWT_SECRETS", "ALLOWED_HOSTS"])
-def test_production_makes_nothing_up(tmp_path, name):
+def test_production_makes_nothing_up(tmp_path: Path, name: str) -> None:
     environ = {key: value for key, value in PRODUCTION.items() if key != f"SEATGATE_{name}"}
 
     assert [fault.split()[0] for fault in faults(environ, tmp_path)] == [f"SEATGATE_{name}"]
@@ -144,20 +145,20 @@ def test_production_makes_nothing_up(tmp_path, name):
     "secret", ["", " ", "short", "a" * 40, "changeme-changeme-changeme-0123456789", "development-" + LONG, f"{LONG},"]
 )
 @pytest.mark.parametrize("name", ["SECRET_KEYS", "JWT_SECRETS", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_KEY"])
-def test_production_refuses_blank_short_and_default_secrets(tmp_path, name, secret):
+def test_production_refuses_blank_short_and_default_secrets(tmp_path: Path, name: str, secret: str) -> None:
     found = faults(PRODUCTION | {f"SEATGATE_{name}": secret}, tmp_path)
 
     assert {fault.split()[0] for fault in found} == {f"SEATGATE_{name}"}
 
 
 @pytest.mark.parametrize("processors", ["fake", "stripe,fake"])
-def test_production_refuses_the_fake(tmp_path, processors):
+def test_production_refuses_the_fake(tmp_path: Path, processors: str) -> None:
     environ = PRODUCTION | {"SEATGATE_PROCESSORS": processors}
 
     assert any(fault.startswith("SEATGATE_PROCESSORS names fake") for fault in faults(environ, tmp_path))
 
 
-def test_the_representation_shows_no_secret(tmp_path):
+def test_the_representation_shows_no_secret(tmp_path: Path) -> None:
     url = "postgresql+asyncpg://root:hunter2@db/seatgate"
 
     text = repr(read(PRODUCTION | {"SEATGATE_DATABASE_URL": url}, folder=tmp_path))
@@ -167,23 +168,23 @@ def test_the_representation_shows_no_secret(tmp_path):
     assert "hunter2" not in text
 
 
-def test_several_database_hosts_are_allowed(tmp_path):
+def test_several_database_hosts_are_allowed(tmp_path: Path) -> None:
     url = "postgresql+asyncpg://u:p@/seatgate?host=a:5432&host=b:5432"
 
     assert read({"SEATGATE_DATABASE_URL": url}, folder=tmp_path).database_url == url
 
 
-def test_development_secrets_are_made_once_and_only_for_their_owner(tmp_path):
+def test_development_secrets_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:
     first, second = read({}, folder=tmp_path), read({}, folder=tmp_path)
 
     assert first == second
     assert len({*first.secret_keys, *first.jwt_secrets, *first.fake_webhook_secrets}) == 3
     assert stat.S_IMODE((tmp_path / ".seatgate").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / ".seatgate" / "secrets").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path / ".seatgate") == ["secrets"]
+    assert [path.name for path in (tmp_path / ".seatgate").iterdir()] == ["secrets"]
 
 
-def test_production_refuses_the_secrets_made_for_development(tmp_path):
+def test_production_refuses_the_secrets_made_for_development(tmp_path: Path) -> None:
     made = read({}, folder=tmp_path).secret_keys[0]
 
     assert faults(PRODUCTION | {"SEATGATE_SECRET_KEYS": made}, tmp_path)
@@ -193,23 +194,23 @@ def secrets_of(folder: Path) -> Settings:
     return read({}, folder=folder)
 
 
-def test_processes_that_start_at_once_agree(tmp_path):
+def test_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     with multiprocessing.get_context("forkserver").Pool(4) as pool:
         found = pool.map(secrets_of, [tmp_path] * 16)
 
     assert all(settings == found[0] for settings in found)
 
 
-def test_a_second_maker_keeps_the_first_ones_secrets(tmp_path):
+def test_a_second_maker_keeps_the_first_ones_secrets(tmp_path: Path) -> None:
     first = development.load(tmp_path)
 
     development._make(tmp_path / ".seatgate" / "secrets")
 
     assert development.load(tmp_path) == first
-    assert os.listdir(tmp_path / ".seatgate") == ["secrets"]
+    assert [path.name for path in (tmp_path / ".seatgate").iterdir()] == ["secrets"]
 
 
-def test_secrets_that_others_may_read_are_refused(tmp_path):
+def test_secrets_that_others_may_read_are_refused(tmp_path: Path) -> None:
     read({}, folder=tmp_path)
     (tmp_path / ".seatgate" / "secrets").chmod(0o640)
 
@@ -225,7 +226,7 @@ def test_secrets_that_others_may_read_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"", b"SECRET_KEYS=x\n", b"\xff", b"SECRET_KEYS\nJWT_SECRETS\nFAKE_WEBHOOK_SECRETS\n"]
 )
-def test_a_malformed_secrets_file_is_refused_and_left_alone(tmp_path, content):
+def test_a_malformed_secrets_file_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     place = tmp_path / ".seatgate" / "secrets"
     place.parent.mkdir()
     place.write_bytes(content)
@@ -235,7 +236,7 @@ def test_a_malformed_secrets_file_is_refused_and_left_alone(tmp_path, content):
     assert place.read_bytes() == content
 
 
-def test_given_secrets_need_no_file(tmp_path):
+def test_given_secrets_need_no_file(tmp_path: Path) -> None:
     read({f"SEATGATE_{name}": LONG for name in ("SECRET_KEYS", "JWT_SECRETS", "FAKE_WEBHOOK_SECRETS")}, folder=tmp_path)
 
     assert not (tmp_path / ".seatgate").exists()

@@ -9,13 +9,22 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api import edge, health
 from tests.graphql_api.toy import app, client
 
 
+async def silence() -> Message:
+    return {}
+
+
+async def nowhere(message: Message) -> None:
+    pass
+
+
 @pytest.mark.parametrize("path", ["/livez", "/graphql", "/explode", "/nowhere"])
-async def test_every_response_has_an_id_and_may_not_be_sniffed(path):
+async def test_every_response_has_an_id_and_may_not_be_sniffed(path: str) -> None:
     async with client() as toy:
         first, second = await toy.get(path), await toy.get(path)
 
@@ -24,7 +33,7 @@ async def test_every_response_has_an_id_and_may_not_be_sniffed(path):
     assert first.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_harmless_id_of_the_client_is_kept():
+async def test_a_harmless_id_of_the_client_is_kept() -> None:
     async with client() as toy:
         response = await toy.get("/livez", headers={"x-request-id": "My-id_7"})
 
@@ -32,7 +41,7 @@ async def test_a_harmless_id_of_the_client_is_kept():
 
 
 @pytest.mark.parametrize("identity", ["", "x" * 65, "a b", "a\tb", "a;b", "ä", "<script>"])
-async def test_any_other_id_of_the_client_is_replaced(identity):
+async def test_any_other_id_of_the_client_is_replaced(identity: str) -> None:
     async with client() as toy:
         response = await toy.get("/livez", headers=[(b"x-request-id", identity.encode())])
 
@@ -40,14 +49,14 @@ async def test_any_other_id_of_the_client_is_replaced(identity):
     assert len(response.headers["x-request-id"]) == 32
 
 
-async def test_two_ids_of_the_client_are_replaced():
+async def test_two_ids_of_the_client_are_replaced() -> None:
     async with client() as toy:
         response = await toy.get("/livez", headers=[("x-request-id", "a"), ("x-request-id", "b")])
 
     assert len(response.headers["x-request-id"]) == 32
 
 
-async def test_an_exception_becomes_a_bare_500_and_one_log_line(caplog):
+async def test_an_exception_becomes_a_bare_500_and_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     async with client() as toy:
@@ -59,23 +68,23 @@ async def test_an_exception_becomes_a_bare_500_and_one_log_line(caplog):
     assert line.exc_info
 
 
-async def test_an_exception_after_the_answer_has_begun_adds_nothing_to_it():
-    sent = []
+async def test_an_exception_after_the_answer_has_begun_adds_nothing_to_it() -> None:
+    sent: list[str] = []
 
-    async def half(scope, receive, send):
+    async def half(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         raise RuntimeError
 
-    async def send(message):
+    async def send(message: Message) -> None:
         sent.append(message["type"])
 
-    await edge.Edge(half)({"type": "http", "headers": []}, None, send)
+    await edge.Edge(half)({"type": "http", "headers": []}, silence, send)
 
     assert sent == ["http.response.start"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "", "toy.example.evil.example"])
-async def test_an_unknown_host_is_refused(host):
+async def test_an_unknown_host_is_refused(host: str) -> None:
     async with client(app(hosts=["toy.example"])) as toy:
         refused = await toy.get("/livez", headers={"host": host})
         served = await toy.get("/livez")
@@ -84,7 +93,7 @@ async def test_an_unknown_host_is_refused(host):
     assert refused.headers["x-request-id"]
 
 
-async def test_only_allowed_origins_may_read_across():
+async def test_only_allowed_origins_may_read_across() -> None:
     preflight = {
         "access-control-request-method": "POST",
         "access-control-request-headers": "authorization,content-type",
@@ -102,43 +111,42 @@ async def test_only_allowed_origins_may_read_across():
 
 
 def request_of(*chunks: bytes, announced: str | None = None) -> Request:
-    messages = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
+    messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
     waiting = iter([*messages, {"type": "http.request", "body": b"", "more_body": False}])
 
-    async def receive():
+    async def receive() -> Message:
         return next(waiting)
 
     headers = [] if announced is None else [(b"content-length", announced.encode())]
     return Request({"type": "http", "method": "POST", "headers": headers}, receive)
 
 
-async def test_a_body_of_exactly_the_limit_is_read():
+async def test_a_body_of_exactly_the_limit_is_read() -> None:
     assert await edge.body(request_of(b"ab", b"cd"), limit=4) == b"abcd"
     assert await edge.body(request_of(b"abcd", announced="4"), limit=4) == b"abcd"
 
 
 @pytest.mark.parametrize("announced", ["5", "-1", "x", "", "²", "9" * 5000])
-async def test_a_body_that_announces_too_much_or_nonsense_is_refused_unread(announced):
+async def test_a_body_that_announces_too_much_or_nonsense_is_refused_unread(announced: str) -> None:
     with pytest.raises(edge.TooLarge):
         await edge.body(request_of(announced=announced), limit=4)
 
 
-async def test_a_body_is_counted_whatever_it_announces():
+async def test_a_body_is_counted_whatever_it_announces() -> None:
     with pytest.raises(edge.TooLarge):
         await edge.body(request_of(b"ab", b"cde", announced="1"), limit=4)
 
 
-async def test_a_body_that_does_not_come_is_refused(monkeypatch):
-    monkeypatch.setattr(edge, "BODY_SECONDS", 0.01)
-
-    async def receive():
+async def test_a_body_that_does_not_come_is_refused() -> None:
+    async def receive() -> Message:
         await asyncio.sleep(60)
+        return {}
 
     with pytest.raises(edge.TooSlow):
-        await edge.body(Request({"type": "http", "headers": []}, receive), limit=4)
+        await edge.body(Request({"type": "http", "headers": []}, receive), limit=4, seconds=0.01)
 
 
-async def test_livez_answers_and_readyz_asks():
+async def test_livez_answers_and_readyz_asks() -> None:
     async with client() as toy:
         live, ready = await toy.get("/livez"), await toy.get("/readyz")
 
@@ -157,24 +165,24 @@ async def readyz(answer: bool | None) -> httpx.Response:
 
 
 @pytest.mark.parametrize("answer", [False, None])
-async def test_readyz_takes_a_no_and_silence_for_503(answer):
+async def test_readyz_takes_a_no_and_silence_for_503(answer: bool | None) -> None:
     response = await readyz(answer)
 
     assert (response.status_code, response.json()) == (503, {"ok": False})
 
 
-async def test_a_lifespan_passes_through():
-    seen = []
+async def test_a_lifespan_passes_through() -> None:
+    seen: list[str] = []
 
-    async def inner(scope, receive, send):
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
-    await edge.Edge(inner)({"type": "lifespan"}, None, None)
+    await edge.Edge(inner)({"type": "lifespan"}, silence, nowhere)
 
     assert seen == ["lifespan"]
 
 
-async def test_a_response_may_not_choose_its_own_request_id():
+async def test_a_response_may_not_choose_its_own_request_id() -> None:
     async def endpoint(request: Request) -> Response:
         return PlainTextResponse(edge.request_id(request), headers={"x-request-id": "mine"})
 

@@ -1,7 +1,7 @@
 """What an error may say: a code and a text of ours, whatever was raised and wherever."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,7 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from domain.errors import Unavailable
-from graphql_api.context import Context
-from tests.graphql_api.toy import DSN, ask, codes, schema
+from tests.graphql_api.toy import DSN, ask, codes, make_context, schema
 
 
 class BeforeOperation(SchemaExtension):
@@ -95,7 +94,7 @@ HOOKS = [
         "broken",
     ],
 )
-async def test_a_resolver_or_permission_that_fails_says_nothing(field):
+async def test_a_resolver_or_permission_that_fails_says_nothing(field: str) -> None:
     response = await ask(f"{{ {field} }}")
 
     (error,) = response.json()["errors"]
@@ -105,7 +104,7 @@ async def test_a_resolver_or_permission_that_fails_says_nothing(field):
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-async def test_an_extension_hook_that_fails_says_nothing(hook):
+async def test_an_extension_hook_that_fails_says_nothing(hook: Callable[[], SchemaExtension]) -> None:
     response = await ask("{ name }", toy=schema(hook))
 
     (error,) = response.json()["errors"]
@@ -115,10 +114,11 @@ async def test_an_extension_hook_that_fails_says_nothing(hook):
     assert "hunter2" not in response.text
 
 
-async def test_an_extension_hook_may_refuse_with_an_error_of_the_domain():
+async def test_an_extension_hook_may_refuse_with_an_error_of_the_domain() -> None:
     response = await ask("{ name }", toy=schema(Away))
 
     assert (response.status_code, codes(response)) == (503, ["UNAVAILABLE"])
+    assert response.headers["retry-after"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_an_extension_hook_may_refuse_with_an_error_of_the_domain():
         ("query($v: [Picky!]) { name }", {"v": "x"}, "GRAPHQL_VALIDATION_FAILED"),
     ],
 )
-async def test_a_scalar_that_fails_does_not_speak(document, variables, code):
+async def test_a_scalar_that_fails_does_not_speak(document: str, variables: dict[str, Any], code: str) -> None:
     response = await ask(document, **variables)
 
     assert codes(response) == [code]
@@ -145,9 +145,10 @@ async def test_a_scalar_that_fails_does_not_speak(document, variables, code):
         ("unavailable", "UNAVAILABLE", "The service cannot answer right now."),
         ("input", "BAD_USER_INPUT", "The slug is taken."),
         ("cursor", "INVALID_CURSOR", "This cursor is not valid here."),
+        ("public", "TIMEOUT", "Too slow."),
     ],
 )
-async def test_an_error_of_the_domain_has_its_code_text_and_request_id(what, code, message):
+async def test_an_error_of_the_domain_has_its_code_text_and_request_id(what: str, code: str, message: str) -> None:
     response = await ask("query($what: String!) { fail(what: $what) }", what=what)
 
     (error,) = response.json()["errors"]
@@ -157,7 +158,7 @@ async def test_an_error_of_the_domain_has_its_code_text_and_request_id(what, cod
 
 
 @pytest.mark.parametrize("field", ["denied", 'fail(what: "forbidden")'])
-async def test_a_denial_says_forbidden_and_nothing_else(field):
+async def test_a_denial_says_forbidden_and_nothing_else(field: str) -> None:
     response = await ask(f"{{ {field} }}")
 
     (error,) = response.json()["errors"]
@@ -165,7 +166,7 @@ async def test_a_denial_says_forbidden_and_nothing_else(field):
     assert error["extensions"] == {"code": "FORBIDDEN"}
 
 
-async def test_a_null_for_an_argument_with_a_default_is_the_callers_fault():
+async def test_a_null_for_an_argument_with_a_default_is_the_callers_fault() -> None:
     response = await ask("query($n: Int = 1) { bounded(count: $n) }", n=None)
 
     assert codes(response) == ["BAD_USER_INPUT"]
@@ -181,7 +182,7 @@ async def test_a_null_for_an_argument_with_a_default_is_the_callers_fault():
         ("query($c: Color) { bounded(color: $c) }", {"c": "RE"}),
     ],
 )
-async def test_suggestions_are_for_callers_with_a_credential(document, variables):
+async def test_suggestions_are_for_callers_with_a_credential(document: str, variables: dict[str, Any]) -> None:
     known = await ask(document, **variables)
     anonymous = await ask(document, signed=False, **variables)
 
@@ -190,7 +191,7 @@ async def test_suggestions_are_for_callers_with_a_credential(document, variables
     assert codes(known) == codes(anonymous)
 
 
-async def test_each_unexpected_exception_is_one_log_line_with_its_traceback(caplog):
+async def test_each_unexpected_exception_is_one_log_line_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     response = await ask('{ a: fail(what: "unexpected") b: fail(what: "unexpected") denied broken }')
@@ -204,7 +205,9 @@ async def test_each_unexpected_exception_is_one_log_line_with_its_traceback(capl
 
 
 @pytest.mark.parametrize("hook", [BeforeOperation, InResults])
-async def test_a_failing_hook_is_one_log_line(caplog, hook):
+async def test_a_failing_hook_is_one_log_line(
+    caplog: pytest.LogCaptureFixture, hook: Callable[[], SchemaExtension]
+) -> None:
     caplog.set_level(logging.INFO)
 
     await ask("{ name }", toy=schema(hook))
@@ -212,7 +215,7 @@ async def test_a_failing_hook_is_one_log_line(caplog, hook):
     assert len([record for record in caplog.records if record.name == "graphql_api.errors"]) == 1
 
 
-async def test_an_expected_refusal_is_one_line_without_the_query(caplog):
+async def test_an_expected_refusal_is_one_line_without_the_query(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     await ask('{ secretWord(a: "hunter2") otherWord }')
@@ -222,9 +225,10 @@ async def test_an_expected_refusal_is_one_line_without_the_query(caplog):
     assert "secretWord" not in line.getMessage()
 
 
-async def test_an_operation_outside_http_is_masked_as_well():
+async def test_an_operation_outside_http_is_masked_as_well() -> None:
     result = await schema().execute('{ fail(what: "unexpected") }')
-    known = await schema().execute("{ nothing }", context_value=Context(request_id="r1", claims=None))
+    context = await make_context(request_id="r1", claims=None)
+    known = await schema().execute("{ nothing }", context_value=context)
 
     assert [error.message for error in result.errors or ()] == ["Internal error"]
     assert [error.extensions for error in known.errors or ()] == [

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from enum import StrEnum
 from datetime import UTC, datetime, timedelta
-from typing import Any, NewType
+from enum import StrEnum
+from typing import Any, NewType, cast
 
 import httpx
 import strawberry
@@ -18,17 +18,20 @@ from strawberry.extensions import SchemaExtension
 from strawberry.permission import BasePermission
 from strawberry.schema.config import StrawberryConfig
 
-from domain.errors import AlreadyMember, Forbidden, InvalidInput, Unauthenticated, Unavailable
+from domain.errors import AlreadyMember, Forbidden, InvalidCursor, InvalidInput, Unauthenticated, Unavailable
+from domain.scope import Actor, ActorKind, Scope
+from domain.wiring import Services
 from graphql_api import edge, health
 from graphql_api.auth import Bearer, Claims, Expected
 from graphql_api.context import Context
-from graphql_api.errors import InvalidCursor, MaskingSchema
+from graphql_api.errors import Code, MaskingSchema, PublicError
 from graphql_api.limits import Limits
 from graphql_api.transport import Transport
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECRET = "a-secret-for-tests-of-exactly-forty-bytes"
 DSN = "postgresql://root:hunter2@db/seatgate"
+NO_SERVICES = cast("Services", None)  # The toy's resolvers ask for none.
 RESPONSE_JSON = "application/graphql-response+json"
 
 
@@ -66,6 +69,10 @@ class Never(BasePermission):
 class Broken(BasePermission):
     def has_permission(self, source: Any, info: strawberry.Info, **kwargs: Any) -> bool:
         raise RuntimeError(DSN)
+
+
+def answer() -> str | None:
+    return "never"
 
 
 @strawberry.enum
@@ -120,13 +127,8 @@ class Query:
     def required_failure(self) -> str:
         raise RuntimeError(DSN)
 
-    @strawberry.field(permission_classes=[Never])
-    def denied(self) -> str | None:
-        return "never"
-
-    @strawberry.field(permission_classes=[Broken])
-    def broken(self) -> str | None:
-        return "never"
+    denied: str | None = strawberry.field(resolver=answer, permission_classes=[Never])
+    broken: str | None = strawberry.field(resolver=answer, permission_classes=[Broken])
 
 
 FAILURES: dict[str, Exception] = {
@@ -138,6 +140,7 @@ FAILURES: dict[str, Exception] = {
     "unavailable": Unavailable(),
     "input": InvalidInput("The slug is taken."),
     "cursor": InvalidCursor(),
+    "public": PublicError("Too slow.", Code.TIMEOUT),
 }
 
 
@@ -176,7 +179,8 @@ async def make_context(*, request_id: str, claims: Claims | None) -> Context:
         raise Unauthenticated
     if claims and claims.subject == "unlucky":
         raise Unavailable
-    return Context(request_id=request_id, claims=claims)
+    scope = Scope(actor=Actor(kind=ActorKind.USER, id=claims.subject)) if claims else None
+    return Context(request_id=request_id, scope=scope, services=NO_SERVICES)
 
 
 async def explode(request: Request) -> Response:
