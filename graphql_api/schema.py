@@ -102,8 +102,16 @@ class Mutation:
     )
 
 
-def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -> MaskingSchema:
-    """Make the schema of Seatgate's fields and a host's own types of root fields."""
+def print_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -> str:
+    """Print the schema sorted, with the gates that stand on its fields."""
+    return build_schema(query=query, mutation=mutation, sort=True).as_str() + "\n"
+
+
+def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), sort: bool = False) -> MaskingSchema:
+    """Make the schema of Seatgate's fields and a host's own types of root fields.
+
+    A sorted schema is for printing only: Strawberry cannot tell the members of its unions apart.
+    """
     schema = MaskingSchema(
         query=merge_types("Query", (Query, *query)) if query else Query,
         mutation=merge_types("Mutation", (Mutation, *mutation)) if mutation else Mutation,
@@ -115,7 +123,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -
             BillingSubscription,
         ],
         extensions=[Limits, FreshLoaders],
-        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}, sort_schema=True),
+        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)
     return schema

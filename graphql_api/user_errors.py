@@ -120,7 +120,7 @@ class SubscriptionStateError(UserError):
 class UnsupportedError(UserError):
     """The processor cannot do this; told before any call."""
 
-    processor: ProcessorName | None
+    processor: ProcessorName
     capability: str
 
 

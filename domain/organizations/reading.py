@@ -91,7 +91,7 @@ class Reading:
         query = select(Membership.organization_id, Membership.role).where(
             Membership.user_id == self.scope.user_id, Membership.organization_id.in_(ids)
         )
-        return {organization_id: Role(role) for organization_id, role in (await session.execute(query)).tuples()}
+        return {organization_id: Role(role) for organization_id, role in (await session.execute(query))}
 
 
 def _own(user_id: UserId | None) -> Select[OrganizationId]:
