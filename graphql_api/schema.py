@@ -130,7 +130,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
 
 
 def _leave_out_null_defaults(schema: MaskingSchema) -> None:
-    """Let an argument that may be left out be left out: Python's default None is no default that a client should see."""
+    """Let what may be left out be left out: Python's None is no default that a client should see."""
     for kind in schema._schema.type_map.values():  # noqa: SLF001 - Strawberry keeps graphql-core's schema nowhere else
         for field in getattr(kind, "fields", {}).values():
             for value in (field, *getattr(field, "args", {}).values()):

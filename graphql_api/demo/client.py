@@ -1,0 +1,44 @@
+"""Talks to the running server over HTTP, as any client or processor would."""
+
+from typing import Any
+
+import httpx
+
+from domain.clock import SystemClock
+from domain.errors import ConfigError
+from domain.settings import Settings
+from graphql_api.demo.people import PEOPLE, token
+
+
+def ask(settings: Settings, address: str, query: str, who: str) -> dict[str, Any]:
+    """Post a GraphQL document as somebody of the demo and give the answer.
+
+    Raises:
+        ConfigError: nobody is called that in the demo, or no server answers at the address.
+    """
+    if who not in PEOPLE:
+        raise ConfigError([f"--as: {who!r} is not one of {', '.join(PEOPLE)}"])
+    headers = {"authorization": f"Bearer {token(PEOPLE[who], settings, SystemClock())}"}
+    answer: dict[str, Any] = _post(f"{address}/graphql", json={"query": query}, headers=headers).json()
+    return answer
+
+
+def deliver(address: str, body: bytes, signature: str) -> None:
+    """Post an event to the Fake's webhook.
+
+    Raises:
+        ConfigError: no server answers at the address, or it refuses the event.
+    """
+    headers = {"content-type": "application/json", "stripe-signature": signature}
+    response = _post(f"{address}/webhooks/fake", content=body, headers=headers)
+    if not response.is_success:
+        raise ConfigError([f"{address} refused the event: {response.text}"])
+
+
+def _post(url: str, **request: Any) -> httpx.Response:
+    try:
+        return httpx.post(url, timeout=10, **request)
+    except httpx.HTTPError as error:
+        raise ConfigError(
+            [f"no Seatgate answers at {url} ({type(error).__name__}); start it with `make run`"]
+        ) from error
