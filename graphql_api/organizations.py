@@ -1,15 +1,14 @@
 """Organizations, memberships and seats as the outside sees them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
-from sqlalchemy import Select
 from strawberry import Info
 
 from domain import entitlements, organizations
 from domain.errors import InvalidInput
-from domain.organizations import count_memberships, list_memberships, members_of
+from domain.organizations import MembershipQuery, count_memberships, list_memberships, members_of
 from graphql_api import loaders
 from graphql_api.connections import CountedConnection
 from graphql_api.context import Context
@@ -154,7 +153,7 @@ class OrganizationOrder:
 
 async def membership_connection(
     info: ContextInfo,
-    query: Select[Any],
+    query: MembershipQuery,
     first: int | None,
     after: str | None,
     last: int | None,

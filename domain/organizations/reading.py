@@ -13,6 +13,9 @@ from domain.ids import OrganizationId, UserId
 from domain.organizations.models import Membership, Organization
 from domain.scope import Role, Scope
 
+MembershipQuery = Select[Membership]
+"""A selection of memberships, to be read by `list_memberships` and counted by `count_memberships`."""
+
 
 class OrganizationOrder(StrEnum):
     """What organizations can be sorted by."""

@@ -39,6 +39,5 @@ def _post(url: str, **request: Any) -> httpx.Response:
     try:
         return httpx.post(url, timeout=10, **request)
     except httpx.HTTPError as error:
-        raise ConfigError(
-            [f"no Seatgate answers at {url} ({type(error).__name__}); start it with `make run`"]
-        ) from error
+        fault = f"no Seatgate answers at {url} ({type(error).__name__}); start it with `make run`"
+        raise ConfigError([fault]) from error
