@@ -14,6 +14,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.db import Session
 from domain.errors import DomainError
+from graphql_api import loaders
 from graphql_api.user_errors import user_error
 
 _session: ContextVar[Session] = ContextVar("session")
@@ -46,6 +47,7 @@ class Refusals(FieldExtension):
                 raise
             return self.payload(errors=[error])
         finally:
+            loaders.current().forget()
             info.context.services.worker.wake()
 
     async def run(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any) -> Any:

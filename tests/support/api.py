@@ -139,6 +139,9 @@ class Api:
     ) -> None:
         """Let a customer have a subscription, told by signed events as the Fake would tell it."""
         account = f"cus_{customer['id']}"
+        if number := len(await self.rows("webhook_events")):
+            # Two different states in one second would be ambiguous.
+            self.clock.forward(seconds=1)
         async with self.services.database.transaction() as session:
             await link_account(
                 session,
@@ -152,7 +155,6 @@ class Api:
         told = stripe_json.subscription(
             id=f"sub_{customer['id']}", customer=account, items=stripe_json.items(item), **changes
         )
-        number = len(await self.rows("webhook_events"))
         posted = await self.post_event(id=f"evt_{number}", created=self.now(), data={"object": told})
         assert posted.status_code == 200
 
