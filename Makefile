@@ -36,7 +36,7 @@ explorer: $(STATIC) ## Build the explorer into graphql_api/static
 
 .PHONY: run
 run: $(READY) ## Set up, load the demo and serve it on 127.0.0.1:8000
-	@$(MAKE) --no-print-directory $(STATIC) || echo "The explorer could not be built; serving without it."
+	@$(MAKE) --silent --no-print-directory $(STATIC) || echo "The explorer could not be built; serving without it."
 	@exec $(BIN)/seatgate demo
 
 .PHONY: check

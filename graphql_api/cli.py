@@ -87,8 +87,8 @@ def run_demo(context: typer.Context) -> None:
     with told():
         settings = _development()
         migrating.upgrade(settings.database_url)
-        asyncio.run(_with(host.demo_app(settings), lambda app: people.load(app.state.services)))
-    typer.echo(tour.lines(settings, address=_address(settings)))
+        seats = asyncio.run(_with(host.demo_app(settings), lambda app: people.load(app.state.services)))
+    typer.echo(tour.lines(settings, address=_address(settings), seats=seats))
     _serve(settings, "graphql_api.cli:demo_application")
 
 

@@ -1,10 +1,12 @@
 """What `make run` prints: where to look, who to be, and three lines to paste."""
 
 from domain.clock import SystemClock
+from domain.entitlements import SeatUsage
 from domain.settings import Settings
 from graphql_api import explorer
 from graphql_api.demo.people import ADMINISTRATOR, JOINER, LATECOMER, MEMBER, OWNER, Person, token
 
+SEATS_TAKEN = 2
 ADD = (
     ".venv/bin/seatgate demo ask 'mutation ($acme: ID!) {{"
     ' addMember(input: {{ organizationId: $acme, email: "{email}" }}) {{'
@@ -17,8 +19,9 @@ def add_line(person: Person) -> str:
     return ADD.format(email=person.email)
 
 
-def lines(settings: Settings, *, address: str) -> str:
+def lines(settings: Settings, *, address: str, seats: SeatUsage) -> str:
     """Write the welcome."""
+    played = seats.used > SEATS_TAKEN
     where = f"{address}/graphiql" if explorer.built() else "not built; run `make explorer` (the API works without it)"
     people = (("administrator", ADMINISTRATOR), ("owner", OWNER), ("member", MEMBER))
     return "\n".join(
@@ -31,7 +34,9 @@ def lines(settings: Settings, *, address: str) -> str:
             "",
             *(f"  {label:<14} {token(person, settings, SystemClock())}" for label, person in people),
             "",
-            "Acme has bought three seats and two are taken. Paste these into another terminal, in this folder:",
+            f"Acme has bought {seats.limit} seats and {seats.used} are taken."
+            + (" The tour was played before: delete seatgate.db to play it anew." if played else ""),
+            "Paste these into another terminal, in this folder:",
             "",
             f"  {add_line(JOINER)}",
             f"  {add_line(LATECOMER)}",
