@@ -1,14 +1,16 @@
 """What the documents show is run: Python as a module, catalogs by the parser, settings and seams against the code."""
 
+import dataclasses
+import importlib
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.applications import Starlette
 
 from domain import settings
 from domain.entitlements import catalog
+from domain.errors import ConfigError
 from domain.organizations import OrganizationCallbacks
 
 ROOT = Path(__file__).parents[1]
@@ -24,14 +26,15 @@ def test_the_catalog_of_the_guide_is_a_catalog() -> None:
         assert catalog.parse({f"block {number}": text}).plans
 
 
-def test_the_code_of_the_hosting_guide_makes_applications(tmp_path: Path) -> None:
-    made: dict[str, Any] = {}
-    for text in blocks("hosting.md", "python"):
-        exec(text, made)
+def test_the_code_of_the_hosting_guide_makes_applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "host_of_the_guide.py"
+    module.write_text("\n".join(blocks("hosting.md", "python")))
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("host_of_the_guide")
     here = settings.read({"SEATGATE_CATALOG": str(ROOT / "catalog.toml")}, folder=tmp_path)
 
-    assert isinstance(made["make"](here), Starlette)
-    assert isinstance(made["guarded"](here), Starlette)
+    assert isinstance(made.make(here), Starlette)
+    assert isinstance(made.guarded(here), Starlette)
 
 
 def test_every_callback_is_in_the_hosting_guide() -> None:
@@ -41,11 +44,16 @@ def test_every_callback_is_in_the_hosting_guide() -> None:
     assert told == methods
 
 
-def test_every_setting_is_in_the_operations_guide_and_no_other() -> None:
+def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:
     rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", (DOCS / "operations.md").read_text(), flags=re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
+    fields = {field.name.upper().replace("ENVIRONMENT", "ENV") for field in dataclasses.fields(settings.Settings)}
 
-    assert told == settings.KNOWN
+    with pytest.raises(ConfigError) as refused:
+        settings.read({f"{settings.PREFIX}{name}": " " for name in told}, folder=tmp_path)
+
+    assert told == fields
+    assert not [fault for fault in refused.value.faults if "is unknown" in fault]
 
 
 @pytest.mark.parametrize("document", sorted(path.name for path in DOCS.glob("*.md")))
