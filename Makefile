@@ -18,7 +18,8 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Seatgate needs python3, 3.11 or newer"; exit 1; }
 	@python3 -c 'import venv, ensurepip' || { echo "python3 has no venv; on Debian: apt-get install python3-venv"; exit 1; }
 	@test -x $(BIN)/python || python3 -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
+	@$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt > .venv/pip.log 2>&1 \
+		|| { cat .venv/pip.log; exit 1; }
 	@$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
@@ -35,7 +36,7 @@ explorer: $(STATIC) ## Build the explorer into graphql_api/static
 
 .PHONY: run
 run: $(READY) ## Set up, load the demo and serve it on 127.0.0.1:8000
-	@$(MAKE) --no-print-directory $(STATIC) || echo "The explorer could not be built; serving without it."
+	@$(MAKE) --silent --no-print-directory $(STATIC) || echo "The explorer could not be built; serving without it."
 	@exec $(BIN)/seatgate demo
 
 .PHONY: check

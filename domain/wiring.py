@@ -138,7 +138,6 @@ def build(
     )
     commands = Commands(database=database, clock=clock, processors=processors, prices=prices, role_for=_role_for)
     inbox = Inbox(database=database, clock=clock, processors=processors)
-    fetches = Fetches(database=database, clock=clock, processors=processors)
     return Services(
         settings=settings,
         database=database,
@@ -154,7 +153,7 @@ def build(
             jobs={
                 "intents": commands.finish_open,
                 "inbox": inbox.retry_due,
-                "fetches": fetches.settle_owed,
+                "fetches": Fetches(database=database, clock=clock, processors=processors).settle_owed,
                 **_fake_jobs(processors, inbox, database, clock),
             }
         ),

@@ -87,15 +87,8 @@ def run_demo(context: typer.Context) -> None:
     with told():
         settings = _development()
         migrating.upgrade(settings.database_url)
-
-        async def load(app: Starlette) -> str:
-            await people.load(app.state.services)
-            team = await people.find_team(app.state.services)
-            assert team is not None, "it has just been loaded"
-            return team.id
-
-        team_id = asyncio.run(_with(host.demo_app(settings), load))
-    typer.echo(tour.lines(settings, address=_address(settings), team_id=team_id))
+        seats = asyncio.run(_with(host.demo_app(settings), lambda app: people.load(app.state.services)))
+    typer.echo(tour.lines(settings, address=_address(settings), seats=seats))
     _serve(settings, "graphql_api.cli:demo_application")
 
 
@@ -122,7 +115,7 @@ def upgrade() -> None:
 
 @demo.command()
 def ask(
-    query: Annotated[str, typer.Argument(help="A GraphQL document.")],
+    query: Annotated[str, typer.Argument(help="A GraphQL document; $acme, $acmeCustomer and $garage are known in it.")],
     who: Annotated[str, typer.Option("--as", help="administrator, owner, member or free.")] = "owner",
 ) -> None:
     """Post a GraphQL document to the running server as somebody of the demo, and print the answer."""

@@ -112,8 +112,8 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
     A sorted schema is for printing only: Strawberry cannot tell the members of its unions apart.
     """
     schema = MaskingSchema(
-        query=merge_types("Query", (Query, *query)) if query else Query,
-        mutation=merge_types("Mutation", (Mutation, *mutation)) if mutation else Mutation,
+        query=_joined(Query, query),
+        mutation=_joined(Mutation, mutation),
         types=[
             Organization,
             Membership,
@@ -127,6 +127,15 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
     _leave_out_null_defaults(schema)
     _ask_for_credentials(schema)
     return schema
+
+
+def _joined(own: type, hosts: Sequence[type]) -> type:
+    """Put a host's fields beside our own, under our own description."""
+    if not hosts:
+        return own
+    joined = merge_types(own.__name__, (own, *hosts))
+    joined.__strawberry_definition__.description = own.__strawberry_definition__.description  # type: ignore[attr-defined]  # both are Strawberry's types
+    return joined
 
 
 def _leave_out_null_defaults(schema: MaskingSchema) -> None:

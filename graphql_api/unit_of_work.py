@@ -48,11 +48,13 @@ class Refusals(FieldExtension):
             return self.payload(errors=[error])
         finally:
             loaders.current().forget()
-            info.context.services.worker.wake()
 
     async def run(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any) -> Any:
-        """Run the resolver, which opens transactions of its own."""
-        return await next_(source, info, **arguments)
+        """Run the resolver, which opens transactions of its own, and let the worker see what it has left to do."""
+        try:
+            return await next_(source, info, **arguments)
+        finally:
+            info.context.services.worker.wake()
 
 
 class UnitOfWork(Refusals):

@@ -7,20 +7,22 @@ import httpx
 from domain.clock import SystemClock
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.demo.people import PEOPLE, token
+from graphql_api.demo.people import ADMINISTRATOR, PEOPLE, Person, token
+
+NAMES = '{ acme: organization(slug: "acme") { id customer { id } } garage: organization(slug: "garage") { id } }'
 
 
 def ask(settings: Settings, address: str, query: str, who: str) -> dict[str, Any]:
     """Post a GraphQL document as somebody of the demo and give the answer.
+
+    `$acme`, `$acmeCustomer` and `$garage` in it stand for the ids of the demo's organizations and of Acme's customer.
 
     Raises:
         ConfigError: nobody is called that in the demo, or no server answers at the address.
     """
     if who not in PEOPLE:
         raise ConfigError([f"--as: {who!r} is not one of {', '.join(PEOPLE)}"])
-    headers = {"authorization": f"Bearer {token(PEOPLE[who], settings, SystemClock())}"}
-    answer: dict[str, Any] = _post(f"{address}/graphql", json={"query": query}, headers=headers).json()
-    return answer
+    return _ask(settings, address, {"query": query, "variables": _names(settings, address)}, PEOPLE[who])
 
 
 def deliver(address: str, body: bytes, signature: str) -> None:
@@ -33,6 +35,24 @@ def deliver(address: str, body: bytes, signature: str) -> None:
     response = _post(f"{address}/webhooks/fake", content=body, headers=headers)
     if not response.is_success:
         raise ConfigError([f"{address} refused the event: {response.text}"])
+
+
+def _names(settings: Settings, address: str) -> dict[str, str]:
+    """Look the demo's ids up, as an administrator would."""
+    found = _ask(settings, address, {"query": NAMES}, ADMINISTRATOR)["data"]
+    if found["acme"] is None or found["garage"] is None:
+        raise ConfigError(["the demo is not loaded; `make run` loads it"])
+    return {
+        "acme": found["acme"]["id"],
+        "acmeCustomer": found["acme"]["customer"]["id"],
+        "garage": found["garage"]["id"],
+    }
+
+
+def _ask(settings: Settings, address: str, request: dict[str, Any], person: Person) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {token(person, settings, SystemClock())}"}
+    answer: dict[str, Any] = _post(f"{address}/graphql", json=request, headers=headers).json()
+    return answer
 
 
 def _post(url: str, **request: Any) -> httpx.Response:

@@ -1,5 +1,6 @@
 """The demo's people and organizations, made through the ordinary commands. Loading them again changes nothing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from joserfc.jwk import OctKey
 from domain.billing import Owner, OwnerKind, Purchase, find_customer
 from domain.clock import Clock
 from domain.db import Session
+from domain.entitlements import SeatUsage
 from domain.identity import Arrival, User
 from domain.organizations import Organization, Reading, UserRef
 from domain.scope import Actor, ActorKind, Role, Scope, system
@@ -65,14 +67,26 @@ def token(person: Person, settings: Settings, clock: Clock) -> str:
     return jwt.encode({"alg": ALGORITHM}, claims, OctKey.import_key(settings.jwt_secrets[0]))
 
 
-async def load(services: Services) -> None:
-    """Make the people and both organizations, unless they are there already.
+async def load(services: Services) -> SeatUsage:
+    """Make the people and both organizations, unless they are there already, and tell Acme's seats.
 
-    `acme` has three seats, two of them taken; `garage` has no plan, so one seat and no feature.
+    `acme` begins with three seats, two of them taken; `garage` has no plan, so one seat and no feature.
     """
     users = {person: await _arrive(services, person) for person in (*PEOPLE.values(), JOINER, LATECOMER)}
-    if await find_team(services) is not None:
-        return
+    team = await find_team(services)
+    if team is None:
+        team = await _make(services, users)
+    async with services.database.snapshot() as session:
+        return (await services.entitlements.seat_usages(session, [team.id]))[team.id]
+
+
+async def find_team(services: Services) -> Organization | None:
+    """Find the demo's paying organization."""
+    async with services.database.snapshot() as session:
+        return await Reading(scope=system("demo")).organization(session, slug=TEAM_SLUG)
+
+
+async def _make(services: Services, users: Mapping[Person, User]) -> Organization:
     owner = _scope(users[OWNER])
     team = await services.database.run(lambda session: _found(services, session, owner, "Acme", TEAM_SLUG))
     free = _scope(users[FREE_OWNER])
@@ -90,12 +104,7 @@ async def load(services: Services) -> None:
     await services.database.run(add)
     while await services.worker.round():
         """Let the Fake's webhooks arrive before anybody looks."""
-
-
-async def find_team(services: Services) -> Organization | None:
-    """Find the demo's paying organization."""
-    async with services.database.snapshot() as session:
-        return await Reading(scope=system("demo")).organization(session, slug=TEAM_SLUG)
+    return team
 
 
 async def _customer_id(services: Services, team: Organization) -> str:
