@@ -144,7 +144,7 @@ async def test_an_organization_is_found_by_each_of_its_names(api: Api, name: str
 
 
 @pytest.mark.parametrize(
-    "arguments", ["", '(id: "a", slug: "b")', '(id: null, slug: null)', '(id: "a", slug: "b", externalId: "c")']
+    "arguments", ["", '(id: "a", slug: "b")', "(id: null, slug: null)", '(id: "a", slug: "b", externalId: "c")']
 )
 async def test_two_names_or_none_are_bad_input(api: Api, arguments: str) -> None:
     answer = await api.ask(f"{{ organization{arguments} {{ id }} }}")
