@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import gc
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
+import aiosqlite
 from sqlalchemy import Connection, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -93,11 +93,6 @@ class Database:
     async def _ended(self, session: Session) -> AsyncIterator[Session]:
         try:
             yield session
-        except asyncio.CancelledError:
-            await AsyncSession.invalidate(session)
-            # A cancelled statement leaves its SQLite cursor in a reference cycle that holds the write lock.
-            gc.collect()
-            raise
         finally:
             # Closing rolls back whatever has not been committed.
             await AsyncSession.close(session)
@@ -176,6 +171,7 @@ def open_database(url: str) -> Database:
     )
     event.listen(engine.sync_engine, "connect", _connect_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "invalidate", _abandon_sqlite)
     return Database(engine)
 
 
@@ -194,6 +190,19 @@ def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 def _begin_sqlite(connection: Connection) -> None:
     reading = connection.get_execution_options().get("seatgate_reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _abandon_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, __: BaseException | None) -> None:
+    # A cancelled statement runs on in the driver's thread, and closing its connection does not end the transaction
+    # while a cursor is still referred to: the file would stay locked until the garbage is collected.
+    cast("AdaptedConnection", connection).run_async(_end_sqlite)
+
+
+async def _end_sqlite(driver: aiosqlite.Connection) -> None:
+    # The driver says ValueError of a connection that is closed already, which holds no lock.
+    with contextlib.suppress(ValueError):
+        await driver.interrupt()
+        await driver.rollback()
 
 
 def _worth_retrying(error: Exception) -> bool:
