@@ -21,11 +21,14 @@ T = TypeVar("T")
 ATTEMPTS = 5
 RETRY_SECONDS = 0.2
 BUSY_SECONDS = 10
+PATIENCE_SECONDS = 0.05
 POOL_SIZE = 5
 POOL_SECONDS = 10
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_SECONDS * 1000}
 # serialization failure, deadlock, lock not available
 RETRIED_STATES = {"40001", "40P01", "55P03"}
+# no connection, read-only, no entry, no such database, no room, stopped by an operator or a time limit, disk trouble
+AWAY_STATES = ("08", "25006", "28", "3D", "53", "57", "58")
 POSTGRESQL_LIMITS = {
     "lock_timeout": "2000",
     "statement_timeout": "5000",
@@ -59,6 +62,22 @@ class Session(AsyncSession):
             RuntimeError: always.
         """
         raise RuntimeError("only the unit of work closes its session")
+
+    async def reset(self) -> NoReturn:
+        """Refuse, because it ends the transaction too.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("only the unit of work resets its session")
+
+    async def invalidate(self) -> NoReturn:
+        """Refuse, because it ends the transaction too.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("only the unit of work gives its connection up")
 
 
 class Database:
@@ -199,23 +218,30 @@ def _abandon_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, __: Bas
 
 
 async def _end_sqlite(driver: aiosqlite.Connection) -> None:
+    ending = asyncio.ensure_future(driver.rollback())
+    if not (await asyncio.wait([ending], timeout=PATIENCE_SECONDS))[0]:
+        # Only now, because an interruption that meets no running statement would strike the rollback.
+        await driver.interrupt()
     # The driver says ValueError of a connection that is closed already, which holds no lock.
     with contextlib.suppress(ValueError):
-        await driver.interrupt()
-        await driver.rollback()
+        await ending
 
 
 def _worth_retrying(error: Exception) -> bool:
     if isinstance(error, PoolTimeout):
         return False
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return state in RETRIED_STATES or "database is locked" in str(error)
+    return _state(error) in RETRIED_STATES or "database is locked" in str(error)
 
 
 def _unreachable(error: Exception) -> bool:
     if isinstance(error, (PoolTimeout, OSError, OperationalError, InterfaceError)):
         return True
-    return isinstance(error, DBAPIError) and (error.connection_invalidated or _worth_retrying(error))
+    return _state(error).startswith(AWAY_STATES) or _worth_retrying(error)
+
+
+def _state(error: Exception) -> str:
+    """Give PostgreSQL's five characters for an error; empty where there are none."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 async def answers(database: Database) -> bool:
