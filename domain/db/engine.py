@@ -12,7 +12,7 @@ from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from domain.errors import ConfigError, Unavailable
 
@@ -190,6 +190,7 @@ def open_database(url: str) -> Database:
     )
     event.listen(engine.sync_engine, "connect", _connect_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "reset", _reset_sqlite)
     event.listen(engine.sync_engine, "invalidate", _abandon_sqlite)
     return Database(engine)
 
@@ -209,6 +210,12 @@ def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 def _begin_sqlite(connection: Connection) -> None:
     reading = connection.get_execution_options().get("seatgate_reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _reset_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, state: PoolResetState) -> None:
+    # A commit that fails leaves SQLite's transaction open and the file locked, while the pool takes it for ended.
+    if not state.terminate_only and cast("AdaptedConnection", connection).driver_connection.in_transaction:
+        connection.rollback()
 
 
 def _abandon_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, __: BaseException | None) -> None:

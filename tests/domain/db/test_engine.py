@@ -15,14 +15,8 @@ from domain.db import Database, Session, answers, open_database
 from domain.db.engine import ATTEMPTS, PRAGMAS
 from domain.errors import ConfigError, Unavailable
 from tests.support.counters import raise_by_one
-from tests.support.databases import Engine
+from tests.support.databases import Engine, let_threads_end
 from tests.support.tables import execute, scalar
-
-
-async def let_threads_end(database: Database) -> None:
-    """The driver's thread of a connection that failed still answers to the loop, which must not be closed by then."""
-    await database.aclose()
-    await asyncio.sleep(0.05)
 
 
 def pragma_on_connect(database: Database, pragma: str) -> None:
