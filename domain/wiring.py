@@ -155,7 +155,8 @@ def build(
                 "intents": commands.finish_open,
                 "inbox": inbox.retry_due,
                 "fetches": fetches.settle_owed,
-                **_fake_jobs(processors, inbox, database, clock),
+                **_fake_jobs(processors),
+                "outbox": partial(outbox.deliver_due, database, clock, _deliveries(processors, inbox, fetches)),
             }
         ),
     )
@@ -180,18 +181,19 @@ def _processors(settings: Settings, database: Database, clock: Clock) -> dict[Pr
     return made
 
 
-def _fake_jobs(
-    processors: Mapping[ProcessorName, Processor], inbox: Inbox, database: Database, clock: Clock
-) -> dict[str, Job]:
-    """Let the Fake's time pass and its webhooks arrive, where it is configured."""
+def _fake_jobs(processors: Mapping[ProcessorName, Processor]) -> dict[str, Job]:
+    """Let the Fake's time pass, where it is configured."""
     fake = processors.get(ProcessorName.FAKE)
-    if not isinstance(fake, FakeProcessor):
-        return {}
-    handlers = {fake.TOPIC: fake.deliverer(inbox)}
-    return {
-        "fake": partial(fake.advance, 0),
-        "outbox": partial(outbox.deliver_due, database, clock, handlers),
-    }
+    return {"fake": partial(fake.advance, 0)} if isinstance(fake, FakeProcessor) else {}
+
+
+def _deliveries(
+    processors: Mapping[ProcessorName, Processor], inbox: Inbox, fetches: Fetches
+) -> dict[str, outbox.Deliver]:
+    """Say who carries out which effects: fetches, and the Fake's webhooks where it is configured."""
+    fake = processors.get(ProcessorName.FAKE)
+    webhooks = {fake.TOPIC: fake.deliverer(inbox)} if isinstance(fake, FakeProcessor) else {}
+    return {Fetches.TOPIC: fetches.deliver, **webhooks}
 
 
 def _own_organizations(scope: Scope) -> Select[OrganizationId]:
