@@ -251,6 +251,15 @@ def _state(error: Exception) -> str:
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
+def passing(error: Exception) -> bool:
+    """Say whether the work is not at fault: it lost a race or its connection, and the whole transaction may run again.
+
+    Whoever catches errors inside a transaction lets these through to `Database.run`.
+    """
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, OSError) or _worth_retrying(error)
+
+
 async def answers(database: Database) -> bool:
     """Say whether the database answers a question at this moment."""
     try:
