@@ -133,7 +133,8 @@ class Organization(Node):
         before: str | None = None,
     ) -> CountedConnection[Membership] | None:
         """The members, oldest first."""
-        return await membership_connection(info, members_of(self.row.id, roles), first, after, last, before)
+        members = members_of(self.row.id, roles)
+        return await membership_connection(info, self.row.id, members, first, after, last, before)
 
     @strawberry.field
     async def customer(self) -> ACustomer | None:
@@ -153,14 +154,15 @@ class OrganizationOrder:
 
 async def membership_connection(
     info: ContextInfo,
+    of: str,
     query: MembershipQuery,
     first: int | None,
     after: str | None,
     last: int | None,
     before: str | None,
 ) -> CountedConnection[Membership]:
-    """Read one page of memberships as a connection."""
-    cursors = info.context.cursors("memberships")
+    """Read one page of the memberships of a user or an organization, named by its id, as a connection."""
+    cursors = info.context.cursors(f"memberships of {of}")
     page = cursors.page(first, after, last, before)
     async with info.context.database.snapshot() as session:
         found = await list_memberships(session, query, page=page)

@@ -14,6 +14,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.db import Session
 from domain.errors import DomainError
+from graphql_api import loaders
 from graphql_api.user_errors import user_error
 
 _session: ContextVar[Session] = ContextVar("session")
@@ -45,6 +46,8 @@ class Refusals(FieldExtension):
             if error is None:
                 raise
             return self.payload(errors=[error])
+        finally:
+            loaders.current().forget()
 
     async def run(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any) -> Any:
         """Run the resolver, which opens transactions of its own, and let the worker see what it has left to do."""

@@ -130,4 +130,5 @@ async def role_in(session: Session, *, organization_id: str, user_id: str | None
 
 
 async def _count(session: Session, query: Select[Any]) -> int:
-    return (await session.execute(query.with_only_columns(func.count()).order_by(None))).scalar_one()
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
+    return (await session.execute(counted)).scalar_one()
