@@ -62,7 +62,7 @@ async def test_a_server_killed_in_the_middle_leaves_whole_members_and_loses_none
     told: set[str] = set()
 
     with servers.running(PROCESSES, environ=environ, folder=tmp_path) as running:
-        lost = await _race_and_kill(running, arena, candidates, told=told, after=10)
+        lost = await _race_and_kill(running, arena, candidates, told=told, after=5)
         house = await look_at(services.database)
 
     assert lost > 0, "the server was killed too late to tear anything"

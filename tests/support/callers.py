@@ -27,9 +27,7 @@ def environ(database_url: str, *, catalog: str, folder: Path) -> dict[str, str]:
 
 def token(subject: str, **claims: object) -> str:
     """Sign a token as an identity provider would."""
-    return jwt.encode(
-        {"alg": "HS256"}, {"sub": subject, "exp": LAST_SECOND, **claims}, OctKey.import_key(SECRET)
-    )
+    return jwt.encode({"alg": "HS256"}, {"sub": subject, "exp": LAST_SECOND, **claims}, OctKey.import_key(SECRET))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

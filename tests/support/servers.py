@@ -80,4 +80,6 @@ def _start(log: Path, *, environ: Mapping[str, str], folder: Path) -> Server:
 
 
 def _surroundings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("SEATGATE_")}
+    # Four processes that may not keep their bytecode compile every library four times, at three seconds each.
+    left_out = "PYTHONDONTWRITEBYTECODE"
+    return {name: value for name, value in os.environ.items() if not name.startswith("SEATGATE_") and name != left_out}
