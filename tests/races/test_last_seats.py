@@ -38,9 +38,9 @@ async def test_two_hundred_adds_over_four_processes_fill_fifty_seats_exactly(
     candidates = await _candidates(services, CANDIDATES)
 
     with servers.running(PROCESSES, environ=environ, folder=tmp_path) as running:
-        before = await tables.everything(services.database)
+        before = await tables.dump(services.database)
         answers = await _race(running, arena, candidates)
-        after = await tables.everything(services.database)
+        after = await tables.dump(services.database)
 
     assert Counter(answers) == {MEMBER: FREE_SEATS, FULL: CANDIDATES - FREE_SEATS}
     assert tables.changes(before, after) == {

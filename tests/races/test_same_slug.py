@@ -28,7 +28,7 @@ async def test_of_many_founders_who_want_one_slug_exactly_one_gets_it(
     founders = [(await arrive(services, f"founder-{number}")).subject for number in range(FOUNDERS)]
 
     with servers.running(PROCESSES, environ=environ, folder=tmp_path) as running:
-        before = await tables.everything(services.database)
+        before = await tables.dump(services.database)
         async with callers.crowd() as client:
             payloads = await asyncio.gather(
                 *(
@@ -36,7 +36,7 @@ async def test_of_many_founders_who_want_one_slug_exactly_one_gets_it(
                     for turn, founder in enumerate(founders)
                 )
             )
-        after = await tables.everything(services.database)
+        after = await tables.dump(services.database)
 
     assert Counter(map(_outcome, payloads)) == {"founded": 1, "This slug is taken. at input.slug": FOUNDERS - 1}
     assert tables.changes(before, after) == dict.fromkeys(
