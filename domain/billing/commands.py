@@ -198,6 +198,8 @@ class Commands:
 
     async def _conclude(self, intent: Intent, answer: Subscribed, session: Session) -> Bought:
         now = self.clock.now()
+        # Two processes may come back with the same answer, when one was so slow that another took over.
+        await locked_customer(session, intent.customer_id)
         account = await link_account(
             session,
             customer_id=intent.customer_id,
@@ -215,15 +217,15 @@ class Commands:
             asked_at=intent.opened_at,
         )
         row = await absorb(session, said, account=account, scope=intent.scope, now=now)
-        await settle(session, intent.key, now=now)
-        await audit.record(
-            session,
-            f"subscription.{intent.operation}",
-            scope=intent.scope,
-            at=now,
-            subject_id=row.id,
-            after=intent.request,
-        )
+        if await settle(session, intent.key, now=now):
+            await audit.record(
+                session,
+                f"subscription.{intent.operation}",
+                scope=intent.scope,
+                at=now,
+                subject_id=row.id,
+                after=intent.request,
+            )
         return Bought(subscription=row, client_secret=answer.client_secret)
 
 

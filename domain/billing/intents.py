@@ -98,10 +98,16 @@ async def open_intent(session: Session, order: Order, *, key: str, scope: Scope,
     return intent
 
 
-async def settle(session: Session, key: str, *, now: datetime, failure: str | None = None) -> None:
-    """Close an intent: its outcome is known, or it is given up with the reason in `failure`."""
-    intent = await session.get_one(Intent, key)
+async def settle(session: Session, key: str, *, now: datetime, failure: str | None = None) -> bool:
+    """Close an intent: its outcome is known, or it is given up with the reason in `failure`.
+
+    Says whether it was open; the first outcome stays.
+    """
+    intent = await session.get_one(Intent, key, with_for_update=True)
+    if intent.settled_at is not None:
+        return False
     intent.settled_at, intent.due_at, intent.failure = now, None, failure
+    return True
 
 
 async def purchase_open(session: Session, customer_id: str) -> bool:

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from domain.db import Database, migrating, open_database
-from tests.support.databases import Engine
+from tests.support.databases import Engine, let_threads_end
 
 
 def test_migrations_go_up_and_down_and_up_again_and_match_the_tables(engine: Engine, tmp_path: Path) -> None:
@@ -61,4 +61,4 @@ async def test_an_opened_database_that_is_not_there_says_so(tmp_path: Path) -> N
 
     with pytest.raises(DBAPIError):
         await migrating.current(database)
-    await database.aclose()
+    await let_threads_end(database)
