@@ -11,7 +11,6 @@ from tests.support import postgres
 from tests.support.clock import FixedClock
 from tests.support.databases import Engine, PostgreSQL, Sqlite
 
-
 # The same examples every time, and no clock: a slow machine is no failure.
 settings.register_profile("seatgate", deadline=None, derandomize=True, database=None)
 settings.load_profile("seatgate")
