@@ -150,15 +150,7 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        worker=Worker(
-            jobs={
-                "intents": commands.finish_open,
-                "inbox": inbox.retry_due,
-                "fetches": fetches.settle_owed,
-                **_fake_jobs(processors),
-                "outbox": partial(outbox.deliver_due, database, clock, _deliveries(processors, inbox, fetches)),
-            }
-        ),
+        worker=Worker(jobs=_jobs(commands, inbox, fetches)),
     )
 
 
@@ -181,19 +173,19 @@ def _processors(settings: Settings, database: Database, clock: Clock) -> dict[Pr
     return made
 
 
-def _fake_jobs(processors: Mapping[ProcessorName, Processor]) -> dict[str, Job]:
-    """Let the Fake's time pass, where it is configured."""
-    fake = processors.get(ProcessorName.FAKE)
-    return {"fake": partial(fake.advance, 0)} if isinstance(fake, FakeProcessor) else {}
-
-
-def _deliveries(
-    processors: Mapping[ProcessorName, Processor], inbox: Inbox, fetches: Fetches
-) -> dict[str, outbox.Deliver]:
-    """Say who carries out which effects: fetches, and the Fake's webhooks where it is configured."""
-    fake = processors.get(ProcessorName.FAKE)
-    webhooks = {fake.TOPIC: fake.deliverer(inbox)} if isinstance(fake, FakeProcessor) else {}
-    return {Fetches.TOPIC: fetches.deliver, **webhooks}
+def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
+    """List what the worker goes round; where the Fake is configured its time passes and its webhooks arrive."""
+    fake = inbox.processors.get(ProcessorName.FAKE)
+    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver}
+    jobs: dict[str, Job] = {
+        "intents": commands.finish_open,
+        "inbox": inbox.retry_due,
+        "fetches": fetches.settle_owed,
+    }
+    if isinstance(fake, FakeProcessor):
+        deliveries[fake.TOPIC] = fake.deliverer(inbox)
+        jobs["fake"] = partial(fake.advance, 0)
+    return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
 
 
 def _own_organizations(scope: Scope) -> Select[OrganizationId]:

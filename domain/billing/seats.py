@@ -122,7 +122,7 @@ async def counts(session: Session, organization_ids: Sequence[str], *, now: date
         .outerjoin(invitations, invitations.c.organization_id == SeatPool.organization_id)
         .where(SeatPool.organization_id.in_(organization_ids))
     )
-    rows = (await session.execute(query))
+    rows = await session.execute(query)
     return {organization_id: SeatCount(used=used, reserved=reserved) for organization_id, used, reserved in rows}
 
 

@@ -2,17 +2,17 @@
 
 import asyncio
 import contextlib
-import gc
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
+import aiosqlite
 from sqlalchemy import Connection, event, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from domain.errors import ConfigError, Unavailable
 
@@ -21,11 +21,14 @@ T = TypeVar("T")
 ATTEMPTS = 5
 RETRY_SECONDS = 0.2
 BUSY_SECONDS = 10
+PATIENCE_SECONDS = 0.05
 POOL_SIZE = 5
 POOL_SECONDS = 10
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_SECONDS * 1000}
 # serialization failure, deadlock, lock not available
 RETRIED_STATES = {"40001", "40P01", "55P03"}
+# no connection, read-only, no entry, no such database, no room, stopped by an operator or a time limit, disk trouble
+AWAY_STATES = ("08", "25006", "28", "3D", "53", "57", "58")
 POSTGRESQL_LIMITS = {
     "lock_timeout": "2000",
     "statement_timeout": "5000",
@@ -60,6 +63,22 @@ class Session(AsyncSession):
         """
         raise RuntimeError("only the unit of work closes its session")
 
+    async def reset(self) -> NoReturn:
+        """Refuse, because it ends the transaction too.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("only the unit of work resets its session")
+
+    async def invalidate(self) -> NoReturn:
+        """Refuse, because it ends the transaction too.
+
+        Raises:
+            RuntimeError: always.
+        """
+        raise RuntimeError("only the unit of work gives its connection up")
+
 
 class Database:
     """One database and how to work on it. Made by `open_database`; `aclose` drains running work first."""
@@ -93,11 +112,6 @@ class Database:
     async def _ended(self, session: Session) -> AsyncIterator[Session]:
         try:
             yield session
-        except asyncio.CancelledError:
-            await AsyncSession.invalidate(session)
-            # A cancelled statement leaves its SQLite cursor in a reference cycle that holds the write lock.
-            gc.collect()
-            raise
         finally:
             # Closing rolls back whatever has not been committed.
             await AsyncSession.close(session)
@@ -176,6 +190,8 @@ def open_database(url: str) -> Database:
     )
     event.listen(engine.sync_engine, "connect", _connect_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    event.listen(engine.sync_engine, "reset", _reset_sqlite)
+    event.listen(engine.sync_engine, "invalidate", _abandon_sqlite)
     return Database(engine)
 
 
@@ -196,17 +212,43 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def _reset_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, state: PoolResetState) -> None:
+    # A commit that fails leaves SQLite's transaction open and the file locked, while the pool takes it for ended.
+    if not state.terminate_only and cast("AdaptedConnection", connection).driver_connection.in_transaction:
+        connection.rollback()
+
+
+def _abandon_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, __: BaseException | None) -> None:
+    # A cancelled statement runs on in the driver's thread, and closing its connection does not end the transaction
+    # while a cursor is still referred to: the file would stay locked until the garbage is collected.
+    cast("AdaptedConnection", connection).run_async(_end_sqlite)
+
+
+async def _end_sqlite(driver: aiosqlite.Connection) -> None:
+    ending = asyncio.ensure_future(driver.rollback())
+    if not (await asyncio.wait([ending], timeout=PATIENCE_SECONDS))[0]:
+        # Only now, because an interruption that meets no running statement would strike the rollback.
+        await driver.interrupt()
+    # The driver says ValueError of a connection that is closed already, which holds no lock.
+    with contextlib.suppress(ValueError):
+        await ending
+
+
 def _worth_retrying(error: Exception) -> bool:
     if isinstance(error, PoolTimeout):
         return False
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return state in RETRIED_STATES or "database is locked" in str(error)
+    return _state(error) in RETRIED_STATES or "database is locked" in str(error)
 
 
 def _unreachable(error: Exception) -> bool:
     if isinstance(error, (PoolTimeout, OSError, OperationalError, InterfaceError)):
         return True
-    return isinstance(error, DBAPIError) and (error.connection_invalidated or _worth_retrying(error))
+    return _state(error).startswith(AWAY_STATES) or _worth_retrying(error)
+
+
+def _state(error: Exception) -> str:
+    """Give PostgreSQL's five characters for an error; empty where there are none."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
 
 
 def passing(error: Exception) -> bool:

@@ -1,11 +1,12 @@
 """A fresh, fully migrated database for each test, on either engine: copied from one that was migrated once."""
 
+import asyncio
 import itertools
 import shutil
 from pathlib import Path
 from typing import Protocol
 
-from domain.db import migrating
+from domain.db import Database, migrating
 from tests.support.postgres import Server
 
 TEMPLATE = "seatgate_template"
@@ -47,3 +48,9 @@ class PostgreSQL:
         template = "template1" if empty else TEMPLATE
         self._server.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self._server.url(name)
+
+
+async def let_threads_end(database: Database) -> None:
+    """The driver's thread of a connection that failed still answers to the loop, which must not be closed by then."""
+    await database.aclose()
+    await asyncio.sleep(0.05)
