@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.graphql_api.test_subscriptions import bought, settled
 from tests.support.api import Api
 
 NOW = "2026-11-21T12:00:00.000000Z"
@@ -78,3 +79,23 @@ async def test_two_ways_or_none_are_bad_input(api: Api, arguments: str) -> None:
 
     assert answer.codes == ["BAD_USER_INPUT"]
     assert answer.body["errors"][0]["message"] == "Give exactly one of id and account."
+
+
+async def test_subscriptions_of_a_customer_come_newest_first_ended_ones_included(api: Api) -> None:
+    organization = await bought(api)
+    api.clock.forward(minutes=1)
+    await api.do("cancelSubscription", "ann", subscriptionId=organization["subscription"], atPeriodEnd=False)
+    await settled(api)
+    await api.do("subscribe", "ann", customerId=organization["customer"]["id"], items=[{"priceId": "price_basic"}])
+    document = """query($id: ID!, $first: Int, $after: String) { customer(id: $id) {
+        subscriptions(first: $first, after: $after) {
+            nodes { status items { priceId } } pageInfo { hasNextPage endCursor } } } }"""
+    customer = organization["customer"]["id"]
+
+    first = (await api.ask(document, id=customer, first=1)).data["customer"]["subscriptions"]
+    after = first["pageInfo"]["endCursor"]
+    second = (await api.ask(document, id=customer, first=1, after=after)).data["customer"]["subscriptions"]
+
+    assert first["nodes"] == [{"status": "ACTIVE", "items": [{"priceId": "price_basic"}]}]
+    assert second["nodes"] == [{"status": "CANCELED", "items": [{"priceId": "price_team_monthly"}]}]
+    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)

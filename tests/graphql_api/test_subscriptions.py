@@ -15,6 +15,7 @@ from domain.billing.processors.fake import FakeProcessor
 from domain.ids import CustomerId
 from domain.scope import system
 from tests.support.api import WEBHOOK_SECRET, Api
+from tests.support.api import user_error as error
 
 NOW = "2026-11-21T12:00:00.000000Z"
 PERIOD_END = "2026-12-21T12:00:00.000000Z"
@@ -22,10 +23,6 @@ TEAM = {"priceId": "price_team_monthly", "quantity": 3}
 WHOLE = """subscription { processor livemode status entitling base cancelAt cancelAtPeriodEnd endedAt trialEnd
     pastDueSince graceEnd currentPeriodStart currentPeriodEnd pauseCollection { behavior resumesAt }
     items { priceId quantity plan { name } currentPeriodStart currentPeriodEnd } customer { id } }"""
-
-
-def error(kind: str, code: str, message: str, *path: str) -> dict[str, Any]:
-    return {"__typename": f"{kind}Error", "code": code, "message": message, "path": list(path) or None}
 
 
 async def settled(api: Api) -> None:
@@ -290,23 +287,3 @@ async def test_only_the_owner_and_administrators_buy_and_cancel(either: Api, mut
     assert await either.everything() == before
 
     assert (await either.do(mutation, "ada", **input))["errors"] == []
-
-
-async def test_subscriptions_of_a_customer_come_newest_first_ended_ones_included(api: Api) -> None:
-    organization = await bought(api)
-    api.clock.forward(minutes=1)
-    await api.do("cancelSubscription", "ann", subscriptionId=organization["subscription"], atPeriodEnd=False)
-    await settled(api)
-    await api.do("subscribe", "ann", customerId=organization["customer"]["id"], items=[{"priceId": "price_basic"}])
-    document = """query($id: ID!, $first: Int, $after: String) { customer(id: $id) {
-        subscriptions(first: $first, after: $after) {
-            nodes { status items { priceId } } pageInfo { hasNextPage endCursor } } } }"""
-    customer = organization["customer"]["id"]
-
-    first = (await api.ask(document, id=customer, first=1)).data["customer"]["subscriptions"]
-    after = first["pageInfo"]["endCursor"]
-    second = (await api.ask(document, id=customer, first=1, after=after)).data["customer"]["subscriptions"]
-
-    assert first["nodes"] == [{"status": "ACTIVE", "items": [{"priceId": "price_basic"}]}]
-    assert second["nodes"] == [{"status": "CANCELED", "items": [{"priceId": "price_team_monthly"}]}]
-    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)

@@ -207,3 +207,8 @@ async def serving(
 def plain(value: object) -> str:
     """Write an answer so that two of them can be compared byte for byte."""
     return json.dumps(value, sort_keys=True)
+
+
+def user_error(kind: str, code: str, message: str, *path: str) -> dict[str, Any]:
+    """Write the error that a payload should hold."""
+    return {"__typename": f"{kind}Error", "code": code, "message": message, "path": list(path) or None}
