@@ -40,5 +40,7 @@ class Worker:
         while True:
             self._wanted.clear()
             if await self.round() == 0:
+                # Not `wait_for`, which can lose the cancellation that stops us when we are woken in the same moment.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wanted.wait(), PAUSE_SECONDS)
+                    async with asyncio.timeout(PAUSE_SECONDS):
+                        await self._wanted.wait()
