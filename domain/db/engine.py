@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 ATTEMPTS = 5
 RETRY_SECONDS = 0.2
-BUSY_SECONDS = 10
+# As long as PostgreSQL waits for a lock, so that five attempts end within a request's time.
+BUSY_SECONDS = 2
 PATIENCE_SECONDS = 0.05
 POOL_SIZE = 5
 POOL_SECONDS = 10
