@@ -150,14 +150,7 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        worker=Worker(
-            jobs={
-                "intents": commands.finish_open,
-                "inbox": inbox.retry_due,
-                "fetches": fetches.settle_owed,
-                **_fake_jobs(processors, inbox, database, clock),
-            }
-        ),
+        worker=Worker(jobs=_jobs(commands, inbox, fetches)),
     )
 
 
@@ -180,18 +173,19 @@ def _processors(settings: Settings, database: Database, clock: Clock) -> dict[Pr
     return made
 
 
-def _fake_jobs(
-    processors: Mapping[ProcessorName, Processor], inbox: Inbox, database: Database, clock: Clock
-) -> dict[str, Job]:
-    """Let the Fake's time pass and its webhooks arrive, where it is configured."""
-    fake = processors.get(ProcessorName.FAKE)
-    if not isinstance(fake, FakeProcessor):
-        return {}
-    handlers = {fake.TOPIC: fake.deliverer(inbox)}
-    return {
-        "fake": partial(fake.advance, 0),
-        "outbox": partial(outbox.deliver_due, database, clock, handlers),
+def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
+    """List what the worker goes round; where the Fake is configured its time passes and its webhooks arrive."""
+    fake = inbox.processors.get(ProcessorName.FAKE)
+    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver}
+    jobs: dict[str, Job] = {
+        "intents": commands.finish_open,
+        "inbox": inbox.retry_due,
+        "fetches": fetches.settle_owed,
     }
+    if isinstance(fake, FakeProcessor):
+        deliveries[fake.TOPIC] = fake.deliverer(inbox)
+        jobs["fake"] = partial(fake.advance, 0)
+    return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
 
 
 def _own_organizations(scope: Scope) -> Select[OrganizationId]:

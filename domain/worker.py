@@ -40,7 +40,7 @@ class Worker:
         while True:
             self._wanted.clear()
             if await self.round() == 0:
-                # Not `wait_for`, which can lose the cancellation that stops us when we are woken in the same moment.
+                # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the wake.
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(PAUSE_SECONDS):
                         await self._wanted.wait()

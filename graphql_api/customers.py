@@ -185,7 +185,7 @@ class Customer(Node):
         before: str | None = None,
     ) -> Connection[BillingSubscription] | None:
         """The customer's subscriptions, newest first, ended ones included."""
-        cursors = info.context.cursors("subscriptions")
+        cursors = info.context.cursors(f"subscriptions of {self.row.id}")
         page = cursors.page(first, after, last, before)
         async with info.context.database.snapshot() as session:
             found = await list_subscriptions(session, self.row.id, page=page)

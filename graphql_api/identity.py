@@ -103,7 +103,8 @@ class Viewer:
         """The caller's memberships, oldest first."""
         from graphql_api.organizations import membership_connection
 
-        return await membership_connection(info, memberships_of(self.scope.actor.id), first, after, last, before)
+        user = self.scope.actor.id
+        return await membership_connection(info, user, memberships_of(user), first, after, last, before)
 
 
 async def _actor(actor: DomainActor) -> User | SystemActor | None:

@@ -1,8 +1,9 @@
 """Batched reads, made anew for each operation; each batch opens a short read and closes it before it returns."""
 
+from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
@@ -11,6 +12,7 @@ from domain import billing
 from domain.billing import BillingSubscription, Customer, ProcessorAccount
 from domain.db import Session
 from domain.entitlements import Billable, EntitlementSet, SeatUsage
+from domain.errors import Contained
 from domain.identity import User
 from domain.organizations import Membership, Organization
 from domain.scope import Role, Scope
@@ -25,6 +27,7 @@ class Loaders:
 
     def __init__(self, services: Services, scope: Scope) -> None:
         self._services = services
+        self._made: list[DataLoader[str, Any]] = []
         reading, customers = services.reading(scope), services.customers(scope)
         entitlements = services.entitlements
         self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
@@ -45,7 +48,7 @@ class Loaders:
         self.subscriptions: DataLoader[str, BillingSubscription | None] = self._loader(subscriptions)
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._loader(sets)
 
-        self.billables: dict[tuple[object, str | None], Billable | None] = {}
+        self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
 
     def _loader(self, read: Callable[[Session, Sequence[str]], Awaitable[dict[str, T]]]) -> DataLoader[str, T | None]:
         async def load(keys: list[str]) -> list[T | None]:
@@ -53,7 +56,14 @@ class Loaders:
                 found = await read(session, keys)
             return [found.get(key) for key in keys]
 
-        return DataLoader(load, max_batch_size=BATCH)
+        made = DataLoader(load, max_batch_size=BATCH)
+        self._made.append(made)
+        return made
+
+    def forget(self) -> None:
+        """Read everything anew from here on: a mutation has changed what was read for the one before it."""
+        for made in self._made:
+            made.clear_all()
 
 
 _loaders: ContextVar[Loaders] = ContextVar("loaders")

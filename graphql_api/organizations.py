@@ -1,15 +1,14 @@
 """Organizations, memberships and seats as the outside sees them."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
-from sqlalchemy import Select
 from strawberry import Info
 
 from domain import entitlements, organizations
 from domain.errors import InvalidInput
-from domain.organizations import count_memberships, list_memberships, members_of
+from domain.organizations import MembershipQuery, count_memberships, list_memberships, members_of
 from graphql_api import loaders
 from graphql_api.connections import CountedConnection
 from graphql_api.context import Context
@@ -134,7 +133,8 @@ class Organization(Node):
         before: str | None = None,
     ) -> CountedConnection[Membership] | None:
         """The members, oldest first."""
-        return await membership_connection(info, members_of(self.row.id, roles), first, after, last, before)
+        members = members_of(self.row.id, roles)
+        return await membership_connection(info, self.row.id, members, first, after, last, before)
 
     @strawberry.field
     async def customer(self) -> ACustomer | None:
@@ -154,14 +154,15 @@ class OrganizationOrder:
 
 async def membership_connection(
     info: ContextInfo,
-    query: Select[Any],
+    of: str,
+    query: MembershipQuery,
     first: int | None,
     after: str | None,
     last: int | None,
     before: str | None,
 ) -> CountedConnection[Membership]:
-    """Read one page of memberships as a connection."""
-    cursors = info.context.cursors("memberships")
+    """Read one page of the memberships of a user or an organization, named by its id, as a connection."""
+    cursors = info.context.cursors(f"memberships of {of}")
     page = cursors.page(first, after, last, before)
     async with info.context.database.snapshot() as session:
         found = await list_memberships(session, query, page=page)

@@ -4,6 +4,7 @@ A feature gate stands directly above `@strawberry.field` or `.mutation`, or in `
 schema, runs before everything else of the field, and makes the field nullable, so that one denial erases no sibling.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from inspect import isawaitable
@@ -29,6 +30,9 @@ log = logging.getLogger(__name__)
 
 BillableOf = Callable[[Any, Info[Context, Any]], "Billable | Awaitable[Billable | None] | None"]
 """Tells whose entitlements count for a field: `(source, info)` in, a billable or None out. Never an argument."""
+
+PARENTS = (Organization, Customer, BillingSubscription)
+"""The rows that are billed for the fields of their own objects; each was loaded through the caller's scope."""
 
 
 @strawberry.schema_directive(
@@ -103,7 +107,12 @@ class RequireFeature(BasePermission):
         return Required
 
     async def has_permission(self, source: Any, info: Info[Context, Any], **_: Any) -> bool:
-        """Ask the gate for whoever is to be billed; decisions are never remembered."""
+        """Ask the gate for whoever is to be billed; decisions are never remembered.
+
+        Raises:
+            Unauthenticated: there is no credential.
+        """
+        info.context.caller  # noqa: B018 - refuses the anonymous
         billable = await _billable(self.billable or info.context.billable, source, info)
         return await info.context.services.entitlements.entitled(billable, self.feature, surface="field")
 
@@ -126,21 +135,21 @@ async def _billable(asked: BillableOf | None, source: Any, info: Info[Context, A
 
     The function asked for decides; without one the parent object that the caller could see, else the caller's user.
     """
-    if info.context.anonymous:
-        return None
     row = getattr(source, "row", None)
-    known, key = loaders.current().billables, (asked, getattr(row, "id", None))
-    if key not in known:
-        outcome = await contained(_find(asked, row, source, info), log=log, where="billable")
-        known[key] = outcome.value
-    return known[key]
+    parent = row.id if isinstance(row, PARENTS) else id(source)
+    known = loaders.current().billables
+    if (asked, parent) not in known:
+        finding = asyncio.ensure_future(contained(_find(asked, row, source, info), log=log, where="billable"))
+        # The source is kept, so that its identity stays its own for as long as the operation lasts.
+        known[asked, parent] = finding, source
+    return (await known[asked, parent][0]).value
 
 
 async def _find(asked: BillableOf | None, row: object, source: Any, info: Info[Context, Any]) -> Billable | None:
     if asked is not None:
         found = asked(source, info)
         return await found if isawaitable(found) else found
-    if isinstance(row, Organization | Customer | BillingSubscription):
+    if isinstance(row, PARENTS):
         return row
     user_id = info.context.caller.user_id
     return None if user_id is None else await loaders.current().users.load(user_id)

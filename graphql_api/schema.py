@@ -5,8 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import strawberry
-from graphql import Undefined
-from strawberry import Info
+from graphql import GraphQLFieldResolver, GraphQLResolveInfo, Undefined, default_field_resolver
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
@@ -20,7 +19,6 @@ from domain.ids import Prefix
 from graphql_api import billing_mutations, identity, loaders, membership_mutations
 from graphql_api.catalog import CatalogPlan, list_plans
 from graphql_api.connections import CountedConnection
-from graphql_api.context import Context
 from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements
@@ -31,15 +29,16 @@ from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
-from graphql_api.permissions import Gate, RequireFeature, require_scope
+from graphql_api.permissions import RequireFeature, require_scope
 from graphql_api.scalars import DATE_TIME
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
 
+PUBLIC = frozenset({"serverInfo", "plans"})
 
-async def find_node(info: Info[Context, None], id: strawberry.ID) -> Node | None:
+
+async def find_node(id: strawberry.ID) -> Node | None:
     """Any object by its id; the prefix names the type."""
-    info.context.caller  # noqa: B018 - refuses the anonymous
     found = loaders.current()
     match ids.prefix_of(id):
         case Prefix.ORGANIZATION:
@@ -113,8 +112,8 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
     A sorted schema is for printing only: Strawberry cannot tell the members of its unions apart.
     """
     schema = MaskingSchema(
-        query=merge_types("Query", (Query, *query)) if query else Query,
-        mutation=merge_types("Mutation", (Mutation, *mutation)) if mutation else Mutation,
+        query=_joined(Query, query),
+        mutation=_joined(Mutation, mutation),
         types=[
             Organization,
             Membership,
@@ -126,16 +125,42 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME}, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)
+    _ask_for_credentials(schema)
     return schema
 
 
+def _joined(own: type, hosts: Sequence[type]) -> type:
+    """Put a host's fields beside our own, under our own description."""
+    if not hosts:
+        return own
+    joined = merge_types(own.__name__, (own, *hosts))
+    joined.__strawberry_definition__.description = own.__strawberry_definition__.description  # type: ignore[attr-defined]  # both are Strawberry's types
+    return joined
+
+
 def _leave_out_null_defaults(schema: MaskingSchema) -> None:
-    """Let an argument that may be left out be left out: Python's default None is no default that a client should see."""
+    """Let what may be left out be left out: Python's None is no default that a client should see."""
     for kind in schema._schema.type_map.values():  # noqa: SLF001 - Strawberry keeps graphql-core's schema nowhere else
         for field in getattr(kind, "fields", {}).values():
             for value in (field, *getattr(field, "args", {}).values()):
                 if getattr(value, "default_value", Undefined) is None:
                     value.default_value = Undefined
+
+
+def _ask_for_credentials(schema: MaskingSchema) -> None:
+    """Refuse the anonymous at every root field that is not public, a host's fields included."""
+    roots = schema._schema.query_type, schema._schema.mutation_type  # noqa: SLF001 - as above
+    for name, field in ((name, field) for root in roots if root for name, field in root.fields.items()):
+        if name not in PUBLIC:
+            field.resolve = _for_callers(field.resolve or default_field_resolver)
+
+
+def _for_callers(resolve: GraphQLFieldResolver) -> GraphQLFieldResolver:
+    def resolved(source: object, info: GraphQLResolveInfo[Any], **arguments: object) -> object:
+        info.context.caller  # noqa: B018 - refuses the anonymous
+        return resolve(source, info, **arguments)
+
+    return resolved
 
 
 def check_gates(schema: MaskingSchema, prices: Catalog) -> None:
@@ -147,24 +172,24 @@ def check_gates(schema: MaskingSchema, prices: Catalog) -> None:
     faults: list[str] = []
     features: set[str] = set()
     for name, field in _fields(schema):
-        asked = [permission for gate in _gates(field) for permission in gate if isinstance(permission, RequireFeature)]
-        if not asked:
+        steps = list(_steps(field))
+        gates = [step for step in steps if isinstance(step, RequireFeature)]
+        if not gates:
             continue
-        features |= {permission.feature for permission in asked}
+        features |= {gate.feature for gate in gates}
         if not isinstance(field.type, StrawberryOptional):
             faults.append(f"gate: {name} must be nullable, or one denial erases its siblings")
-        if not isinstance(field.extensions[-1], Gate):
+        if steps[: len(gates)] != gates:
             faults.append(f"gate: {name} runs something before its gate; put the gate last in extensions")
     faults += prices.check_gates(features=features, plans=())
     if faults:
         raise ConfigError(faults)
 
 
-def _gates(field: StrawberryField) -> Iterator[list[Any]]:
-    for extension in field.extensions:
-        permissions = getattr(extension, "permissions", None)
-        if permissions:
-            yield permissions
+def _steps(field: StrawberryField) -> Iterator[object]:
+    """List what runs around a field's resolver, outermost first: permissions one by one, other extensions whole."""
+    for extension in reversed(field.extensions):
+        yield from getattr(extension, "permissions", [extension])
 
 
 def _fields(schema: MaskingSchema) -> Iterator[tuple[str, StrawberryField]]:

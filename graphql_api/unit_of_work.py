@@ -14,6 +14,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.db import Session
 from domain.errors import DomainError
+from graphql_api import loaders
 from graphql_api.user_errors import user_error
 
 _session: ContextVar[Session] = ContextVar("session")
@@ -46,11 +47,14 @@ class Refusals(FieldExtension):
                 raise
             return self.payload(errors=[error])
         finally:
-            info.context.services.worker.wake()
+            loaders.current().forget()
 
     async def run(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any) -> Any:
-        """Run the resolver, which opens transactions of its own."""
-        return await next_(source, info, **arguments)
+        """Run the resolver, which opens transactions of its own, and let the worker see what it has left to do."""
+        try:
+            return await next_(source, info, **arguments)
+        finally:
+            info.context.services.worker.wake()
 
 
 class UnitOfWork(Refusals):

@@ -11,6 +11,13 @@ from graphql_api import edge
 
 MAX_BODY_BYTES = 1024 * 1024
 SIGNATURE = "stripe-signature"
+REFUSALS: dict[type[Exception], tuple[int, str]] = {
+    edge.TooLarge: (413, "too_large"),
+    edge.TooSlow: (408, "too_slow"),
+    SignatureRefused: (400, "signature_verification_failed"),
+    UnreadableEvent: (400, "invalid_payload"),
+    Unavailable: (503, "unavailable"),
+}
 
 
 def routes(services: Services) -> list[Route]:
@@ -23,16 +30,8 @@ def routes(services: Services) -> list[Route]:
         try:
             body = await edge.body(request, limit=MAX_BODY_BYTES)
             await services.inbox.receive(ProcessorName(name), body, request.headers.get(SIGNATURE))
-        except edge.TooLarge:
-            return _answer(413, "too_large")
-        except edge.TooSlow:
-            return _answer(408, "too_slow")
-        except SignatureRefused:
-            return _answer(400, "signature_verification_failed")
-        except UnreadableEvent:
-            return _answer(400, "invalid_payload")
-        except Unavailable:
-            return _answer(503, "unavailable")
+        except tuple(REFUSALS) as refused:
+            return next(_answer(*answer) for kind, answer in REFUSALS.items() if isinstance(refused, kind))
         services.worker.wake()
         return JSONResponse({"ok": True})
 

@@ -98,7 +98,8 @@ class Commands:
     async def finish_open(self) -> int:
         """Send again what a crash or a silent processor left open, with the same keys; say how many."""
         sent = 0
-        while intent := await self.database.run(partial(lease_due, now=self.clock.now())):
+        lease = partial(lease_due, processors=list(self.processors))
+        while intent := await self.database.run(partial(lease, now=self.clock.now())):
             sent += 1
             try:
                 await self._carry_out(intent)
@@ -198,6 +199,8 @@ class Commands:
 
     async def _conclude(self, intent: Intent, answer: Subscribed, session: Session) -> Bought:
         now = self.clock.now()
+        # Two processes may come back with the same answer, when one was so slow that another took over.
+        await locked_customer(session, intent.customer_id)
         account = await link_account(
             session,
             customer_id=intent.customer_id,
@@ -215,15 +218,15 @@ class Commands:
             asked_at=intent.opened_at,
         )
         row = await absorb(session, said, account=account, scope=intent.scope, now=now)
-        await settle(session, intent.key, now=now)
-        await audit.record(
-            session,
-            f"subscription.{intent.operation}",
-            scope=intent.scope,
-            at=now,
-            subject_id=row.id,
-            after=intent.request,
-        )
+        if await settle(session, intent.key, now=now):
+            await audit.record(
+                session,
+                f"subscription.{intent.operation}",
+                scope=intent.scope,
+                at=now,
+                subject_id=row.id,
+                after=intent.request,
+            )
         return Bought(subscription=row, client_secret=answer.client_secret)
 
 

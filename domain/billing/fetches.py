@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import Any, ClassVar
 
 from sqlalchemy import select
 
@@ -22,11 +23,15 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
+# By then the wait is the longest one; a subscription that is never found would double it past the calendar's end.
+MAX_DOUBLINGS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetches:
     """Settles what is owed, holding no transaction while it asks."""
+
+    TOPIC: ClassVar[str] = "billing.fetch"
 
     database: Database
     clock: Clock
@@ -37,27 +42,38 @@ class Fetches:
         fetched = 0
         while row := await self.database.run(self._lease):
             fetched += 1
-            processor = self.processors[row.processor]
-            asked_at = self.clock.now()
             try:
-                processor_time = await processor.now()
-                snapshot = await processor.fetch(row.processor_id)
+                await self._fetch(row.processor, row.processor_id)
             except (ProcessorUnavailable, ProcessorRefused) as error:
                 log.info("fetch of subscription %s postponed: %s", row.id, type(error).__name__)
-                continue
-            if snapshot is None:
-                log.warning("subscription %s is owed a fetch and its processor does not know it", row.id)
-                continue
-            said = Statement(
-                source=FactSource.FETCH,
-                type=None,
-                event_id=f"fetch_{secrets.token_hex(16)}",
-                occurred_at=processor_time,
-                snapshot=snapshot,
-                asked_at=asked_at,
-            )
-            await self.database.run(partial(self._record, said, row.processor))
         return fetched
+
+    async def deliver(self, payload: dict[str, Any]) -> None:
+        """Fetch a subscription that an event did not show whole: the outbox's handler for TOPIC.
+
+        Raises:
+            ProcessorUnavailable: the processor did not answer; the outbox tries again.
+            ProcessorRefused: the processor said no; the outbox tries again.
+        """
+        await self._fetch(ProcessorName(payload["processor"]), payload["processor_id"])
+
+    async def _fetch(self, name: ProcessorName, processor_id: str) -> None:
+        processor = self.processors[name]
+        asked_at = self.clock.now()
+        processor_time = await processor.now()
+        snapshot = await processor.fetch(processor_id)
+        if snapshot is None:
+            log.warning("a fetch of %s is owed and %s does not know it", processor_id, name)
+            return
+        said = Statement(
+            source=FactSource.FETCH,
+            type=None,
+            event_id=f"fetch_{secrets.token_hex(16)}",
+            occurred_at=processor_time,
+            snapshot=snapshot,
+            asked_at=asked_at,
+        )
+        await self.database.run(partial(self._record, said, name))
 
     async def _lease(self, session: Session) -> BillingSubscription | None:
         now = self.clock.now()
@@ -72,7 +88,7 @@ class Fetches:
         if row is not None:
             # Should nobody come back with an answer, the next attempt waits longer.
             row.fetch_attempts += 1
-            row.fetch_due_at = now + min(LEASE * 2 ** (row.fetch_attempts - 1), LONGEST_WAIT)
+            row.fetch_due_at = now + min(LEASE * 2 ** min(row.fetch_attempts - 1, MAX_DOUBLINGS), LONGEST_WAIT)
         return row
 
     async def _record(self, said: Statement, processor: ProcessorName, session: Session) -> None:

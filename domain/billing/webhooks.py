@@ -14,14 +14,15 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain import ids
+from domain import ids, outbox
 from domain.billing.customers import ProcessorAccount
 from domain.billing.facts import FactSource
-from domain.billing.processors import Event, Processor
+from domain.billing.fetches import Fetches
+from domain.billing.processors import Event, IncompleteEvent, Processor
 from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import Statement, absorb
 from domain.clock import Clock
-from domain.db import Base, Database, Key, Session, UtcDateTime, closed
+from domain.db import Base, Database, Key, Session, UtcDateTime, closed, passing
 from domain.errors import contained
 from domain.ids import CustomerId, Prefix, WebhookEventId
 from domain.scope import system
@@ -146,41 +147,52 @@ class Inbox:
         row = (await session.execute(query)).scalar_one_or_none()
         if row is None:
             return False
-        await self._apply(session, row, self.processors[row.processor].stored(row.body))
+        await self._apply(session, row)
         return True
 
-    async def _apply(self, session: Session, row: WebhookEvent, event: Event) -> None:
-        handler = HANDLERS.get(event.type)
-        if handler is None or event.livemode != self.processors[event.processor].livemode:
+    async def _apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
+        handler = HANDLERS.get(row.type)
+        if handler is None or row.livemode != self.processors[row.processor].livemode:
             row.status = WebhookStatus.IGNORED
             return
         outcome = await contained(self._in_savepoint(handler, session, row, event), log=log, where="webhook")
-        now = self.clock.now()
         if outcome.error is not None:
-            _postpone(row, outcome.error, now)
-        elif outcome.value is not None:
-            row.waiting_for = outcome.value
+            if passing(outcome.error):
+                # The event is not at fault: the whole transaction runs again, and is 503 when it never succeeds.
+                raise outcome.error
+            # The savepoint took with it what the session knew of the row.
+            await session.refresh(row)
+            _postpone(row, outcome.error, self.clock.now())
+            return
+        row.waiting_for, row.next_attempt_at = outcome.value, None
+        if outcome.value is not None:
+            row.status = WebhookStatus.RECEIVED
         else:
-            row.status, row.applied_at, row.waiting_for = WebhookStatus.APPLIED, now, None
+            row.status, row.applied_at = WebhookStatus.APPLIED, self.clock.now()
 
-    async def _in_savepoint(self, handler: Handler, session: Session, row: WebhookEvent, event: Event) -> str | None:
-        """Apply, all or nothing; give what the event has to wait for when it has to."""
+    async def _in_savepoint(
+        self, handler: Handler, session: Session, row: WebhookEvent, event: Event | None
+    ) -> str | None:
+        """Apply, all or nothing; give what the event has to wait for when it has to. Reads the body without `event`."""
         try:
             async with session.begin_nested():
-                await handler(self, session, row, event)
+                await handler(self, session, row, event or self.processors[row.processor].stored(row.body))
         except Waiting as waiting:
             return waiting.processor_id
         return None
 
 
 async def _subscription(inbox: Inbox, session: Session, row: WebhookEvent, event: Event) -> None:
-    """Fold a `customer.subscription.*` event into the mirror."""
-    snapshot = inbox.processors[event.processor].snapshot(event)
-    key = (event.processor, event.livemode, snapshot.customer_processor_id)
-    account = await session.get(ProcessorAccount, key)
-    if account is None:
-        raise Waiting(snapshot.customer_processor_id)
-    row.customer_id = account.customer_id
+    """Fold a `customer.subscription.*` event into the mirror; one that does not show every item owes a fetch."""
+    now = inbox.clock.now()
+    try:
+        snapshot = inbox.processors[event.processor].snapshot(event)
+    except IncompleteEvent as incomplete:
+        await _account(session, row, incomplete.customer_processor_id)
+        payload = {"processor": row.processor, "processor_id": incomplete.processor_id}
+        await outbox.put(session, topic=Fetches.TOPIC, key=incomplete.processor_id, payload=payload, at=now)
+        return
+    account = await _account(session, row, snapshot.customer_processor_id)
     statement = Statement(
         source=FactSource.EVENT,
         type=event.type,
@@ -188,7 +200,20 @@ async def _subscription(inbox: Inbox, session: Session, row: WebhookEvent, event
         occurred_at=event.occurred_at,
         snapshot=snapshot,
     )
-    await absorb(session, statement, account=account, scope=system("webhook"), now=inbox.clock.now())
+    await absorb(session, statement, account=account, scope=system("webhook"), now=now)
+
+
+async def _account(session: Session, row: WebhookEvent, customer_processor_id: str) -> ProcessorAccount:
+    """Find whose event it is and note that on the event.
+
+    Raises:
+        Waiting: nobody has been linked to this account yet.
+    """
+    account = await session.get(ProcessorAccount, (row.processor, row.livemode, customer_processor_id))
+    if account is None:
+        raise Waiting(customer_processor_id)
+    row.customer_id = account.customer_id
+    return account
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -4,7 +4,7 @@ The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
 """
 
 from domain.db.base import Base, Counter, JsonDocument, Key, UtcDateTime, closed
-from domain.db.engine import Database, Session, answers, open_database
+from domain.db.engine import Database, Session, answers, open_database, passing
 from domain.db.pages import Page, Position, Slice, keyset
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "closed",
     "keyset",
     "open_database",
+    "passing",
 ]

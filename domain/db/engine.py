@@ -179,6 +179,7 @@ def open_database(url: str) -> Database:
             max_overflow=POOL_SIZE,
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"timeout": 3, "command_timeout": 6, "server_settings": POSTGRESQL_LIMITS},
         )
         return Database(engine)
@@ -187,6 +188,7 @@ def open_database(url: str) -> Database:
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS},
     )
     event.listen(engine.sync_engine, "connect", _connect_sqlite)
@@ -250,6 +252,15 @@ def _unreachable(error: Exception) -> bool:
 def _state(error: Exception) -> str:
     """Give PostgreSQL's five characters for an error; empty where there are none."""
     return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+
+
+def passing(error: Exception) -> bool:
+    """Say whether the work is not at fault: it lost a race or its connection, and the whole transaction may run again.
+
+    Whoever catches errors inside a transaction lets these through to `Database.run`.
+    """
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, OSError) or _worth_retrying(error)
 
 
 async def answers(database: Database) -> bool:

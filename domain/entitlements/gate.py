@@ -179,7 +179,8 @@ def _usage(limit: int | None, count: SeatCount) -> SeatUsage:
 
 def _tell(decision: Decision, billable: Billable | None, surface: str | None) -> None:
     """Leave the reason where operators look; it never reaches the caller, and no personal data is in it."""
-    subject = None if billable is None else billable.id
+    # A host may hand over anything; what is no billable has been denied already.
+    subject = getattr(billable, "id", None)
     level = logging.WARNING if decision.reason is Reason.ERROR else logging.DEBUG
     log.log(
         level,

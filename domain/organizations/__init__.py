@@ -3,6 +3,7 @@
 from domain.organizations.callbacks import Entry, OrganizationCallbacks
 from domain.organizations.models import Membership, Organization
 from domain.organizations.reading import (
+    MembershipQuery,
     OrganizationOrder,
     Reading,
     count_memberships,
@@ -16,6 +17,7 @@ from domain.organizations.service import Organizations, UserRef
 __all__ = [
     "Entry",
     "Membership",
+    "MembershipQuery",
     "Organization",
     "OrganizationCallbacks",
     "OrganizationOrder",

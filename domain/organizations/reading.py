@@ -13,6 +13,9 @@ from domain.ids import OrganizationId, UserId
 from domain.organizations.models import Membership, Organization
 from domain.scope import Role, Scope
 
+MembershipQuery = Select[Membership]
+"""A selection of memberships, to be read by `list_memberships` and counted by `count_memberships`."""
+
 
 class OrganizationOrder(StrEnum):
     """What organizations can be sorted by."""
@@ -127,4 +130,5 @@ async def role_in(session: Session, *, organization_id: str, user_id: str | None
 
 
 async def _count(session: Session, query: Select[Any]) -> int:
-    return (await session.execute(query.with_only_columns(func.count()).order_by(None))).scalar_one()
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
+    return (await session.execute(counted)).scalar_one()

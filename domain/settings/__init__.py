@@ -14,7 +14,7 @@ from domain.settings import development, parsing
 from domain.settings.parsing import Fault
 from domain.settings.reader import PREFIX, Reader
 
-__all__ = ["PREFIX", "Environment", "Rail", "Settings", "read"]
+__all__ = ["DATABASE_URL", "PREFIX", "Environment", "Rail", "Settings", "read"]
 
 DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
 STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE")

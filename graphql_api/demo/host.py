@@ -4,9 +4,9 @@ import strawberry
 from starlette.applications import Starlette
 from strawberry import Info
 
+from domain.db import Page
 from domain.entitlements import Billable
 from domain.organizations import list_memberships, memberships_of
-from domain.db import Page
 from domain.settings import Settings
 from graphql_api.app import create_app
 from graphql_api.context import Context

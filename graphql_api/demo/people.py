@@ -1,4 +1,4 @@
-"""The demo's people and organizations. Loading them again changes nothing."""
+"""The demo's people, and the tokens that their identity provider would give them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -6,20 +6,10 @@ from datetime import timedelta
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from domain.billing import BillingSubscription, Purchase, find_customer, list_subscriptions
-from domain.billing import Owner, OwnerKind
-from domain.db import Page, Session
-from domain.entitlements import SeatUsage
-from domain.errors import SeatLimitReached
-from domain.identity import Arrival, User
-from domain.organizations import Organization, UserRef
-from domain.scope import Actor, ActorKind, Role, Scope
-from domain.scope import system
+from domain.clock import Clock
 from domain.settings import Settings
-from domain.wiring import Services
+from graphql_api.auth import ADMINISTRATOR_SCOPE, ALGORITHM
 
-TEAM_PRICE = "price_team_monthly"
-SEATS_BOUGHT = 3
 TOKEN_LIFE = timedelta(days=7)
 
 
@@ -43,4 +33,24 @@ MEMBER = Person(subject="max", name="Max Member")
 FREE_OWNER = Person(subject="fred", name="Fred Free")
 JOINER = Person(subject="nina", name="Nina Next")
 LATECOMER = Person(subject="liam", name="Liam Late")
-PEOPLE = (ADMINISTRATOR, OWNER, MEMBER, FREE_OWNER, JOINER, LATECOMER)
+PEOPLE = {"administrator": ADMINISTRATOR, "owner": OWNER, "member": MEMBER, "free": FREE_OWNER}
+
+
+def token(person: Person, settings: Settings, clock: Clock) -> str:
+    """Sign a bearer token for somebody of the demo, as their identity provider would; it lives for seven days."""
+    now = clock.now()
+    claims: dict[str, object] = {
+        "sub": person.subject,
+        "iat": int(now.timestamp()),
+        "exp": int((now + TOKEN_LIFE).timestamp()),
+        "email": person.email,
+        "email_verified": True,
+        "name": person.name,
+    }
+    if person.administrator:
+        claims["scope"] = ADMINISTRATOR_SCOPE
+    if settings.jwt_issuer is not None:
+        claims["iss"] = settings.jwt_issuer
+    if settings.jwt_audience is not None:
+        claims["aud"] = settings.jwt_audience
+    return jwt.encode({"alg": ALGORITHM}, claims, OctKey.import_key(settings.jwt_secrets[0]))

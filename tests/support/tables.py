@@ -28,6 +28,14 @@ async def unchanged(database: Database) -> AsyncIterator[None]:
     assert await dump(database) == before
 
 
+def changes(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, tuple[int, int]]:
+    """Count the rows that went and came between two dumps, for each table where any did."""
+    counted = {
+        name: (len(set(before[name]) - set(after[name])), len(set(after[name]) - set(before[name]))) for name in after
+    }
+    return {name: counts for name, counts in counted.items() if counts != (0, 0)}
+
+
 async def execute(database: Database, *statements: str) -> None:
     """Run plain SQL in one transaction."""
     async with database.transaction() as session:

@@ -35,19 +35,21 @@ async def test_the_ledger_and_the_facts_refuse_to_be_changed(database: Database,
 async def _fill(database: Database) -> None:
     """SQLite's triggers fire for rows only, so there must be one."""
     now = "'2026-11-21 12:00:00.000000'"
-    rows = (
-        f"INSERT INTO customers VALUES ('cst_1', 'user', 'usr_1', {now})",
-        "INSERT INTO billing_subscriptions (id, customer_id, processor, livemode, processor_id, status, state,"
-        " last_fact_at, fetch_owed, fetch_attempts, version, created_at)"
-        f" VALUES ('bsb_1', 'cst_1', 'fake', false, 'sub_1', 'active', '{{}}', {now}, false, 0, 1, {now})",
-        "INSERT INTO subscription_facts (subscription_id, source, event_id, rank, occurred_at, arrived_at, recorded_at, state)"
-        f" VALUES ('bsb_1', 'event', 'evt_1', 1, {now}, {now}, {now}, '{{}}')",
-        "INSERT INTO audit_events (id, occurred_at, action, actor_kind, actor_id, subject_id)"
-        f" VALUES ('aud_1', {now}, 'a', 'user', 'usr_1', 'usr_1')",
-    )
+    rows = {
+        "customers (id, owner_kind, owner_id, created_at)": f"'cst_1', 'user', 'usr_1', {now}",
+        "billing_subscriptions (id, customer_id, processor, livemode, processor_id, status, state, last_fact_at,"
+        " fetch_owed, fetch_attempts, version, created_at)": "'bsb_1', 'cst_1', 'fake', false, 'sub_1', 'active', '{}',"
+        f" {now}, false, 0, 1, {now}",
+        "subscription_facts (subscription_id, source, event_id, rank, occurred_at, arrived_at, recorded_at, state)": (
+            f"'bsb_1', 'event', 'evt_1', 1, {now}, {now}, {now}, '{{}}'"
+        ),
+        "audit_events (id, occurred_at, action, actor_kind, actor_id, subject_id)": (
+            f"'aud_1', {now}, 'a', 'user', 'usr_1', 'usr_1'"
+        ),
+    }
     async with database.transaction() as session:
-        for row in rows:
-            await session.execute(text(row))
+        for table, values in rows.items():
+            await session.execute(text(f"INSERT INTO {table} VALUES ({values})"))
 
 
 async def test_the_database_refuses_settings_that_did_not_take(database: Database) -> None:

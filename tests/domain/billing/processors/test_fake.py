@@ -14,10 +14,10 @@ from domain.billing import facts
 from domain.billing.facts import Fact, FactSource
 from domain.billing.lifecycle import terminal
 from domain.billing.processors import ProcessorRefused, Purchase, SignatureRefused
-from domain.billing.processors.fake import FakeAdvance, FakeProcessor, FakeRequest, FakeSubscription
+from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import ProcessorName, Snapshot, Status
 from domain.clock import SystemClock
-from domain.db import Base, Database
+from domain.db import Database
 from domain.errors import InvalidInput
 from domain.ids import CustomerId
 from domain.outbox import OutboxMessage

@@ -1,0 +1,205 @@
+"""The command line. Exit codes: 0 fine, 1 found trouble, 2 wrong use.
+
+Each command loads what it needs and no more, because most of starting is loading.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from domain import settings as configuration
+from domain.errors import ConfigError
+from domain.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Who belongs to this organization, is there a seat left, and what has this customer paid for?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+demo = typer.Typer(help="Serve a small host with people and organizations to try things on.", rich_markup_mode=None)
+app.add_typer(demo, name="demo")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Say every fault of the configuration in one message and leave with code 2."""
+    try:
+        yield
+    except ConfigError as error:
+        typer.echo("Seatgate cannot do this:\n" + "\n".join(f"  - {fault}" for fault in error.faults), err=True)
+        raise typer.Exit(2) from None
+
+
+def read_settings() -> Settings:
+    """Read the settings of this process: the environment, and the folder it stands in."""
+    return configuration.read(os.environ, folder=Path.cwd())
+
+
+@app.command()
+def serve() -> None:
+    """Serve the API; settings come from the environment."""
+    with told():
+        settings = read_settings()
+        asyncio.run(_check(settings))
+    _serve(settings, "graphql_api.cli:application")
+
+
+@app.command()
+def check() -> None:
+    """Check settings, catalog, gates and database, as serving would, without serving."""
+    with told():
+        asyncio.run(_check(read_settings()))
+    typer.echo("Everything is in order.")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest migration."""
+    from domain.db import migrating
+
+    with told():
+        migrating.upgrade(read_settings().database_url)
+    typer.echo(f"The database is at {migrating.head()}.")
+
+
+@app.command("schema")
+def print_schema() -> None:
+    """Print the GraphQL schema."""
+    from graphql_api import schema
+
+    typer.echo(schema.print_schema(), nl=False)
+
+
+@demo.callback(invoke_without_command=True)
+def run_demo(context: typer.Context) -> None:
+    """Migrate, load the demo, print a welcome and serve."""
+    if context.invoked_subcommand is not None:
+        return
+    from domain.db import migrating
+    from graphql_api.demo import host, organizations, tour
+
+    with told():
+        settings = _development()
+        migrating.upgrade(settings.database_url)
+        seats = asyncio.run(_with(host.demo_app(settings), lambda app: organizations.load(app.state.services)))
+    typer.echo(tour.lines(settings, address=_address(settings), seats=seats))
+    _serve(settings, "graphql_api.cli:demo_application")
+
+
+@demo.command("schema")
+def print_demo_schema() -> None:
+    """Print the schema of the demo's host, with the gates on its fields."""
+    from graphql_api import schema
+    from graphql_api.demo import host
+
+    typer.echo(schema.print_schema(query=(host.HostQuery,)), nl=False)
+
+
+@demo.command()
+def upgrade() -> None:
+    """Sign and post an event that raises the demo's seat limit by two."""
+    from graphql_api.demo import client, host, upgrade
+
+    with told():
+        settings = _development()
+        change = _with(host.demo_app(settings), lambda app: upgrade.upgrade(app.state.services))
+        seats, body, signature = asyncio.run(change)
+        client.deliver(_address(settings), body, signature)
+    typer.echo(f"The event was accepted. Acme has bought {seats} seats now.")
+
+
+@demo.command()
+def ask(
+    query: Annotated[str, typer.Argument(help="A GraphQL document; $acme, $acmeCustomer and $garage are known in it.")],
+    who: Annotated[str, typer.Option("--as", help="administrator, owner, member or free.")] = "owner",
+) -> None:
+    """Post a GraphQL document to the running server as somebody of the demo, and print the answer."""
+    from graphql_api.demo import client
+
+    with told():
+        settings = _development()
+        answer = client.ask(settings, _address(settings), query, who)
+    typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    if "errors" in answer:
+        raise typer.Exit(1)
+
+
+def application() -> "Starlette":
+    """Make the application of one server process."""
+    from graphql_api.app import create_app
+
+    return create_app(read_settings())
+
+
+def demo_application() -> "Starlette":
+    """Make the demo's application of one server process."""
+    from graphql_api.demo import host
+
+    return host.demo_app(read_settings())
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+async def _check(settings: Settings) -> None:
+    from graphql_api.app import create_app
+
+    await _with(create_app(settings), _nothing)
+
+
+async def _nothing(_: "Starlette") -> None:
+    """Starting and stopping is all that a check does."""
+
+
+async def _with(application: "Starlette", work: Callable[["Starlette"], Awaitable[T]]) -> T:
+    """Start the application's services, do some work with them, and stop them again."""
+    async with application.router.lifespan_context(application):
+        return await work(application)
+
+
+def _serve(settings: Settings, factory: str) -> None:
+    import uvicorn
+
+    uvicorn.run(
+        factory,
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=10,
+    )
+
+
+def _development() -> Settings:
+    settings = read_settings()
+    if settings.environment is not configuration.Environment.DEVELOPMENT:
+        raise ConfigError(["SEATGATE_ENV: the demo is for development only"])
+    return settings
+
+
+def _address(settings: Settings) -> str:
+    return f"http://{settings.host}:{settings.port}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""The schema as it is printed: what it promises of itself, and that it is a part of the settled one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLInputField,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    Undefined,
+    build_schema,
+    is_specified_scalar_type,
+    parse,
+    print_ast,
+    validate,
+)
+from graphql.utilities import ast_from_value
+
+from graphql_api.demo.host import HostQuery
+from graphql_api.schema import print_schema
+
+ROOT = Path(__file__).parents[2]
+PRINTED = print_schema()
+OURS = build_schema(PRINTED)
+SETTLED = build_schema((ROOT / "tests/vectors/schema-core.graphql").read_text())
+EXAMPLES = sorted((ROOT / "explorer/examples").glob("*.graphql"))
+
+
+def test_the_schema_at_the_root_is_what_the_code_prints() -> None:
+    assert (ROOT / "schema.graphql").read_text() == PRINTED, "run `make schema` and read the difference"
+
+
+def test_the_demos_schema_is_what_the_code_prints_and_its_gates_can_deny() -> None:
+    printed = print_schema(query=[HostQuery])
+    gated = [line for line in printed.splitlines() if " @requireFeature(" in line]
+
+    assert (ROOT / "tests/demo.graphql").read_text() == printed, "run `make schema` and read the difference"
+    assert gated
+    assert not any("! @requireFeature" in line for line in gated)
+
+
+def own_types() -> list[GraphQLNamedType]:
+    return [kind for name, kind in OURS.type_map.items() if name[:2] != "__" and not is_specified_scalar_type(kind)]
+
+
+def facts(kind: GraphQLNamedType) -> Iterator[str]:
+    """Say everything of a type that a client can rely on, one line each."""
+    yield f"{type(kind).__name__} {kind.name}"
+    if isinstance(kind, GraphQLEnumType):
+        yield from (f"{kind.name} has the value {value}" for value in kind.values)
+    if isinstance(kind, GraphQLUnionType):
+        yield from (f"{kind.name} may be {member.name}" for member in kind.types)
+    if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+        yield from (f"{kind.name} is a {interface.name}" for interface in kind.interfaces)
+        for name, field in kind.fields.items():
+            yield f"{kind.name}.{name}: {field.type}"
+            yield from (f"{kind.name}.{name} @ {directive}" for directive in directives(field.ast_node))
+            yield from (f"{kind.name}.{name}({value(arg, given)})" for arg, given in field.args.items())
+    if isinstance(kind, GraphQLInputObjectType):
+        yield from (f"{kind.name}.{value(name, field)}" for name, field in kind.fields.items())
+
+
+def directives(node: object) -> list[str]:
+    return sorted(print_ast(directive) for directive in getattr(node, "directives", None) or ())
+
+
+def value(name: str, given: GraphQLArgument | GraphQLInputField) -> str:
+    if given.default_value is Undefined:
+        return f"{name}: {given.type}"
+    default = ast_from_value(given.default_value, given.type)
+    return f"{name}: {given.type} = {print_ast(default) if default else None}"
+
+
+def test_everything_of_ours_is_in_the_settled_schema_just_so() -> None:
+    settled = {fact for kind in SETTLED.type_map.values() for fact in facts(kind)}
+
+    assert sorted({fact for kind in own_types() for fact in facts(kind)} - settled) == []
+
+
+def test_our_directives_are_the_settled_ones() -> None:
+    for directive in OURS.directives:
+        twin = SETTLED.get_directive(directive.name)
+        assert twin is not None
+        assert directive.locations == twin.locations
+        assert directive.is_repeatable == twin.is_repeatable
+        assert {n: str(a.type) for n, a in directive.args.items()} == {n: str(a.type) for n, a in twin.args.items()}
+
+
+def missing() -> list[str]:
+    """Name what is settled and not there yet: whole types, and members of the types that are; a field says it all."""
+    ours = {fact for kind in own_types() for fact in facts(kind)}
+    shared = [SETTLED.type_map[kind.name] for kind in own_types()]
+    lacking = {fact for kind in shared for fact in facts(kind)} - ours
+    fields = tuple(f"{fact.partition(': ')[0]}{sign}" for fact in lacking if "(" not in fact for sign in "( ")
+    absent = {name for name in SETTLED.type_map if name not in OURS.type_map}
+    return sorted(absent | {fact for fact in lacking if not fact.startswith(fields)})
+
+
+def test_what_is_still_missing_can_only_shrink() -> None:
+    listed = (ROOT / "tests/vectors/schema-missing.txt").read_text().splitlines()
+
+    assert missing() == listed, "take away the lines of what has been built; add none"
+
+
+@pytest.mark.parametrize("kind", own_types(), ids=str)
+def test_every_type_is_described(kind: GraphQLNamedType) -> None:
+    assert kind.description
+
+
+def test_every_query_and_mutation_is_described() -> None:
+    roots = [root for root in (OURS.query_type, OURS.mutation_type) if root]
+
+    assert [name for root in roots for name, field in root.fields.items() if not field.description] == []
+
+
+def test_every_root_field_can_be_null() -> None:
+    roots = [root for root in (OURS.query_type, OURS.mutation_type) if root]
+
+    assert [name for root in roots for name, field in root.fields.items() if str(field.type).endswith("!")] == []
+
+
+def test_every_mutation_takes_one_input_and_gives_a_payload_with_errors() -> None:
+    assert OURS.mutation_type is not None
+    for name, field in OURS.mutation_type.fields.items():
+        kind = f"{name[0].upper()}{name[1:]}"
+
+        assert {arg: str(given.type) for arg, given in field.args.items()} == {"input": f"{kind}Input!"}
+        assert str(field.type) == f"{kind}Payload"
+        payload = OURS.type_map[f"{kind}Payload"]
+        assert isinstance(payload, GraphQLObjectType)
+        assert str(payload.fields["errors"].type) == f"[{kind}Error!]!"
+
+
+def test_every_member_of_a_union_of_errors_is_a_user_error() -> None:
+    unions = [kind for kind in own_types() if isinstance(kind, GraphQLUnionType) and kind.name.endswith("Error")]
+
+    assert unions
+    for union in unions:
+        assert all("UserError" in [interface.name for interface in member.interfaces] for member in union.types)
+
+
+def test_no_field_of_our_own_stands_behind_a_feature() -> None:
+    assert "@requireFeature" not in PRINTED
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_of_the_explorer_is_valid(example: Path) -> None:
+    assert validate(OURS, parse(example.read_text())) == []

@@ -1,0 +1,63 @@
+"""What the documents show is run: Python as a module, catalogs by the parser, settings and seams against the code."""
+
+import dataclasses
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+
+from domain import settings
+from domain.entitlements import catalog
+from domain.errors import ConfigError
+from domain.organizations import OrganizationCallbacks
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / document).read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_the_catalog_of_the_guide_is_a_catalog() -> None:
+    for number, text in enumerate(blocks("catalog.md", "toml")):
+        assert catalog.parse({f"block {number}": text}).plans
+
+
+def test_the_code_of_the_hosting_guide_makes_applications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = tmp_path / "host_of_the_guide.py"
+    module.write_text("\n".join(blocks("hosting.md", "python")))
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("host_of_the_guide")
+    here = settings.read({"SEATGATE_CATALOG": str(ROOT / "catalog.toml")}, folder=tmp_path)
+
+    assert isinstance(made.make(here), Starlette)
+    assert isinstance(made.guarded(here), Starlette)
+
+
+def test_every_callback_is_in_the_hosting_guide() -> None:
+    methods = {name for name in vars(OrganizationCallbacks) if not name.startswith("_")}
+    told = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "hosting.md").read_text(), flags=re.MULTILINE))
+
+    assert told == methods
+
+
+def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:
+    rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", (DOCS / "operations.md").read_text(), flags=re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
+    fields = {field.name.upper().replace("ENVIRONMENT", "ENV") for field in dataclasses.fields(settings.Settings)}
+
+    with pytest.raises(ConfigError) as refused:
+        settings.read({f"{settings.PREFIX}{name}": " " for name in told}, folder=tmp_path)
+
+    assert told == fields
+    assert not [fault for fault in refused.value.faults if "is unknown" in fault]
+
+
+@pytest.mark.parametrize("document", sorted(path.name for path in DOCS.glob("*.md")))
+def test_links_lead_somewhere(document: str) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (DOCS / document).read_text())
+
+    assert [link for link in links if not (DOCS / link).exists()] == []
