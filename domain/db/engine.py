@@ -28,8 +28,9 @@ POOL_SECONDS = 10
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_SECONDS * 1000}
 # serialization failure, deadlock, lock not available
 RETRIED_STATES = {"40001", "40P01", "55P03"}
+READ_ONLY = "25006"
 # no connection, read-only, no entry, no such database, no room, stopped by an operator or a time limit, disk trouble
-AWAY_STATES = ("08", "25006", "28", "3D", "53", "57", "58")
+AWAY_STATES = ("08", READ_ONLY, "28", "3D", "53", "57", "58")
 POSTGRESQL_LIMITS = {
     "lock_timeout": "2000",
     "statement_timeout": "5000",
@@ -105,9 +106,19 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
-        """Open a read of one consistent state; statements in it add up, writes in it are lost or refused."""
-        async with self._ended(self._read()) as session:
-            yield session
+        """Open a read of one consistent state; statements in it add up, writes in it are lost or refused.
+
+        Raises:
+            Unavailable: the database could not be reached or was too busy.
+        """
+        try:
+            async with self._ended(self._read()) as session:
+                yield session
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            # Every snapshot is read-only: who writes in it is at fault, not the database.
+            if _unreachable(error) and _state(error) != READ_ONLY:
+                raise Unavailable from error
+            raise
 
     @contextlib.asynccontextmanager
     async def _ended(self, session: Session) -> AsyncIterator[Session]:

@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_
 
 from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, seats
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.entitlements import resolver
+from domain.entitlements import resolver, snapshot
 from domain.entitlements.catalog import UNLIMITED, Catalog
-from domain.entitlements.resolver import FAILED, Decision, Held, Reason, Resolved, UnmappedPrice
-from domain.entitlements.snapshot import held_by, visible_holdings
+from domain.entitlements.resolver import FAILED, Decision, Reason, Resolved, UnmappedPrice
+from domain.entitlements.snapshot import HeldRow, held_by, visible_holdings
 from domain.errors import contained
 from domain.identity import User
 from domain.organizations import Organization
@@ -117,7 +118,7 @@ class Entitlements:
                 role=holdings.role,
                 as_of=now,
                 catalog=self.catalog,
-                resolved=self._resolve(holdings.held, now),
+                resolved=self._resolve(holdings.rows, now),
             )
             for customer_id, holdings in found.items()
         }
@@ -150,12 +151,15 @@ class Entitlements:
             found = list((await held_by(session, owned)).values())
         return self._resolve(found[0], self.clock.now()) if found else Resolved()
 
-    def _resolve(self, held: list[Held], now: datetime) -> Resolved:
+    def _resolve(self, rows: Sequence[HeldRow], now: datetime) -> Resolved:
+        """Work out what these rows give; those that cannot be read fail for their own customer and for no other."""
         try:
-            return resolver.resolve(self.catalog, held, now=now)
+            return resolver.resolve(self.catalog, [snapshot.held(row) for row in rows], now=now)
         except UnmappedPrice as error:
             log.warning("unmapped price: %s", error)
-            return FAILED
+        except ValidationError:
+            log.exception("a subscription's row cannot be read")
+        return FAILED
 
 
 def _owned_by(billable: Billable | None) -> ColumnElement[bool] | None:

@@ -19,6 +19,9 @@ _HELD = (
     BillingSubscription.past_due_since,
     BillingSubscription.last_fact_at,
 )
+HeldRow = Sequence[Any]
+"""One subscription's columns as they were read; `held` makes sense of them."""
+
 _COUNTS = and_(
     BillingSubscription.customer_id == Customer.id,
     BillingSubscription.status.in_(lifecycle.CANDIDATE_STATUSES),
@@ -31,7 +34,7 @@ class Holdings:
 
     customer: Customer
     role: Role | None
-    held: list[Held] = field(default_factory=list)
+    rows: list[HeldRow] = field(default_factory=list)
 
 
 async def visible_holdings(
@@ -44,25 +47,30 @@ async def visible_holdings(
     for row in (await session.execute(query.outerjoin(BillingSubscription, _COUNTS))).all():
         holdings = found.setdefault(row[0].id, Holdings(customer=row[0], role=Role(row[1]) if row[1] else None))
         if row[2] is not None:
-            holdings.held.append(_held(row[2:]))
+            holdings.rows.append(row[2:])
     return found
 
 
-async def held_by(session: Session, owned: ColumnElement[bool]) -> Mapping[str, list[Held]]:
+async def held_by(session: Session, owned: ColumnElement[bool]) -> Mapping[str, list[HeldRow]]:
     """Read the rows of the customers that a condition on `Customer` picks, by owner; no caller is asked for.
 
     A customer without rows has an empty list; who is no customer is missing.
     """
     query = select(Customer.owner_id, *_HELD).outerjoin(BillingSubscription, _COUNTS).where(owned)
-    found: dict[str, list[Held]] = {}
+    found: dict[str, list[HeldRow]] = {}
     for row in (await session.execute(query)).all():
         rows = found.setdefault(row[0], [])
         if row[1] is not None:
-            rows.append(_held(row[1:]))
+            rows.append(row[1:])
     return found
 
 
-def _held(columns: Sequence[Any]) -> Held:
+def held(columns: HeldRow) -> Held:
+    """Read one row.
+
+    Raises:
+        pydantic.ValidationError: its state is none that we have written.
+    """
     return Held(
         subscription_id=columns[0],
         processor=columns[1],
