@@ -102,4 +102,3 @@ async def run(port: int, workload: Workload, *, connections: int, seconds: float
     async with asyncio.timeout(seconds + PATIENCE_SECONDS):
         await state.done
     return Load(answers=state.answers, seconds=time.perf_counter() - began)
-

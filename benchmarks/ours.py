@@ -74,6 +74,4 @@ async def _tenant(services: Services, subject: str) -> Tenant:
 
 
 async def _arrive(services: Services, subject: str, address: str | None) -> User:
-    return await services.users.arrive(
-        Arrival(issuer="", subject=subject, email=address, name=None, issued_at=None)
-    )
+    return await services.users.arrive(Arrival(issuer="", subject=subject, email=address, name=None, issued_at=None))
