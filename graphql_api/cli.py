@@ -1,4 +1,7 @@
-"""The command line. Exit codes: 0 fine, 1 found trouble, 2 wrong use."""
+"""The command line. Exit codes: 0 fine, 1 found trouble, 2 wrong use.
+
+Each command loads what it needs and no more, because most of starting is loading.
+"""
 
 import asyncio
 import json
@@ -6,17 +9,16 @@ import os
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
-import uvicorn
-from starlette.applications import Starlette
 
 from domain import settings as configuration
-from domain.db import migrating
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api import schema
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 T = TypeVar("T")
 
@@ -66,6 +68,8 @@ def check() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest migration."""
+    from domain.db import migrating
+
     with told():
         migrating.upgrade(read_settings().database_url)
     typer.echo(f"The database is at {migrating.head()}.")
@@ -74,6 +78,8 @@ def migrate() -> None:
 @app.command("schema")
 def print_schema() -> None:
     """Print the GraphQL schema."""
+    from graphql_api import schema
+
     typer.echo(schema.print_schema(), nl=False)
 
 
@@ -82,12 +88,13 @@ def run_demo(context: typer.Context) -> None:
     """Migrate, load the demo, print a welcome and serve."""
     if context.invoked_subcommand is not None:
         return
-    from graphql_api.demo import host, people, tour  # noqa: PLC0415 - other commands start faster without the demo
+    from domain.db import migrating
+    from graphql_api.demo import host, organizations, tour
 
     with told():
         settings = _development()
         migrating.upgrade(settings.database_url)
-        seats = asyncio.run(_with(host.demo_app(settings), lambda app: people.load(app.state.services)))
+        seats = asyncio.run(_with(host.demo_app(settings), lambda app: organizations.load(app.state.services)))
     typer.echo(tour.lines(settings, address=_address(settings), seats=seats))
     _serve(settings, "graphql_api.cli:demo_application")
 
@@ -95,7 +102,8 @@ def run_demo(context: typer.Context) -> None:
 @demo.command("schema")
 def print_demo_schema() -> None:
     """Print the schema of the demo's host, with the gates on its fields."""
-    from graphql_api.demo import host  # noqa: PLC0415 - other commands start faster without the demo
+    from graphql_api import schema
+    from graphql_api.demo import host
 
     typer.echo(schema.print_schema(query=(host.HostQuery,)), nl=False)
 
@@ -103,7 +111,7 @@ def print_demo_schema() -> None:
 @demo.command()
 def upgrade() -> None:
     """Sign and post an event that raises the demo's seat limit by two."""
-    from graphql_api.demo import client, host, upgrade  # noqa: PLC0415 - other commands start faster without the demo
+    from graphql_api.demo import client, host, upgrade
 
     with told():
         settings = _development()
@@ -119,7 +127,7 @@ def ask(
     who: Annotated[str, typer.Option("--as", help="administrator, owner, member or free.")] = "owner",
 ) -> None:
     """Post a GraphQL document to the running server as somebody of the demo, and print the answer."""
-    from graphql_api.demo import client  # noqa: PLC0415 - other commands start faster without the demo
+    from graphql_api.demo import client
 
     with told():
         settings = _development()
@@ -129,16 +137,16 @@ def ask(
         raise typer.Exit(1)
 
 
-def application() -> Starlette:
+def application() -> "Starlette":
     """Make the application of one server process."""
-    from graphql_api.app import create_app  # noqa: PLC0415 - other commands start faster without the server
+    from graphql_api.app import create_app
 
     return create_app(read_settings())
 
 
-def demo_application() -> Starlette:
+def demo_application() -> "Starlette":
     """Make the demo's application of one server process."""
-    from graphql_api.demo import host  # noqa: PLC0415 - other commands start faster without the demo
+    from graphql_api.demo import host
 
     return host.demo_app(read_settings())
 
@@ -149,22 +157,24 @@ def main() -> None:
 
 
 async def _check(settings: Settings) -> None:
-    from graphql_api.app import create_app  # noqa: PLC0415 - other commands start faster without the server
+    from graphql_api.app import create_app
 
     await _with(create_app(settings), _nothing)
 
 
-async def _nothing(_: Starlette) -> None:
+async def _nothing(_: "Starlette") -> None:
     """Starting and stopping is all that a check does."""
 
 
-async def _with(application: Starlette, work: Callable[[Starlette], Awaitable[T]]) -> T:
+async def _with(application: "Starlette", work: Callable[["Starlette"], Awaitable[T]]) -> T:
     """Start the application's services, do some work with them, and stop them again."""
     async with application.router.lifespan_context(application):
         return await work(application)
 
 
 def _serve(settings: Settings, factory: str) -> None:
+    import uvicorn
+
     uvicorn.run(
         factory,
         factory=True,

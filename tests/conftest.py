@@ -4,11 +4,16 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from domain.db import Database, open_database
 from tests.support import postgres
 from tests.support.clock import FixedClock
 from tests.support.databases import Engine, PostgreSQL, Sqlite
+
+# The same examples every time, and no clock: a slow machine is no failure.
+settings.register_profile("seatgate", deadline=None, derandomize=True, database=None)
+settings.load_profile("seatgate")
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,8 @@ class Commands:
     async def finish_open(self) -> int:
         """Send again what a crash or a silent processor left open, with the same keys; say how many."""
         sent = 0
-        while intent := await self.database.run(partial(lease_due, now=self.clock.now())):
+        lease = partial(lease_due, processors=list(self.processors))
+        while intent := await self.database.run(partial(lease, now=self.clock.now())):
             sent += 1
             try:
                 await self._carry_out(intent)

@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=60)
 LONGEST_WAIT = timedelta(hours=1)
+# By then the wait is the longest one; a subscription that is never found would double it past the calendar's end.
 MAX_DOUBLINGS = 6
 
 

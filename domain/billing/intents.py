@@ -4,6 +4,7 @@ An intent stays open while nobody knows what the processor has done; it is then 
 crash anywhere neither loses a deed nor does it twice.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -118,9 +119,14 @@ async def purchase_open(session: Session, customer_id: str) -> bool:
     return (await session.execute(query)).first() is not None
 
 
-async def lease_due(session: Session, *, now: datetime) -> Intent | None:
-    """Take over one intent whose process has let it lie; give it up after 20 attempts."""
-    query = select(Intent).where(Intent.due_at <= now).order_by(Intent.due_at).limit(1)
+async def lease_due(session: Session, *, now: datetime, processors: Collection[ProcessorName]) -> Intent | None:
+    """Take over one intent whose process has let it lie; give it up after 20 attempts.
+
+    Intents for other processors stay as they are, for a process that has them configured.
+    """
+    query = (
+        select(Intent).where(Intent.due_at <= now, Intent.processor.in_(processors)).order_by(Intent.due_at).limit(1)
+    )
     intent = (await session.execute(query.with_for_update(skip_locked=True))).scalar_one_or_none()
     if intent is None:
         return None

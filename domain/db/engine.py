@@ -178,6 +178,7 @@ def open_database(url: str) -> Database:
             max_overflow=POOL_SIZE,
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"timeout": 3, "command_timeout": 6, "server_settings": POSTGRESQL_LIMITS},
         )
         return Database(engine)
@@ -186,6 +187,7 @@ def open_database(url: str) -> Database:
         pool_size=POOL_SIZE,
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
+        hide_parameters=True,
         connect_args={"timeout": BUSY_SECONDS},
     )
     event.listen(engine.sync_engine, "connect", _connect_sqlite)

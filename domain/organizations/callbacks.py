@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.db import Session
-from domain.errors import CallbackRefused, Refused
+from domain.errors import CallbackRefused, Refused, SeatLimitReached
 from domain.identity import User
 from domain.organizations.models import Membership, Organization
 from domain.scope import Role, Scope
@@ -69,7 +69,7 @@ class CallbackRun:
 
         Raises:
             CallbackRefused: a host said no, or the time was up (reason `timeout`).
-            Refused: a refusal with a name of its own, such as SeatLimitReached, passes as it is.
+            SeatLimitReached: billing said no; it passes as it is.
         """
         for callbacks in self._callbacks:
             await self._run(getattr(callbacks, step.__name__)(**facts), step=step.__name__)
@@ -83,7 +83,7 @@ class CallbackRun:
         except TimeoutError as error:
             raise CallbackRefused(operation=self._operation, step=step, reason="timeout") from error
         except Refused as refused:
-            if type(refused) is not Refused:
+            if isinstance(refused, SeatLimitReached | CallbackRefused):
                 raise
             raise CallbackRefused(operation=self._operation, step=step, reason=refused.reason) from refused
         self._seconds_left -= loop.time() - began

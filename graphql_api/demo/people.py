@@ -1,26 +1,15 @@
-"""The demo's people and organizations, made through the ordinary commands. Loading them again changes nothing."""
+"""The demo's people, and the tokens that their identity provider would give them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from domain.billing import Owner, OwnerKind, Purchase, find_customer
 from domain.clock import Clock
-from domain.db import Session
-from domain.entitlements import SeatUsage
-from domain.identity import Arrival, User
-from domain.organizations import Organization, Reading, UserRef
-from domain.scope import Actor, ActorKind, Role, Scope, system
 from domain.settings import Settings
-from domain.wiring import Services
 from graphql_api.auth import ADMINISTRATOR_SCOPE, ALGORITHM
 
-TEAM_SLUG, FREE_SLUG = "acme", "garage"
-TEAM_PRICE = "price_team_monthly"
-SEATS_BOUGHT = 3
 TOKEN_LIFE = timedelta(days=7)
 
 
@@ -65,69 +54,3 @@ def token(person: Person, settings: Settings, clock: Clock) -> str:
     if settings.jwt_audience is not None:
         claims["aud"] = settings.jwt_audience
     return jwt.encode({"alg": ALGORITHM}, claims, OctKey.import_key(settings.jwt_secrets[0]))
-
-
-async def load(services: Services) -> SeatUsage:
-    """Make the people and both organizations, unless they are there already, and tell Acme's seats.
-
-    `acme` begins with three seats, two of them taken; `garage` has no plan, so one seat and no feature.
-    """
-    users = {person: await _arrive(services, person) for person in (*PEOPLE.values(), JOINER, LATECOMER)}
-    team = await find_team(services)
-    if team is None:
-        team = await _make(services, users)
-    async with services.database.snapshot() as session:
-        return (await services.entitlements.seat_usages(session, [team.id]))[team.id]
-
-
-async def find_team(services: Services) -> Organization | None:
-    """Find the demo's paying organization."""
-    async with services.database.snapshot() as session:
-        return await Reading(scope=system("demo")).organization(session, slug=TEAM_SLUG)
-
-
-async def _make(services: Services, users: Mapping[Person, User]) -> Organization:
-    owner = _scope(users[OWNER])
-    team = await services.database.run(lambda session: _found(services, session, owner, "Acme", TEAM_SLUG))
-    free = _scope(users[FREE_OWNER])
-    await services.database.run(lambda session: _found(services, session, free, "Garage", FREE_SLUG))
-    customer_id = await _customer_id(services, team)
-    items = [Purchase(price_id=TEAM_PRICE, quantity=SEATS_BOUGHT)]
-    await services.commands.subscribe(scope=owner, customer_id=customer_id, items=items)
-
-    async def add(session: Session) -> None:
-        who = UserRef(id=users[MEMBER].id)
-        await services.organizations.add_member(
-            session, scope=system("demo"), organization_id=team.id, who=who, role=Role.MEMBER
-        )
-
-    await services.database.run(add)
-    while await services.worker.round():
-        """Let the Fake's webhooks arrive before anybody looks."""
-    return team
-
-
-async def _customer_id(services: Services, team: Organization) -> str:
-    async with services.database.snapshot() as session:
-        customer = await find_customer(session, owner=Owner(kind=OwnerKind.ORGANIZATION, id=team.id))
-    assert customer is not None, "every organization is made with its customer"
-    return customer.id
-
-
-async def _arrive(services: Services, person: Person) -> User:
-    arrival = Arrival(
-        issuer=services.settings.jwt_issuer or "",
-        subject=person.subject,
-        email=person.email,
-        name=person.name,
-        issued_at=services.clock.now(),
-    )
-    return await services.users.arrive(arrival)
-
-
-async def _found(services: Services, session: Session, scope: Scope, name: str, slug: str) -> Organization:
-    return await services.organizations.create(session, scope=scope, name=name, slug=slug)
-
-
-def _scope(user: User) -> Scope:
-    return Scope(actor=Actor(kind=ActorKind.USER, id=user.id))

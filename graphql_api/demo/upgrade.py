@@ -14,7 +14,7 @@ from domain.billing.processors.fake import FakeProcessor
 from domain.db import Page
 from domain.errors import ConfigError
 from domain.wiring import Services
-from graphql_api.demo.people import TEAM_PRICE, find_team
+from graphql_api.demo.organizations import TEAM_PRICE, find_team
 
 MORE_SEATS = 2
 

@@ -1,6 +1,5 @@
 """Which documents are too dear, how fast they are refused, and that good ones are prepared once."""
 
-import time
 from contextlib import suppress
 
 import pytest
@@ -106,25 +105,22 @@ INVALID = {
 }
 
 
+# Without the limits some of these take minutes; the time limit is far from both.
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("document", TOO_COMPLEX.values(), ids=TOO_COMPLEX.keys())
-async def test_a_document_over_a_limit_is_refused_fast(document: str) -> None:
-    began = time.perf_counter()
+async def test_a_document_over_a_limit_is_refused_before_it_grows(document: str) -> None:
     response = await ask(document)
-    spent = time.perf_counter() - began
 
     assert (response.status_code, codes(response)) == (400, ["QUERY_TOO_COMPLEX"])
-    assert spent < 0.5
 
 
+@pytest.mark.timeout(20)
 @pytest.mark.parametrize("document", INVALID.values(), ids=INVALID.keys())
-async def test_a_document_that_abuses_validation_is_refused_fast(document: str) -> None:
-    began = time.perf_counter()
+async def test_a_document_that_abuses_validation_is_refused_before_it_grows(document: str) -> None:
     response = await ask(document)
-    spent = time.perf_counter() - began
 
     assert response.status_code == 400
     assert set(codes(response)) == {"GRAPHQL_VALIDATION_FAILED"}
-    assert spent < 0.5
 
 
 @pytest.mark.parametrize(

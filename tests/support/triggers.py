@@ -5,10 +5,8 @@ from sqlalchemy import text
 from domain.db import Database
 
 FAILURE = "RAISE EXCEPTION 'refused by the test'"
-LOST_RACE_ONCE = """
-    IF nextval('races') = 1 THEN RAISE EXCEPTION 'lost by the test' USING ERRCODE = '40001'; END IF;
-    RETURN NEW;
-"""
+LOSE_A_RACE = "RAISE EXCEPTION 'lost by the test' USING ERRCODE = '40001'"
+LOSE_THE_CONNECTION = "PERFORM pg_terminate_backend(pg_backend_pid())"
 
 
 async def refuse_inserts(database: Database, table: str) -> None:
@@ -20,10 +18,10 @@ async def refuse_inserts(database: Database, table: str) -> None:
     await _on_insert(database, table, FAILURE + ";")
 
 
-async def lose_one_race(database: Database, table: str) -> None:
-    """Make PostgreSQL report a serialization failure at the first insert, which a sequence survives."""
-    await _run(database, "CREATE SEQUENCE races")
-    await _on_insert(database, table, LOST_RACE_ONCE)
+async def fail_once(database: Database, table: str, how: str) -> None:
+    """Let PostgreSQL's first insert fail in a way of its own; a sequence remembers, whatever is rolled back."""
+    await _run(database, "CREATE SEQUENCE inserts")
+    await _on_insert(database, table, f"IF nextval('inserts') = 1 THEN {how}; END IF; RETURN NEW;")
 
 
 async def accept_inserts(database: Database, table: str) -> None:

@@ -8,6 +8,7 @@ from domain.identity import Arrival
 from domain.ids import CustomerId, MembershipId, Prefix
 from domain.organizations import Membership, Organization
 from domain.scope import Actor, ActorKind, Role, Scope
+from domain.settings import Settings
 from domain.wiring import Services, build
 from tests.support.clock import FixedClock
 
@@ -15,10 +16,15 @@ SECRET = "Zq8-vN2_wL5xT0bY7rK3mJ9cF4hG6dS1"
 ROOT = Path(__file__).parents[2]
 
 
+def settings_of(database_url: str, **environment: str) -> Settings:
+    fake = "fake" in environment.get("SEATGATE_PROCESSORS", "fake")
+    names = ("SECRET_KEYS", "JWT_SECRETS", *(["FAKE_WEBHOOK_SECRETS"] if fake else []))
+    secrets = {f"SEATGATE_{name}": SECRET for name in names}
+    return settings.read({"SEATGATE_DATABASE_URL": database_url, **secrets, **environment}, folder=ROOT)
+
+
 def wired(database_url: str, clock: FixedClock, **environment: str) -> Services:
-    secrets = {f"SEATGATE_{name}": SECRET for name in ("FAKE_WEBHOOK_SECRETS", "SECRET_KEYS", "JWT_SECRETS")}
-    given = {"SEATGATE_DATABASE_URL": database_url, **secrets, **environment}
-    return build(settings.read(given, folder=ROOT), clock=clock)
+    return build(settings_of(database_url, **environment), clock=clock)
 
 
 async def user(services: Services, name: str) -> Scope:

@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from domain.audit import AuditEvent
 from domain.billing import BillingSubscription, Customer, CustomerReading
 from domain.billing.states import Status
-from domain.billing.subscriptions import SubscriptionFact, subscriptions_by_id
-from domain.db import Database
+from domain.billing.subscriptions import SubscriptionFact, list_subscriptions, subscriptions_by_id
+from domain.db import Database, Page
 from domain.entitlements import Entitlements, catalog
 from domain.scope import Actor, ActorKind, Scope, system
 from tests.domain.billing.processors import stripe_json
@@ -191,3 +191,14 @@ class TestReading:
 
         assert theirs == {}
         assert list(all_there_is) == [id]
+
+    async def test_they_are_listed_newest_first_page_by_page(self, mirror: Mirror, database: Database) -> None:
+        for number in range(3):
+            mirror.clock.forward(seconds=1)
+            await mirror.post(**changed(number, second=0, id=f"sub_{number}"))
+        customer_id = (await subscriptions(database))[0].customer_id
+
+        async with database.snapshot() as session:
+            found = await list_subscriptions(session, customer_id, page=Page(size=2))
+
+        assert [row.processor_id for row in found.rows] == ["sub_2", "sub_1"]

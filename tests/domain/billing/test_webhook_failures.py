@@ -10,6 +10,7 @@ from domain.billing.processors import Event, shapes
 from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import Snapshot, Status
 from domain.db import Database
+from domain.errors import Unavailable
 from tests.domain.billing.processors import stripe_json
 from tests.support.billing import (
     APPLIED,
@@ -28,7 +29,7 @@ from tests.support.billing import (
 from tests.support.clock import FixedClock
 from tests.support.databases import PostgreSQL
 from tests.support.scripted import Scene, ScriptedProcessor
-from tests.support.triggers import accept_inserts, lose_one_race, refuse_inserts
+from tests.support.triggers import LOSE_A_RACE, LOSE_THE_CONNECTION, accept_inserts, fail_once, refuse_inserts
 
 CUT_OFF = {"object": stripe_json.subscription(items=stripe_json.items(stripe_json.item(), has_more=True))}
 MALFORMED = {"object": stripe_json.subscription(items="none")}
@@ -184,12 +185,25 @@ class TestLostRaces:
     async def test_a_lost_race_is_run_again_at_once_and_is_no_failure_of_the_event(
         self, mirror: Mirror, database: Database
     ) -> None:
-        await lose_one_race(database, "subscription_facts")
+        await fail_once(database, "subscription_facts", LOSE_A_RACE)
 
         await mirror.post()
 
         row = await event(database)
         assert (row.status, row.attempts) == (WebhookStatus.APPLIED, 0)
+        assert await row_counts(database) == APPLIED
+
+    async def test_a_lost_connection_stores_nothing_and_the_sender_must_try_again(
+        self, mirror: Mirror, database: Database
+    ) -> None:
+        await fail_once(database, "subscription_facts", LOSE_THE_CONNECTION)
+
+        with pytest.raises(Unavailable):
+            await mirror.post()
+        nothing = await events(database)
+        await mirror.post()
+
+        assert nothing == []
         assert await row_counts(database) == APPLIED
 
 

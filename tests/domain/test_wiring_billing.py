@@ -1,0 +1,39 @@
+"""How the house is put together for those who bill."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.billing import ProcessorName
+from domain.errors import ConfigError
+from domain.wiring import build
+from tests.support.clock import FixedClock
+from tests.support.wired import settings_of, wired
+
+STRIPE = {"SEATGATE_STRIPE_API_KEY": "sk_test_1", "SEATGATE_STRIPE_WEBHOOK_SECRETS": "whsec_1"}
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """Nothing is connected while the house is built."""
+    return f"sqlite+aiosqlite:///{tmp_path}/seatgate.db"
+
+
+async def test_the_first_processor_named_is_the_rail_of_new_subscriptions(database_url: str, clock: FixedClock) -> None:
+    services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe,fake", **STRIPE)
+
+    assert list(services.processors) == list(services.commands.processors) == [ProcessorName.STRIPE, ProcessorName.FAKE]
+    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "fake", "outbox"}
+    await services.aclose()
+
+
+async def test_without_the_fake_its_time_does_not_pass(database_url: str, clock: FixedClock) -> None:
+    services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe", **STRIPE)
+
+    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "outbox"}
+    await services.aclose()
+
+
+def test_a_hook_that_nobody_knows_stops_the_start(database_url: str) -> None:
+    with pytest.raises(ConfigError, match="on_regster"):
+        build(settings_of(database_url), hooks={"on_regster": print})

@@ -1,0 +1,75 @@
+"""A host's callbacks refuse: at every step, with the host's own reason, and nothing is left."""
+
+from typing import Any
+
+import pytest
+
+from domain.db import Session
+from domain.errors import Refused
+from domain.organizations import Membership, OrganizationCallbacks
+from tests.graphql_api.conftest import Serve
+from tests.graphql_api.test_memberships import error, paid, refused
+
+
+class Blocked(Refused):
+    """A host's own kind of refusal."""
+
+
+class Host(OrganizationCallbacks):
+    """Refuses at one step, in one way."""
+
+    def __init__(self, refusal: type[Refused]) -> None:
+        self.step, self.refusal = "", refusal
+
+    async def _at(self, step: str) -> None:
+        if step == self.step:
+            raise self.refusal("blocked_domain")
+
+    async def before_create_organization(self, **_: Any) -> None:
+        await self._at("before_create_organization")
+
+    async def after_create_organization(self, **_: Any) -> None:
+        await self._at("after_create_organization")
+
+    async def before_add_member(self, **_: Any) -> None:
+        await self._at("before_add_member")
+
+    async def after_add_member(self, *, session: Session, membership: Membership, **_: Any) -> None:
+        assert await session.get(Membership, membership.id) is membership
+        await self._at("after_add_member")
+
+    async def after_member_remove(self, **_: Any) -> None:
+        await self._at("after_member_remove")
+
+
+STEPS = {
+    "before_create_organization": "createOrganization",
+    "after_create_organization": "createOrganization",
+    "before_add_member": "addMember",
+    "after_add_member": "addMember",
+    "after_member_remove": "removeMember",
+}
+
+
+@pytest.mark.parametrize("refusal", [Refused, Blocked])
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_callback_refuses_with_its_reason_and_nothing_is_left(
+    serve: Serve, step: str, refusal: type[Refused]
+) -> None:
+    host = Host(refusal)
+    async with serve(callbacks=[host]) as api:
+        organization = await paid(api)
+        bobs = await api.join(organization, "bob")
+        cy = await api.user("cy")
+        host.step = step
+        inputs: dict[str, dict[str, object]] = {
+            "createOrganization": {"name": "Next"},
+            "addMember": {"organizationId": organization["id"], "userId": cy},
+            "removeMember": {"membershipId": bobs},
+        }
+        facts = "errors { ... on CallbackRefusedError { operation step reason } }"
+
+        found = await refused(api, STEPS[step], "ada", facts, **inputs[STEPS[step]])
+
+    expected = error("CallbackRefused", "CALLBACK_REFUSED", "This was refused.")
+    assert found == expected | {"operation": STEPS[step], "step": step, "reason": "blocked_domain"}
