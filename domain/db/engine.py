@@ -164,9 +164,8 @@ class Database:
             return
         async with self.engine.connect() as connection:
             found = {name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in sqlite.PRAGMAS}
-        wrong = [
-            f"SQLite did not take {name} = {value}" for name, value in sqlite.PRAGMAS.items() if found[name] != value
-        ]
+        wanted = sqlite.PRAGMAS.items()
+        wrong = [f"SQLite did not take {name} = {value}" for name, value in wanted if found[name] != value]
         if wrong:
             raise ConfigError(wrong)
 

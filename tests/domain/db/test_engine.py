@@ -12,7 +12,8 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from domain.db import Database, Session, answers, open_database
-from domain.db.engine import ATTEMPTS, PRAGMAS
+from domain.db.engine import ATTEMPTS
+from domain.db.sqlite import PRAGMAS
 from domain.errors import ConfigError, Unavailable
 from tests.support.counters import raise_by_one
 from tests.support.databases import Engine, let_threads_end
