@@ -115,7 +115,7 @@ async def measure(cases: list[Case], *, rounds: int, seconds: float) -> None:
 def table(cases: list[Case]) -> list[str]:
     """Write the medians, and each ratio to the raw hello and to the naive peer of the same workload."""
     lines = [
-        "| workload | server | CPU µs a request | requests/s | of raw hello | × naive |",
+        "| workload | server | CPU µs a request | requests/s | of raw hello | times naive |",
         "|---|---|---|---|---|---|",
     ]
     found = {case.name: case.microseconds for case in cases}
@@ -138,7 +138,7 @@ def verdict(cases: list[Case]) -> list[str]:
         met = "reached" if has[0] >= of_raw and has[1] >= times else "not reached"
         lines.append(
             f"- {workload}: {has[0]:.3f} of raw hello (at least {of_raw} is wanted), "
-            f"{has[1]:.1f} × naive (at least {times}): {met}"
+            f"{has[1]:.1f} times naive (at least {times}): {met}"
         )
     return lines
 
@@ -184,11 +184,8 @@ def main() -> None:
     print("\n".join(lines))
     if chosen.write:
         versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-        head = (
-            f"{datetime.now(UTC):%Y-%m-%d}, {chosen.rounds} rounds of {chosen.seconds:g} s, {CONNECTIONS} connections; "
-        )
-        head += f"Python {platform.python_version()}, {versions}."
-        keep(head, lines)
+        rounds = f"{chosen.rounds} rounds of {chosen.seconds:g} s, {CONNECTIONS} connections"
+        keep(f"{datetime.now(UTC):%Y-%m-%d}, {rounds}; Python {platform.python_version()}, {versions}.", lines)
 
 
 def keep(head: str, lines: list[str]) -> None:

@@ -24,11 +24,26 @@ MOST_NAMES = 100
 class Quantity:
     """A limit. used and remaining: for seats; null for what Seatgate does not count."""
 
+    organization_id: strawberry.Private[str | None]
     key: str
     value: int
     unlimited: bool
-    used: int | None
-    remaining: int | None
+
+    @strawberry.field
+    async def used(self) -> int | None:
+        """How many are taken."""
+        seats = await self._seats()
+        return seats.used if seats else None
+
+    @strawberry.field
+    async def remaining(self) -> int | None:
+        """How many are left, never below zero."""
+        seats = await self._seats()
+        return seats.available if seats else None
+
+    async def _seats(self) -> entitlements.SeatUsage | None:
+        # Asked only when the field is: counting seats is a read of its own.
+        return await loaders.current().seats.load(self.organization_id) if self.organization_id else None
 
 
 @described
@@ -85,9 +100,9 @@ class EntitlementSet:
         return self.answers.revision
 
     @strawberry.field
-    async def quantities(self) -> list[Quantity]:
+    def quantities(self) -> list[Quantity]:
         """Every limit that the customer has, sorted by key."""
-        return [await self._quantity(key, value) for key, value in self.answers.resolved.quantities.items()]
+        return [self._quantity(key, value) for key, value in self.answers.resolved.quantities.items()]
 
     @strawberry.field
     def entitled(self, feature: str) -> bool:
@@ -112,17 +127,9 @@ class EntitlementSet:
         names = self.answers.catalog.features if features is None else features
         return [self._decision(info.context.caller.administrator, name) for name in names]
 
-    async def _quantity(self, key: str, value: int) -> Quantity:
-        owner = self.answers.customer.organization_id
-        counted = owner is not None and key == self.answers.catalog.seat_limit
-        seats = await loaders.current().seats.load(owner) if owner is not None and counted else None
-        return Quantity(
-            key=key,
-            value=value,
-            unlimited=value == UNLIMITED,
-            used=seats.used if seats else None,
-            remaining=seats.available if seats else None,
-        )
+    def _quantity(self, key: str, value: int) -> Quantity:
+        counted = self.answers.customer.organization_id if key == self.answers.catalog.seat_limit else None
+        return Quantity(organization_id=counted, key=key, value=value, unlimited=value == UNLIMITED)
 
     def _decision(self, administrator: bool, feature: str) -> Decision:  # noqa: FBT001 - one flag
         made = self.answers.decide(feature)
