@@ -68,10 +68,10 @@ class Services:
         return CustomerReading(scope=scope, own_organizations=_own_organizations)
 
     async def aclose(self) -> None:
-        """Drain running work, then let go of processors and database."""
+        """Let running work finish and let go of the database, then of the processors that it spoke to."""
+        await self.database.aclose()
         for processor in self.processors.values():
             await processor.aclose()
-        await self.database.aclose()
 
 
 class SeatCallbacks(OrganizationCallbacks):

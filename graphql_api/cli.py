@@ -54,6 +54,7 @@ def serve() -> None:
     with told():
         settings = read_settings()
         asyncio.run(_check(settings))
+    typer.echo(f"Seatgate serves at {_address(settings)}/graphql. {tell_explorer(settings)}")
     _serve(settings, "graphql_api.cli:application")
 
 
@@ -95,7 +96,7 @@ def run_demo(context: typer.Context) -> None:
         settings = _development()
         migrating.upgrade(settings.database_url)
         seats = asyncio.run(_with(host.demo_app(settings), lambda app: organizations.load(app.state.services)))
-    typer.echo(tour.lines(settings, address=_address(settings), seats=seats))
+    typer.echo(tour.lines(settings, address=_address(settings), explorer=tell_explorer(settings), seats=seats))
     _serve(settings, "graphql_api.cli:demo_application")
 
 
@@ -135,6 +136,15 @@ def ask(
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     if "errors" in answer:
         raise typer.Exit(1)
+
+
+def tell_explorer(settings: Settings) -> str:
+    """Say where the explorer is, or that there is none."""
+    from graphql_api import explorer
+
+    if explorer.built():
+        return f"Explorer: {_address(settings)}/graphiql"
+    return "The explorer is not built; run `make explorer` (the API works without it)."
 
 
 def application() -> "Starlette":

@@ -3,7 +3,6 @@
 from domain.clock import SystemClock
 from domain.entitlements import SeatUsage
 from domain.settings import Settings
-from graphql_api import explorer
 from graphql_api.demo.people import ADMINISTRATOR, JOINER, LATECOMER, MEMBER, OWNER, Person, token
 
 SEATS_TAKEN = 2
@@ -19,16 +18,15 @@ def add_line(person: Person) -> str:
     return ADD.format(email=person.email)
 
 
-def lines(settings: Settings, *, address: str, seats: SeatUsage) -> str:
+def lines(settings: Settings, *, address: str, explorer: str, seats: SeatUsage) -> str:
     """Write the welcome."""
     played = seats.used > SEATS_TAKEN
-    where = f"{address}/graphiql" if explorer.built() else "not built; run `make explorer` (the API works without it)"
     people = (("administrator", ADMINISTRATOR), ("owner", OWNER), ("member", MEMBER))
     return "\n".join(
         [
             "",
             f"Seatgate serves at {address}/graphql",
-            f"Explorer: {where}",
+            explorer,
             "",
             "Bearer tokens, good for seven days:",
             "",

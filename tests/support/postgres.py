@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,8 @@ class Server:
 
     binaries: Path
     folder: Path
+    somebody: list[str]
+    user: int | None
 
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
@@ -27,9 +30,8 @@ class Server:
         self.run("psql", "-h", str(self.folder), "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement)
 
     def run(self, tool: str, *arguments: str) -> None:
-        done = subprocess.run(
-            [*_as_nobody(), str(self.binaries / tool), *arguments], capture_output=True, text=True, check=False
-        )
+        command = [*self.somebody, str(self.binaries / tool), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, user=self.user)
         if done.returncode:
             raise RuntimeError(f"{tool}: {done.stdout}{done.stderr}")
 
@@ -39,7 +41,7 @@ def server() -> Iterator[Server]:
     """Start a server, and stop it and delete its files at the end."""
     # A socket's path must stay below about 100 characters, so pytest's own folder will not do.
     folder = Path(tempfile.mkdtemp(prefix="sg"))
-    made = Server(_binaries(), folder)
+    made = Server(_binaries(), folder, *_not_root(folder))
     data = str(folder / "data")
     try:
         made.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
@@ -59,6 +61,19 @@ def _binaries() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def _as_nobody() -> list[str]:
-    """PostgreSQL refuses to run as root; a user namespace makes root somebody else, without making a user."""
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"] if os.geteuid() == 0 else []
+def _not_root(folder: Path) -> tuple[list[str], int | None]:
+    """PostgreSQL refuses to run as root.
+
+    A user namespace makes root somebody else without making a user; where there is none, nobody has to do it.
+    """
+    if os.geteuid() != 0:
+        return [], None
+    somebody = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"]
+    if (
+        shutil.which("unshare")
+        and subprocess.run([*somebody, "true"], capture_output=True, check=False).returncode == 0
+    ):
+        return somebody, None
+    nobody = pwd.getpwnam("nobody").pw_uid
+    os.chown(folder, nobody, -1)
+    return [], nobody
