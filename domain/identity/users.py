@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
 from domain import audit, hooks, ids
@@ -14,6 +14,9 @@ from domain.hooks import LifecycleHooks
 from domain.identity.models import User
 from domain.ids import Prefix, UserId
 from domain.scope import Actor, ActorKind, Scope
+
+# Made once: every request with a credential runs it, and putting it together costs as much as running it.
+_BY_SUBJECT = select(User).where(User.issuer == bindparam("issuer"), User.subject == bindparam("subject"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +95,8 @@ async def find_by_email(session: Session, email: str) -> User | None:
 
 
 async def _by_subject(session: Session, arrival: Arrival) -> User | None:
-    query = select(User).where(User.issuer == arrival.issuer, User.subject == arrival.subject)
-    return (await session.execute(query)).scalar_one_or_none()
+    values = {"issuer": arrival.issuer, "subject": arrival.subject}
+    return (await session.execute(_BY_SUBJECT, values)).scalar_one_or_none()
 
 
 def _news(user: User, arrival: Arrival) -> bool:
