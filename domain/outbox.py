@@ -73,7 +73,10 @@ async def _leased(session: Session, *, now: datetime, topics: list[str]) -> Outb
 
 
 async def _settle(session: Session, *, id: int, failed: bool, now: datetime) -> None:
-    message = await session.get_one(OutboxMessage, id)
+    message = await session.get(OutboxMessage, id, with_for_update=True)
+    if message is None:
+        # The lease ran out meanwhile, and somebody else has carried it out too.
+        return
     if not failed:
         await session.delete(message)
     elif message.attempts >= MAX_ATTEMPTS:

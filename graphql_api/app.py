@@ -72,15 +72,17 @@ async def _living(services: Services) -> AsyncIterator[None]:
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
     """
-    if not await ready(services):
-        raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
-    await services.database.verify()
-    worker = asyncio.create_task(services.worker.run())
     try:
-        yield
+        if not await ready(services):
+            raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
+        await services.database.verify()
+        worker = asyncio.create_task(services.worker.run())
+        try:
+            yield
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
     finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
         await services.aclose()
 
 

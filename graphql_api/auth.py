@@ -121,7 +121,7 @@ def _plain(value: str) -> str:
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_plain)]
-_Email = Annotated[str, Field(min_length=3, max_length=320), AfterValidator(_plain)]
+_Email = Annotated[str, Field(min_length=3, max_length=254), AfterValidator(_plain)]
 _Seconds = Annotated[int | float, Field(ge=0, le=LAST_INSTANT, allow_inf_nan=False)]
 
 

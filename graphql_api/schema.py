@@ -130,9 +130,16 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
 
 
 def _joined(own: type, hosts: Sequence[type]) -> type:
-    """Put a host's fields beside our own, under our own description."""
+    """Put a host's fields beside our own, under our own description.
+
+    Raises:
+        ConfigError: a name stands twice; nothing may take the place of a field of ours unseen.
+    """
     if not hosts:
         return own
+    names = [field.name for kind in (own, *hosts) for field in kind.__strawberry_definition__.fields]  # type: ignore[attr-defined]  # all are Strawberry's types
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigError([f"{own.__name__}: the field {name} stands twice" for name in twice])
     joined = merge_types(own.__name__, (own, *hosts))
     joined.__strawberry_definition__.description = own.__strawberry_definition__.description  # type: ignore[attr-defined]  # both are Strawberry's types
     return joined

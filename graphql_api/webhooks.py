@@ -1,6 +1,6 @@
 """Where processors post their events: raw bytes in, one of a few short answers out."""
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -14,6 +14,7 @@ SIGNATURE = "stripe-signature"
 REFUSALS: dict[type[Exception], tuple[int, str]] = {
     edge.TooLarge: (413, "too_large"),
     edge.TooSlow: (408, "too_slow"),
+    ClientDisconnect: (400, "incomplete"),
     SignatureRefused: (400, "signature_verification_failed"),
     UnreadableEvent: (400, "invalid_payload"),
     Unavailable: (503, "unavailable"),

@@ -4,31 +4,27 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar
 
-import aiosqlite
-from sqlalchemy import Connection, event, make_url, text
-from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
+from domain.db import sqlite
 from domain.errors import ConfigError, Unavailable
 
 T = TypeVar("T")
 
 ATTEMPTS = 5
 RETRY_SECONDS = 0.2
-BUSY_SECONDS = 10
-PATIENCE_SECONDS = 0.05
 POOL_SIZE = 5
 POOL_SECONDS = 10
-PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": BUSY_SECONDS * 1000}
 # serialization failure, deadlock, lock not available
 RETRIED_STATES = {"40001", "40P01", "55P03"}
+READ_ONLY = "25006"
 # no connection, read-only, no entry, no such database, no room, stopped by an operator or a time limit, disk trouble
-AWAY_STATES = ("08", "25006", "28", "3D", "53", "57", "58")
+AWAY_STATES = ("08", READ_ONLY, "28", "3D", "53", "57", "58")
 POSTGRESQL_LIMITS = {
     "lock_timeout": "2000",
     "statement_timeout": "5000",
@@ -86,7 +82,7 @@ class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
-        reading: dict[str, Any] = {"seatgate_reading": True}
+        reading: dict[str, Any] = {sqlite.READING: True}
         if self.dialect == "postgresql":
             reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._write = async_sessionmaker(engine, class_=Session, expire_on_commit=False)
@@ -104,9 +100,19 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
-        """Open a read of one consistent state; statements in it add up, writes in it are lost or refused."""
-        async with self._ended(self._read()) as session:
-            yield session
+        """Open a read of one consistent state; statements in it add up, writes in it are lost or refused.
+
+        Raises:
+            Unavailable: the database could not be reached or was too busy.
+        """
+        try:
+            async with self._ended(self._read()) as session:
+                yield session
+        except (DBAPIError, PoolTimeout, OSError) as error:
+            # Every snapshot is read-only: who writes in it is at fault, not the database.
+            if _unreachable(error) and _state(error) != READ_ONLY:
+                raise Unavailable from error
+            raise
 
     @contextlib.asynccontextmanager
     async def _ended(self, session: Session) -> AsyncIterator[Session]:
@@ -157,8 +163,9 @@ class Database:
         if self.dialect != "sqlite":
             return
         async with self.engine.connect() as connection:
-            found = {name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in PRAGMAS}
-        wrong = [f"SQLite did not take {name} = {PRAGMAS[name]}" for name in PRAGMAS if found[name] != PRAGMAS[name]]
+            found = {name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in sqlite.PRAGMAS}
+        wanted = sqlite.PRAGMAS.items()
+        wrong = [f"SQLite did not take {name} = {value}" for name, value in wanted if found[name] != value]
         if wrong:
             raise ConfigError(wrong)
 
@@ -188,52 +195,10 @@ def open_database(url: str) -> Database:
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_SECONDS},
+        connect_args={"timeout": sqlite.BUSY_SECONDS},
     )
-    event.listen(engine.sync_engine, "connect", _connect_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    event.listen(engine.sync_engine, "reset", _reset_sqlite)
-    event.listen(engine.sync_engine, "invalidate", _abandon_sqlite)
+    sqlite.prepare(engine.sync_engine)
     return Database(engine)
-
-
-def _connect_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    # The driver's own transaction handling begins too late and loses updates; the begin event takes its place.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for name, value in PRAGMAS.items():
-        cursor.execute(f"PRAGMA {name} = {value}")
-    cursor.execute("PRAGMA trusted_schema = off")
-    # Without this, REPLACE would delete rows past the triggers that keep them.
-    cursor.execute("PRAGMA recursive_triggers = on")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("seatgate_reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
-
-def _reset_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, state: PoolResetState) -> None:
-    # A commit that fails leaves SQLite's transaction open and the file locked, while the pool takes it for ended.
-    if not state.terminate_only and cast("AdaptedConnection", connection).driver_connection.in_transaction:
-        connection.rollback()
-
-
-def _abandon_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry, __: BaseException | None) -> None:
-    # A cancelled statement runs on in the driver's thread, and closing its connection does not end the transaction
-    # while a cursor is still referred to: the file would stay locked until the garbage is collected.
-    cast("AdaptedConnection", connection).run_async(_end_sqlite)
-
-
-async def _end_sqlite(driver: aiosqlite.Connection) -> None:
-    ending = asyncio.ensure_future(driver.rollback())
-    if not (await asyncio.wait([ending], timeout=PATIENCE_SECONDS))[0]:
-        # Only now, because an interruption that meets no running statement would strike the rollback.
-        await driver.interrupt()
-    # The driver says ValueError of a connection that is closed already, which holds no lock.
-    with contextlib.suppress(ValueError):
-        await ending
 
 
 def _worth_retrying(error: Exception) -> bool:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from pydantic import ValidationError
+
 from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, seats
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.entitlements import resolver
+from domain.entitlements import resolver, snapshot
 from domain.entitlements.catalog import UNLIMITED, Catalog
-from domain.entitlements.resolver import FAILED, Decision, Held, Reason, Resolved, UnmappedPrice
-from domain.entitlements.snapshot import held_by_customer, held_by_owners, visible_holdings
+from domain.entitlements.resolver import FAILED, Decision, Reason, Resolved, UnmappedPrice
+from domain.entitlements.snapshot import HeldRow, held_by_customer, held_by_owners, visible_holdings
 from domain.errors import contained
 from domain.identity import User
 from domain.organizations import Organization
@@ -24,7 +26,7 @@ from domain.scope import Role
 log = logging.getLogger(__name__)
 
 Billable = Organization | User | Customer | BillingSubscription
-_Read = Callable[[Session], Awaitable[Mapping[str, list[Held]]]]
+_Read = Callable[[Session], Awaitable[Mapping[str, list[HeldRow]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ class Entitlements:
                 role=holdings.role,
                 as_of=now,
                 catalog=self.catalog,
-                resolved=self._resolve(holdings.held, now),
+                resolved=self._resolve(holdings.rows, now),
             )
             for customer_id, holdings in found.items()
         }
@@ -150,12 +152,15 @@ class Entitlements:
             found = list((await read(session)).values())
         return self._resolve(found[0], self.clock.now()) if found else Resolved()
 
-    def _resolve(self, held: list[Held], now: datetime) -> Resolved:
+    def _resolve(self, rows: Sequence[HeldRow], now: datetime) -> Resolved:
+        """Work out what these rows give; those that cannot be read fail for their own customer and for no other."""
         try:
-            return resolver.resolve(self.catalog, held, now=now)
+            return resolver.resolve(self.catalog, [snapshot.held(row) for row in rows], now=now)
         except UnmappedPrice as error:
             log.warning("unmapped price: %s", error)
-            return FAILED
+        except ValidationError:
+            log.exception("a subscription's row cannot be read")
+        return FAILED
 
 
 def _read_of(billable: Billable | None) -> _Read | None:

@@ -32,6 +32,9 @@ _HELD = (
     BillingSubscription.past_due_since,
     BillingSubscription.last_fact_at,
 )
+HeldRow = Sequence[Any]
+"""One subscription's columns as they were read; `held` makes sense of them."""
+
 _COUNTS = and_(
     BillingSubscription.customer_id == Customer.id,
     BillingSubscription.status.in_(lifecycle.CANDIDATE_STATUSES),
@@ -50,7 +53,7 @@ class Holdings:
 
     customer: Customer
     role: Role | None
-    held: list[Held] = field(default_factory=list)
+    rows: list[HeldRow] = field(default_factory=list)
 
 
 async def visible_holdings(
@@ -63,11 +66,11 @@ async def visible_holdings(
     for row in (await session.execute(query, values)).all():
         holdings = found.setdefault(row[0].id, Holdings(customer=row[0], role=Role(row[1]) if row[1] else None))
         if row[2] is not None:
-            holdings.held.append(_held(row[2:]))
+            holdings.rows.append(row[2:])
     return found
 
 
-async def held_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[str]) -> Mapping[str, list[Held]]:
+async def held_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[str]) -> Mapping[str, list[HeldRow]]:
     """Read the rows of the customers of these owners, by owner; no caller is asked for.
 
     A customer without rows has an empty list; who is no customer is missing.
@@ -75,21 +78,26 @@ async def held_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[
     return await _held_by(session, _OF_OWNERS, kind=kind, owners=list(owner_ids))
 
 
-async def held_by_customer(session: Session, customer_id: str) -> Mapping[str, list[Held]]:
+async def held_by_customer(session: Session, customer_id: str) -> Mapping[str, list[HeldRow]]:
     """Read the same of one customer, by its owner."""
     return await _held_by(session, _OF_CUSTOMER, customer=customer_id)
 
 
-async def _held_by(session: Session, query: Select[Any], **values: object) -> Mapping[str, list[Held]]:
-    found: dict[str, list[Held]] = {}
+async def _held_by(session: Session, query: Select[Any], **values: object) -> Mapping[str, list[HeldRow]]:
+    found: dict[str, list[HeldRow]] = {}
     for row in (await session.execute(query, values)).all():
         rows = found.setdefault(row[0], [])
         if row[1] is not None:
-            rows.append(_held(row[1:]))
+            rows.append(row[1:])
     return found
 
 
-def _held(columns: Sequence[Any]) -> Held:
+def held(columns: HeldRow) -> Held:
+    """Read one row.
+
+    Raises:
+        pydantic.ValidationError: its state is none that we have written.
+    """
     return Held(
         subscription_id=columns[0],
         processor=columns[1],

@@ -1,7 +1,9 @@
 """Users come into being here: a proven credential arrives, and the row is found, made or brought up to date."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
@@ -46,23 +48,34 @@ class Users:
         """
         async with self._database.snapshot() as session:
             user = await _by_subject(session, arrival)
-        if user is not None and not _news(user, arrival):
+        if user is not None and not _newer(user, arrival):
             return user
+        admit = partial(self._admit, arrival=arrival, request_id=request_id)
         try:
-            return await self._database.run(lambda session: self._admit(session, arrival, request_id))
-        except IntegrityError:
-            # Somebody else has made the same user, or claimed the same address, in the same moment.
-            return await self._database.run(lambda session: self._admit(session, arrival, request_id))
+            return await self._again_after_a_race(admit)
         except CallbackRefused as refused:
             raise Unauthenticated from refused
 
-    async def _admit(self, session: Session, arrival: Arrival, request_id: str | None) -> User:
-        user = await _by_subject(session, arrival)
-        now = self._clock.now()
+    async def _again_after_a_race(self, admit: Callable[[Session], Awaitable[User]]) -> User:
+        try:
+            return await self._database.run(admit)
+        except IntegrityError:
+            # Somebody else has made the same user, or claimed the same address, in the same moment.
+            return await self._database.run(admit)
+
+    async def _admit(self, session: Session, *, arrival: Arrival, request_id: str | None) -> User:
+        user = await _by_subject(session, arrival, locked=True)
         if user is None:
+            now = self._clock.now()
             user = User(id=UserId(ids.new(Prefix.USER, at=now)), issuer=arrival.issuer, subject=arrival.subject)
             user.created_at = now
             return await self._register(session, user, arrival, request_id)
+        # A still newer credential may have come in between.
+        if _newer(user, arrival):
+            await self._bring_up_to_date(session, user, arrival, request_id)
+        return user
+
+    async def _bring_up_to_date(self, session: Session, user: User, arrival: Arrival, request_id: str | None) -> None:
         scope = _scope_of(user, request_id)
         before = user.email
         await _update(session, user, arrival)
@@ -70,8 +83,16 @@ class Users:
             await hooks.run(
                 self._hooks.on_email_change, step="on_email_change", session=session, user=user, scope=scope
             )
-            await audit.record(session, "user.email_changed", scope=scope, at=now, subject_id=user.id)
-        return user
+        refused = user.email != _normal(arrival.email)
+        if refused or user.email != before:
+            await audit.record(
+                session,
+                "user.email_refused" if refused else "user.email_changed",
+                scope=scope,
+                at=self._clock.now(),
+                subject_id=user.id,
+                after=_outcome(user, arrival),
+            )
 
     async def _register(self, session: Session, user: User, arrival: Arrival, request_id: str | None) -> User:
         scope = _scope_of(user, request_id)
@@ -79,7 +100,7 @@ class Users:
         session.add(user)
         await session.flush()
         await hooks.run(self._hooks.on_register, step="on_register", session=session, user=user, scope=scope)
-        after = {"email": "taken" if arrival.email and user.email is None else "kept" if user.email else "none"}
+        after = _outcome(user, arrival)
         await audit.record(session, "user.registered", scope=scope, at=user.created_at, subject_id=user.id, after=after)
         return user
 
@@ -94,16 +115,20 @@ async def find_by_email(session: Session, email: str) -> User | None:
     return (await session.execute(select(User).where(User.email == email.lower()))).scalar_one_or_none()
 
 
-async def _by_subject(session: Session, arrival: Arrival) -> User | None:
+async def _by_subject(session: Session, arrival: Arrival, *, locked: bool = False) -> User | None:
+    query = _BY_SUBJECT.with_for_update(key_share=True) if locked else _BY_SUBJECT
     values = {"issuer": arrival.issuer, "subject": arrival.subject}
-    return (await session.execute(_BY_SUBJECT, values)).scalar_one_or_none()
+    return (await session.execute(query, values)).scalar_one_or_none()
 
 
-def _news(user: User, arrival: Arrival) -> bool:
-    """Say whether the credential is newer than what we know, and says something else."""
-    if arrival.issued_at is None or (user.claims_at is not None and arrival.issued_at <= user.claims_at):
-        return False
-    return arrival.name != user.name or _normal(arrival.email) != user.email
+def _newer(user: User, arrival: Arrival) -> bool:
+    """Say whether the credential is newer than the newest seen, even if it says the same: an older one then loses."""
+    return arrival.issued_at is not None and (user.claims_at is None or arrival.issued_at > user.claims_at)
+
+
+def _outcome(user: User, arrival: Arrival) -> dict[str, str]:
+    """Say what came of the claim to an address, without naming it."""
+    return {"email": "taken" if arrival.email and user.email is None else "kept" if user.email else "none"}
 
 
 async def _update(session: Session, user: User, arrival: Arrival) -> None:

@@ -6,6 +6,7 @@ Lock before judging by rows, refuse first, write last.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -61,13 +62,17 @@ class Organizations:
         name = checked_name(name)
         external_id = None if external_id is None else checked_external_id(external_id)
         owner = await self._founder(session, scope, owner_id)
+        generated = slug is None
         slug = await _free_slug(session, name) if slug is None else checked_slug(slug)
         before, after = (
             OrganizationCallbacks.before_create_organization,
             OrganizationCallbacks.after_create_organization,
         )
         await run(before, session=session, name=name, slug=slug, owner=owner, scope=scope)
-        organization = await _insert(session, name=name, slug=slug, external_id=external_id, at=self.clock.now())
+        made = partial(_insert, session, name=name, external_id=external_id, at=self.clock.now())
+        organization = await made(slug=slug) or (await made(slug=varied(slug)) if generated else None)
+        if organization is None:
+            raise InvalidInput("This slug is taken.", path=["input", "slug"])
         await self._enter(session, run, organization, owner, Role.OWNER, scope=scope, entry=Entry.FOUNDING)
         await run(after, session=session, organization=organization, scope=scope)
         await audit.record(
@@ -77,7 +82,7 @@ class Organizations:
             at=organization.created_at,
             subject_id=organization.id,
             organization_id=organization.id,
-            after={"slug": slug, "owner_id": owner.id},
+            after={"slug": organization.slug, "owner_id": owner.id},
         )
         return organization
 
@@ -236,8 +241,14 @@ async def _free_slug(session: Session, name: str) -> str:
     return slug if taken is None else varied(slug)
 
 
-async def _insert(session: Session, *, name: str, slug: str, external_id: str | None, at: datetime) -> Organization:
-    """Write the organization; the unique keys of the table decide who was first."""
+async def _insert(
+    session: Session, *, name: str, slug: str, external_id: str | None, at: datetime
+) -> Organization | None:
+    """Write the organization; the unique keys of the table decide who was first. None: the slug is taken.
+
+    Raises:
+        InvalidInput: the external id is taken.
+    """
     made = OrganizationId(ids.new(Prefix.ORGANIZATION, at=at))
     organization = Organization(id=made, name=name, slug=slug, external_id=external_id, created_at=at, updated_at=at)
     try:
@@ -245,6 +256,7 @@ async def _insert(session: Session, *, name: str, slug: str, external_id: str | 
             session.add(organization)
     except IntegrityError as error:
         query = select(Organization.id).where(Organization.slug == slug)
-        field = "slug" if (await session.execute(query)).scalar_one_or_none() else "externalId"
-        raise InvalidInput(f"This {field} is taken.", path=["input", field]) from error
+        if (await session.execute(query)).scalar_one_or_none() is not None:
+            return None
+        raise InvalidInput("This externalId is taken.", path=["input", "externalId"]) from error
     return organization

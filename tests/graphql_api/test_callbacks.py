@@ -8,7 +8,8 @@ from domain.db import Session
 from domain.errors import Refused
 from domain.organizations import Membership, OrganizationCallbacks
 from tests.graphql_api.conftest import Serve
-from tests.graphql_api.test_memberships import error, paid, refused
+from tests.graphql_api.test_memberships import paid, refused
+from tests.support.api import user_error as error
 
 
 class Blocked(Refused):

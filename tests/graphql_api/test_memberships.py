@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.api import Api
+from tests.support.api import user_error as error
 
 NOW = "2026-11-21T12:00:00.000000Z"
 NOBODY = f"usr_{'0' * 32}"
@@ -16,10 +17,6 @@ async def paid(api: Api, seats: int = 7) -> dict[str, Any]:
     organization = await api.organization()
     await api.holds(organization["customer"], quantity=seats)
     return organization
-
-
-def error(kind: str, code: str, message: str, *path: str) -> dict[str, Any]:
-    return {"__typename": f"{kind}Error", "code": code, "message": message, "path": list(path) or None}
 
 
 async def test_a_member_is_added_by_id_or_by_verified_address(either: Api) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import strawberry
 from graphql import (
     GraphQLArgument,
     GraphQLEnumType,
@@ -22,6 +23,8 @@ from graphql import (
 )
 from graphql.utilities import ast_from_value
 
+from domain.errors import ConfigError
+from graphql_api import schema
 from graphql_api.demo.host import HostQuery
 from graphql_api.schema import print_schema
 
@@ -152,3 +155,14 @@ def test_no_field_of_our_own_stands_behind_a_feature() -> None:
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_of_the_explorer_is_valid(example: Path) -> None:
     assert validate(OURS, parse(example.read_text())) == []
+
+
+def test_a_host_cannot_take_the_place_of_a_field_of_ours() -> None:
+    @strawberry.type
+    class Impostor:
+        @strawberry.field
+        def viewer(self) -> str:
+            return "me"
+
+    with pytest.raises(ConfigError, match="viewer stands twice"):
+        schema.build_schema(query=(Impostor,))

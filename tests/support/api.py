@@ -18,11 +18,12 @@ from domain import settings
 from domain.billing import ProcessorName
 from domain.billing.customers import link_account
 from domain.billing.processors.signatures import sign
-from domain.db import Base, migrating
+from domain.db import Base
 from domain.ids import CustomerId
 from domain.wiring import Services
 from graphql_api.app import create_app
 from tests.domain.billing.processors import stripe_json
+from tests.support import tables
 from tests.support.clock import FixedClock
 
 ADMINISTRATOR = "ada"
@@ -175,8 +176,7 @@ class Api:
 
     async def everything(self) -> dict[str, list[str]]:
         """Give every row of every table, to tell whether anything was written."""
-        migrating.register_tables()
-        return {name: sorted(map(repr, await self.rows(name))) for name in Base.metadata.tables}
+        return await tables.dump(self.services.database)
 
 
 def make_settings(database_url: str, folder: Path, **variables: str) -> settings.Settings:
@@ -191,9 +191,11 @@ def make_settings(database_url: str, folder: Path, **variables: str) -> settings
 
 
 @contextlib.asynccontextmanager
-async def serving(database_url: str, folder: Path, clock: FixedClock, **host: Any) -> AsyncIterator[Api]:
+async def serving(
+    database_url: str, folder: Path, clock: FixedClock, variables: Mapping[str, str] | None = None, **host: Any
+) -> AsyncIterator[Api]:
     """Run the whole application, its worker too, for as long as the block lasts; `host` is what a host adds."""
-    app = create_app(make_settings(database_url, folder), clock=clock, **host)
+    app = create_app(make_settings(database_url, folder, **variables or {}), clock=clock, **host)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
@@ -205,3 +207,8 @@ async def serving(database_url: str, folder: Path, clock: FixedClock, **host: An
 def plain(value: object) -> str:
     """Write an answer so that two of them can be compared byte for byte."""
     return json.dumps(value, sort_keys=True)
+
+
+def user_error(kind: str, code: str, message: str, *path: str) -> dict[str, Any]:
+    """Write the error that a payload should hold."""
+    return {"__typename": f"{kind}Error", "code": code, "message": message, "path": list(path) or None}

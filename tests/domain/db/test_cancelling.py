@@ -35,7 +35,7 @@ async def written_by_others(database: Database) -> None:
     """Write on a connection of another pool, as another process would; a lock left behind keeps it out."""
     other = open_database(database.engine.url.render_as_string(hide_password=False))
     try:
-        async with asyncio.timeout(1), other.transaction() as session:
+        async with asyncio.timeout(3), other.transaction() as session:
             await raise_by_one(session, "b")
     finally:
         await other.aclose()
@@ -73,7 +73,7 @@ async def test_work_cancelled_in_the_middle_of_a_statement_leaves_nothing_and_no
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(body(), 0.1)
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
     await written_by_others(counter)
     await counter.run(lambda session: raise_by_one(session, "b"))
     assert await scalar(counter, "SELECT n FROM counters WHERE name = 'a'") == 0

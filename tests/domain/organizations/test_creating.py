@@ -152,3 +152,13 @@ def test_every_name_makes_a_slug_that_a_slug_may_be(name: str) -> None:
     assert checked_slug(slug_of(name))
     assert checked_slug(varied(slug_of(name)))
     assert varied(slug_of(name)) != slug_of(name)
+
+
+async def test_founders_who_choose_one_name_in_the_same_moment_all_get_a_slug(made: House) -> None:
+    owner = await owner_of(made)
+
+    founded = await asyncio.gather(*(create(made, scope_of(owner), name="Acme") for _ in range(5)))
+
+    slugs = {organization.slug for organization in founded}
+    assert len(slugs) == 5
+    assert all(slug.startswith("acme") for slug in slugs)

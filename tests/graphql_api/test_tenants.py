@@ -1,0 +1,116 @@
+"""Not yours and not there are one answer, byte for byte, wherever an id goes in; the schema says where that is."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLInputObjectType, build_schema, get_named_type
+
+from graphql_api.schema import print_schema
+from tests.support.api import Api, plain
+
+OURS = build_schema(print_schema())
+# What kind of object each id of the schema names; a new place must be added here.
+KINDS = {
+    "organization(id)": "org",
+    "organization(slug)": "slug",
+    "organization(externalId)": "external",
+    "node(id)": "org usr mem cst bsb",
+    "customer(id)": "cst",
+    "entitlements(customerId)": "cst",
+    "createOrganization(input.ownerId)": "usr",
+    "addMember(input.organizationId)": "org",
+    "addMember(input.userId)": "usr",
+    "removeMember(input.membershipId)": "mem",
+    "subscribe(input.customerId)": "cst",
+    "cancelSubscription(input.subscriptionId)": "bsb",
+}
+
+
+def places() -> Iterator[str]:
+    """Name every argument and input field that takes an id."""
+    assert OURS.query_type is not None
+    assert OURS.mutation_type is not None
+    for name, field in OURS.query_type.fields.items():
+        yield from (f"{name}({arg})" for arg, given in field.args.items() if get_named_type(given.type).name == "ID")
+    for name, field in OURS.mutation_type.fields.items():
+        kind = get_named_type(field.args["input"].type)
+        assert isinstance(kind, GraphQLInputObjectType)
+        yield from (f"{name}(input.{arg})" for arg in kind.fields if get_named_type(kind.fields[arg].type).name == "ID")
+
+
+def test_every_place_that_takes_an_id_is_known() -> None:
+    assert {*places()} <= {*KINDS}
+
+
+async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
+    """Give the ids of ann's tenant, and what else eve must say in each mutation of her own."""
+    theirs = await api.organization("ann", slug="theirs", externalId="crm-7")
+    await api.holds(theirs["customer"])
+    subscription = (await api.rows("billing_subscriptions"))[0].id
+    own = await api.organization("eve", "Eve's")
+    await api.holds(own["customer"])
+    others = {
+        "org": theirs["id"],
+        "usr": await api.user("ann"),
+        "mem": theirs["memberships"]["nodes"][0]["id"],
+        "cst": theirs["customer"]["id"],
+        "bsb": subscription,
+        "slug": "theirs",
+        "external": "crm-7",
+    }
+    rest = {
+        "createOrganization": {"name": "Another"},
+        "addMember": {"organizationId": own["id"]},
+        "subscribe": {"items": [{"priceId": "price_seat_pack"}]},
+    }
+    return others, rest
+
+
+async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
+    """Ask as eve with this value, and give the answer with the value and the request's id taken out."""
+    field, _, argument = place[:-1].partition("(")
+    if argument.startswith("input."):
+        name = argument.removeprefix("input.")
+        input = rest.get(field, {}) | {name: value}
+        if field == "addMember" and name == "organizationId":
+            input |= {"email": "ann@example.com"}
+        found = await api.try_to(field, "eve", **input)
+    else:
+        kind = "String" if argument in {"slug", "externalId"} else "ID"
+        found = await api.ask(
+            f"query($value: {kind}!) {{ {field}({argument}: $value) {{ __typename }} }}", "eve", value=value
+        )
+    return re.sub(r'"requestId": "[0-9a-f]+"', "", plain([found.response.status_code, found.body])).replace(value, "ID")
+
+
+@pytest.mark.parametrize("place", KINDS)
+async def test_what_is_anothers_is_answered_as_what_is_missing(api: Api, place: str) -> None:
+    others, rest = await tenants(api)
+    before = await api.everything()
+
+    for kind in KINDS[place].split():
+        theirs = await answer(api, place, others[kind], rest)
+        missing = await answer(api, place, f"{kind}_{'0' * 32}", rest)
+        another_kind = await answer(api, place, others["org" if kind != "org" else "usr"], rest)
+        malformed = [await answer(api, place, value, rest) for value in ("nobody", "org_", "✓", "' OR 1=1 --")]
+
+        assert {theirs, another_kind, *malformed} == {missing}
+        assert "__typename" not in theirs or "Error" in theirs
+
+    assert await api.everything() == before
+
+
+@pytest.mark.parametrize("place", [place for place in KINDS if "input." in place])
+async def test_no_id_at_all_is_refused_by_the_schema_or_by_name(api: Api, place: str) -> None:
+    _, rest = await tenants(api)
+    field, _, name = place[:-1].partition("(input.")
+    before = await api.everything()
+    wrong: list[object] = [[], {}, True]
+
+    answers = [await api.try_to(field, "eve", **(rest.get(field, {}) | {name: value})) for value in wrong]
+
+    assert [answer.codes for answer in answers] == [["BAD_USER_INPUT"]] * 3
+    assert {answer.response.status_code for answer in answers} == {400}
+    assert await api.everything() == before
