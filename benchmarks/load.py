@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import cast
 
-from questions import Workload
+from benchmarks.questions import Workload
 
 OK = b"HTTP/1.1 200"
 HEADER_END = b"\r\n\r\n"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from joserfc import jwt
 from joserfc.jwk import OctKey
-from questions import CANDIDATES, CATALOG, ORGANIZATIONS, PRICE, SEATS, Tenant, email
 from starlette.types import ASGIApp
 
+from benchmarks.questions import CANDIDATES, CATALOG, ORGANIZATIONS, PRICE, SEATS, Tenant, email
 from domain import settings
 from domain.billing import Owner, OwnerKind, Purchase, find_customer
 from domain.db import Session, migrating

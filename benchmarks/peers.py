@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import strawberry
-from questions import CANDIDATES, FEATURES, ORGANIZATIONS, SEATS, Tenant, email
 from sqlalchemy import ForeignKey, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.asgi import GraphQL
+
+from benchmarks.questions import CANDIDATES, FEATURES, ORGANIZATIONS, SEATS, Tenant, email
 
 PLAN_FEATURES = {"team": ("api", "reports", "sso", "webhooks")}
 

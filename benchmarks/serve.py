@@ -12,10 +12,10 @@ from starlette.types import ASGIApp
 def application(name: str, folder: Path) -> ASGIApp:
     """Make the application of that name; each imports only what it needs."""
     if name == "ours":
-        import ours  # noqa: PLC0415 - the peers' processes stay free of Seatgate
+        from benchmarks import ours  # noqa: PLC0415 - the peers' processes stay free of Seatgate
 
         return ours.app(folder)
-    import peers  # noqa: PLC0415 - and Seatgate's of the peers
+    from benchmarks import peers  # noqa: PLC0415 - and Seatgate's of the peers
 
     return peers.naive(folder / "naive.db") if name == "naive" else peers.hello
 

@@ -21,6 +21,7 @@ from domain.billing import (
     OwnerKind,
     Processor,
     ProcessorName,
+    UserParameter,
 )
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock, SystemClock
@@ -188,8 +189,8 @@ def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
     return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
 
 
-def _own_organizations(scope: Scope) -> Select[OrganizationId]:
-    return select(Membership.organization_id).where(Membership.user_id == scope.user_id)
+def _own_organizations(user_id: UserParameter) -> Select[OrganizationId]:
+    return select(Membership.organization_id).where(Membership.user_id == user_id)
 
 
 async def _customer_of_user(*, session: Session, user: User, **_: object) -> None:

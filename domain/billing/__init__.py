@@ -7,11 +7,14 @@ from domain.billing.customers import (
     CustomerReading,
     Owner,
     OwnerKind,
+    OwnOrganizations,
     ProcessorAccount,
+    UserParameter,
     accounts_of,
     create_customer,
     find_customer,
     link_account,
+    owned_by,
 )
 from domain.billing.fetches import Fetches
 from domain.billing.processors import Processor, Purchase, SignatureRefused, UnreadableEvent
@@ -29,6 +32,7 @@ __all__ = [
     "Fetches",
     "Inbox",
     "Item",
+    "OwnOrganizations",
     "Owner",
     "OwnerKind",
     "PauseBehavior",
@@ -43,6 +47,7 @@ __all__ = [
     "SubscriptionFact",
     "SubscriptionState",
     "UnreadableEvent",
+    "UserParameter",
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
@@ -52,6 +57,7 @@ __all__ = [
     "lifecycle",
     "link_account",
     "list_subscriptions",
+    "owned_by",
     "seats",
     "subscriptions_by_id",
 ]

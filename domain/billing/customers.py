@@ -6,14 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Select, UniqueConstraint, select
+from sqlalchemy import BindParameter, ColumnElement, ForeignKey, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import ids
 from domain.billing.states import ProcessorName
 from domain.db import Base, Key, Session, UtcDateTime, closed
 from domain.errors import InvalidInput
-from domain.ids import CustomerId, OrganizationId, Prefix
+from domain.ids import CustomerId, OrganizationId, Prefix, UserId
 from domain.scope import Scope
 
 
@@ -122,25 +122,32 @@ async def link_account(
     return account
 
 
+UserParameter = UserId | BindParameter[str] | None
+OwnOrganizations = Callable[[UserParameter], Select[Any]]
+"""Selects the ids of a user's organizations; the user is an id, or a parameter that a statement made once is given."""
+
+
+def owned_by(user_id: UserParameter, own_organizations: OwnOrganizations) -> ColumnElement[bool]:
+    """Say which customers are a user's: the own one and those of the own organizations."""
+    own_user = (Customer.owner_kind == OwnerKind.USER) & (Customer.owner_id == user_id)
+    organizations = own_organizations(user_id)
+    return own_user | ((Customer.owner_kind == OwnerKind.ORGANIZATION) & Customer.owner_id.in_(organizations))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerReading:
     """Every read of customers that one caller may make.
 
-    `own_organizations` selects the ids of the caller's organizations; billing is handed it, because it knows none.
+    `own_organizations` selects the ids of a user's organizations; billing is handed it, because it knows none.
     """
 
     scope: Scope
-    own_organizations: Callable[[Scope], Select[Any]]
+    own_organizations: OwnOrganizations
 
     def visible(self) -> Select[Customer]:
         """Select the customers that the caller may see: the own one and those of the own organizations, or all."""
         query = select(Customer)
-        if self.scope.administrator:
-            return query
-        own_user = (Customer.owner_kind == OwnerKind.USER) & (Customer.owner_id == self.scope.user_id)
-        organizations = self.own_organizations(self.scope)
-        own = (Customer.owner_kind == OwnerKind.ORGANIZATION) & Customer.owner_id.in_(organizations)
-        return query.where(own_user | own)
+        return query if self.scope.administrator else query.where(owned_by(self.scope.user_id, self.own_organizations))
 
     async def by_id(self, session: Session, ids: Sequence[str]) -> dict[str, Customer]:
         """Find customers by id; what is not the caller's is left out."""

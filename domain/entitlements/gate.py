@@ -4,12 +4,12 @@ What Stripe itself says of entitlements never comes near this room.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, and_
 
 from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, seats
 from domain.clock import Clock
@@ -17,7 +17,7 @@ from domain.db import Database, Session
 from domain.entitlements import resolver, snapshot
 from domain.entitlements.catalog import UNLIMITED, Catalog
 from domain.entitlements.resolver import FAILED, Decision, Reason, Resolved, UnmappedPrice
-from domain.entitlements.snapshot import HeldRow, held_by, visible_holdings
+from domain.entitlements.snapshot import HeldRow, held_by_customer, held_by_owners, visible_holdings
 from domain.errors import contained
 from domain.identity import User
 from domain.organizations import Organization
@@ -26,6 +26,7 @@ from domain.scope import Role
 log = logging.getLogger(__name__)
 
 Billable = Organization | User | Customer | BillingSubscription
+_Read = Callable[[Session], Awaitable[Mapping[str, list[HeldRow]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,21 +135,21 @@ class Entitlements:
         return {id: _usage(limits.get(id, 0), count) for id, count in counted.items()}
 
     async def _seat_limits(self, session: Session, organization_ids: Sequence[str]) -> Mapping[str, int | None]:
-        owned = and_(Customer.owner_kind == OwnerKind.ORGANIZATION, Customer.owner_id.in_(organization_ids))
-        held, now = await held_by(session, owned), self.clock.now()
+        held = await held_by_owners(session, OwnerKind.ORGANIZATION, organization_ids)
+        now = self.clock.now()
         found = {id: resolver.quantity(self._resolve(rows, now), self.catalog.seat_limit) for id, rows in held.items()}
         return {id: None if seats == UNLIMITED else seats for id, seats in found.items()}
 
     async def _resolved(self, billable: Billable | None) -> Resolved:
-        owned = _owned_by(billable)
-        if owned is None:
+        read = _read_of(billable)
+        if read is None:
             return Resolved()
-        outcome = await contained(self._read(owned), log=log, where="gate")
+        outcome = await contained(self._read(read), log=log, where="gate")
         return FAILED if outcome.value is None else outcome.value
 
-    async def _read(self, owned: ColumnElement[bool]) -> Resolved:
+    async def _read(self, read: _Read) -> Resolved:
         async with self.database.snapshot() as session:
-            found = list((await held_by(session, owned)).values())
+            found = list((await read(session)).values())
         return self._resolve(found[0], self.clock.now()) if found else Resolved()
 
     def _resolve(self, rows: Sequence[HeldRow], now: datetime) -> Resolved:
@@ -162,17 +163,17 @@ class Entitlements:
         return FAILED
 
 
-def _owned_by(billable: Billable | None) -> ColumnElement[bool] | None:
-    """Pick the customer of a billable; None for whatever is none."""
+def _read_of(billable: Billable | None) -> _Read | None:
+    """Pick the read of a billable's customer; None for whatever is none."""
     match billable:
         case Organization():
-            return and_(Customer.owner_kind == OwnerKind.ORGANIZATION, Customer.owner_id == billable.id)
+            return partial(held_by_owners, kind=OwnerKind.ORGANIZATION, owner_ids=[billable.id])
         case User():
-            return and_(Customer.owner_kind == OwnerKind.USER, Customer.owner_id == billable.id)
+            return partial(held_by_owners, kind=OwnerKind.USER, owner_ids=[billable.id])
         case Customer():
-            return Customer.id == billable.id
+            return partial(held_by_customer, customer_id=billable.id)
         case BillingSubscription():
-            return Customer.id == billable.customer_id
+            return partial(held_by_customer, customer_id=billable.customer_id)
         case _:
             return None
 

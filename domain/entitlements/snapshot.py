@@ -1,16 +1,29 @@
-"""The one read behind every answer: the subscription rows of a customer that can grant anything, in one statement."""
+"""The one read behind every answer: the subscription rows of a customer that can grant anything, in one statement.
+
+The statements are made once and given their values when they run: putting one together anew costs more than running it.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import Select, and_, bindparam, select
 
-from domain.billing import BillingSubscription, Customer, CustomerReading, facts, lifecycle
-from domain.db import Session
+from domain.billing import (
+    BillingSubscription,
+    Customer,
+    CustomerReading,
+    OwnerKind,
+    OwnOrganizations,
+    facts,
+    lifecycle,
+    owned_by,
+)
+from domain.db import Key, Session
 from domain.entitlements.resolver import Held
 from domain.organizations import Membership
-from domain.scope import Role, Scope
+from domain.scope import Role
 
 _HELD = (
     BillingSubscription.id,
@@ -27,6 +40,12 @@ _COUNTS = and_(
     BillingSubscription.status.in_(lifecycle.CANDIDATE_STATUSES),
 )
 
+_OF_ANYONE = select(Customer.owner_id, *_HELD).outerjoin(BillingSubscription, _COUNTS)
+_OF_OWNERS = _OF_ANYONE.where(
+    Customer.owner_kind == bindparam("kind"), Customer.owner_id.in_(bindparam("owners", expanding=True))
+)
+_OF_CUSTOMER = _OF_ANYONE.where(Customer.id == bindparam("customer"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
@@ -41,24 +60,32 @@ async def visible_holdings(
     session: Session, reading: CustomerReading, customer_ids: Sequence[str]
 ) -> dict[str, Holdings]:
     """Read what customers hold and who asks, in one statement; what is not the caller's is left out."""
-    role = _role_of(reading.scope)
-    query = reading.visible().where(Customer.id.in_(customer_ids)).add_columns(role, *_HELD)
+    query = _visible(reading.own_organizations, everyone=reading.scope.administrator)
+    values = {"caller": reading.scope.user_id, "customers": list(customer_ids)}
     found: dict[str, Holdings] = {}
-    for row in (await session.execute(query.outerjoin(BillingSubscription, _COUNTS))).all():
+    for row in (await session.execute(query, values)).all():
         holdings = found.setdefault(row[0].id, Holdings(customer=row[0], role=Role(row[1]) if row[1] else None))
         if row[2] is not None:
             holdings.rows.append(row[2:])
     return found
 
 
-async def held_by(session: Session, owned: ColumnElement[bool]) -> Mapping[str, list[HeldRow]]:
-    """Read the rows of the customers that a condition on `Customer` picks, by owner; no caller is asked for.
+async def held_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[str]) -> Mapping[str, list[HeldRow]]:
+    """Read the rows of the customers of these owners, by owner; no caller is asked for.
 
     A customer without rows has an empty list; who is no customer is missing.
     """
-    query = select(Customer.owner_id, *_HELD).outerjoin(BillingSubscription, _COUNTS).where(owned)
+    return await _held_by(session, _OF_OWNERS, kind=kind, owners=list(owner_ids))
+
+
+async def held_by_customer(session: Session, customer_id: str) -> Mapping[str, list[HeldRow]]:
+    """Read the same of one customer, by its owner."""
+    return await _held_by(session, _OF_CUSTOMER, customer=customer_id)
+
+
+async def _held_by(session: Session, query: Select[Any], **values: object) -> Mapping[str, list[HeldRow]]:
     found: dict[str, list[HeldRow]] = {}
-    for row in (await session.execute(query)).all():
+    for row in (await session.execute(query, values)).all():
         rows = found.setdefault(row[0], [])
         if row[1] is not None:
             rows.append(row[1:])
@@ -80,6 +107,11 @@ def held(columns: HeldRow) -> Held:
     )
 
 
-def _role_of(scope: Scope) -> ColumnElement[Any]:
-    member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == scope.user_id)
-    return select(Membership.role).where(member).correlate(Customer).scalar_subquery()
+@lru_cache(maxsize=8)
+def _visible(own_organizations: OwnOrganizations, *, everyone: bool) -> Select[Any]:
+    caller = bindparam("caller", type_=Key)
+    member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
+    role = select(Membership.role).where(member).correlate(Customer).scalar_subquery()
+    query = select(Customer, role, *_HELD).outerjoin(BillingSubscription, _COUNTS)
+    query = query.where(Customer.id.in_(bindparam("customers", expanding=True)))
+    return query if everyone else query.where(owned_by(caller, own_organizations))

@@ -179,7 +179,7 @@ class TestReading:
         await mirror.post()
         id = (await subscription(database)).id
 
-        def nobody(_: Scope) -> Select[Any]:
+        def nobody(_: object) -> Select[Any]:
             return select(SubscriptionFact.event_id).where(text("1 = 0"))
 
         stranger = Scope(actor=Actor(kind=ActorKind.USER, id="usr_1"))

@@ -20,12 +20,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import load
-import ours
-import peers
-import questions
 import uvloop
-from questions import Workload
+
+from benchmarks import load, ours, peers, questions
+from benchmarks.questions import Workload
 
 HERE = Path(__file__).parent
 CONNECTIONS = 16
@@ -78,9 +76,8 @@ class Case:
 def serving(name: str, folder: Path) -> Iterator[Server]:
     """Run a server of that name."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        command = [sys.executable, str(HERE / "serve.py"), name, str(folder), str(listening.fileno())]
-        surroundings = {**os.environ, "PYTHONPATH": str(HERE.parent)}
-        process = subprocess.Popen(command, pass_fds=[listening.fileno()], env=surroundings)
+        command = [sys.executable, "-m", "benchmarks.serve", name, str(folder), str(listening.fileno())]
+        process = subprocess.Popen(command, pass_fds=[listening.fileno()], cwd=HERE.parent)
         server = Server(port=listening.getsockname()[1], process=process)
     try:
         yield server
