@@ -20,7 +20,7 @@ $(READY): requirements/bootstrap.txt requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || python3 -m venv .venv
 	@$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt > .venv/pip.log 2>&1 \
 		|| { cat .venv/pip.log; exit 1; }
-	@$(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/dev.txt
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

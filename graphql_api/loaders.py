@@ -3,6 +3,7 @@
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
@@ -42,18 +43,23 @@ class Loaders:
         async def subscriptions(session: Session, ids: Sequence[str]) -> dict[str, BillingSubscription]:
             return await billing.subscriptions_by_id(session, customers, ids)
 
-        async def sets(session: Session, ids: Sequence[str]) -> dict[str, EntitlementSet]:
-            return await entitlements.visible(session, customers, ids)
-
         self.subscriptions: DataLoader[str, BillingSubscription | None] = self._loader(subscriptions)
-        self.entitlements: DataLoader[str, EntitlementSet | None] = self._loader(sets)
+        self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
+            partial(entitlements.visible, customers)
+        )
 
         self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
 
     def _loader(self, read: Callable[[Session, Sequence[str]], Awaitable[dict[str, T]]]) -> DataLoader[str, T | None]:
-        async def load(keys: list[str]) -> list[T | None]:
+        async def in_snapshot(keys: Sequence[str]) -> dict[str, T]:
             async with self._services.database.snapshot() as session:
-                found = await read(session, keys)
+                return await read(session, keys)
+
+        return self._remember(in_snapshot)
+
+    def _remember(self, read: Callable[[Sequence[str]], Awaitable[dict[str, T]]]) -> DataLoader[str, T | None]:
+        async def load(keys: list[str]) -> list[T | None]:
+            found = await read(keys)
             return [found.get(key) for key in keys]
 
         made = DataLoader(load, max_batch_size=BATCH)

@@ -5,6 +5,7 @@ The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
 
 from domain.db.base import Base, Counter, JsonDocument, Key, UtcDateTime, closed
 from domain.db.engine import Database, Session, answers, open_database, passing
+from domain.db.lookup import Lookup
 from domain.db.pages import Page, Position, Slice, keyset
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Database",
     "JsonDocument",
     "Key",
+    "Lookup",
     "Page",
     "Position",
     "Session",

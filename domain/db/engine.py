@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from domain.db import sqlite
+from domain.db.lookup import Lookup, PostgresqlReader, Reader, SqliteReader
 from domain.errors import ConfigError, Unavailable
 
 T = TypeVar("T")
@@ -90,6 +91,17 @@ class Database:
         # Waiting here instead of in SQLite's busy handler keeps writers of one process in order and wakes them at once.
         self._writers = asyncio.Semaphore(1 if self.dialect == "sqlite" else POOL_SIZE)
         self._running: set[asyncio.Task[Any]] = set()
+        self._reader: Reader = (
+            SqliteReader(engine) if self.dialect == "sqlite" else PostgresqlReader(engine, POSTGRESQL_LIMITS)
+        )
+
+    async def look_up(self, lookup: Lookup, **values: object) -> list[tuple[Any, ...]]:
+        """Run one prepared SELECT over the newest committed state, with the least that it can cost.
+
+        Raises:
+            Unavailable: the database could not be reached or was too busy.
+        """
+        return await lookup.rows(self.engine, self._reader, **values)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Session]:
@@ -173,6 +185,7 @@ class Database:
         """Let running work finish, for `within` seconds at most, then close every connection."""
         if self._running:
             await asyncio.wait(self._running, timeout=within)
+        await self._reader.aclose()
         await self.engine.dispose()
 
 

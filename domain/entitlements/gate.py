@@ -4,10 +4,9 @@ What Stripe itself says of entitlements never comes near this room.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from pydantic import ValidationError
 
@@ -17,7 +16,7 @@ from domain.db import Database, Session
 from domain.entitlements import resolver, snapshot
 from domain.entitlements.catalog import UNLIMITED, Catalog
 from domain.entitlements.resolver import FAILED, Decision, Reason, Resolved, UnmappedPrice
-from domain.entitlements.snapshot import HeldRow, held_by_customer, held_by_owners, visible_holdings
+from domain.entitlements.snapshot import HeldRow, held_by_customer, held_by_owner, held_by_owners, visible_holdings
 from domain.errors import contained
 from domain.identity import User
 from domain.organizations import Organization
@@ -26,7 +25,6 @@ from domain.scope import Role
 log = logging.getLogger(__name__)
 
 Billable = Organization | User | Customer | BillingSubscription
-_Read = Callable[[Session], Awaitable[Mapping[str, list[HeldRow]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,11 +106,9 @@ class Entitlements:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
         return resolver.quantity(await self._resolved(billable), key)
 
-    async def visible(
-        self, session: Session, reading: CustomerReading, customer_ids: Sequence[str]
-    ) -> dict[str, EntitlementSet]:
+    async def visible(self, reading: CustomerReading, customer_ids: Sequence[str]) -> dict[str, EntitlementSet]:
         """Give all answers for customers; those that are not there or not the caller's are left out."""
-        found, now = await visible_holdings(session, reading, customer_ids), self.clock.now()
+        found, now = await visible_holdings(self.database, reading, customer_ids), self.clock.now()
         return {
             customer_id: EntitlementSet(
                 customer=holdings.customer,
@@ -141,16 +137,12 @@ class Entitlements:
         return {id: None if seats == UNLIMITED else seats for id, seats in found.items()}
 
     async def _resolved(self, billable: Billable | None) -> Resolved:
-        read = _read_of(billable)
-        if read is None:
-            return Resolved()
-        outcome = await contained(self._read(read), log=log, where="gate")
+        outcome = await contained(self._read(billable), log=log, where="gate")
         return FAILED if outcome.value is None else outcome.value
 
-    async def _read(self, read: _Read) -> Resolved:
-        async with self.database.snapshot() as session:
-            found = list((await read(session)).values())
-        return self._resolve(found[0], self.clock.now()) if found else Resolved()
+    async def _read(self, billable: Billable | None) -> Resolved:
+        rows = await _held_by(self.database, billable)
+        return Resolved() if rows is None else self._resolve(rows, self.clock.now())
 
     def _resolve(self, rows: Sequence[HeldRow], now: datetime) -> Resolved:
         """Work out what these rows give; those that cannot be read fail for their own customer and for no other."""
@@ -163,17 +155,17 @@ class Entitlements:
         return FAILED
 
 
-def _read_of(billable: Billable | None) -> _Read | None:
-    """Pick the read of a billable's customer; None for whatever is none."""
+async def _held_by(database: Database, billable: Billable | None) -> list[HeldRow] | None:
+    """Read the rows of a billable's customer; None for whatever is none."""
     match billable:
         case Organization():
-            return partial(held_by_owners, kind=OwnerKind.ORGANIZATION, owner_ids=[billable.id])
+            return await held_by_owner(database, OwnerKind.ORGANIZATION, billable.id)
         case User():
-            return partial(held_by_owners, kind=OwnerKind.USER, owner_ids=[billable.id])
+            return await held_by_owner(database, OwnerKind.USER, billable.id)
         case Customer():
-            return partial(held_by_customer, customer_id=billable.id)
+            return await held_by_customer(database, billable.id)
         case BillingSubscription():
-            return partial(held_by_customer, customer_id=billable.customer_id)
+            return await held_by_customer(database, billable.customer_id)
         case _:
             return None
 

@@ -20,7 +20,7 @@ from domain.billing import (
     lifecycle,
     owned_by,
 )
-from domain.db import Key, Session
+from domain.db import Database, Key, Lookup, Session
 from domain.entitlements.resolver import Held
 from domain.organizations import Membership
 from domain.scope import Role
@@ -44,7 +44,9 @@ _OF_ANYONE = select(Customer.owner_id, *_HELD).outerjoin(BillingSubscription, _C
 _OF_OWNERS = _OF_ANYONE.where(
     Customer.owner_kind == bindparam("kind"), Customer.owner_id.in_(bindparam("owners", expanding=True))
 )
-_OF_CUSTOMER = _OF_ANYONE.where(Customer.id == bindparam("customer"))
+_OF_OWNER = Lookup(_OF_ANYONE.where(Customer.owner_kind == bindparam("kind"), Customer.owner_id == bindparam("owner")))
+_OF_CUSTOMER = Lookup(_OF_ANYONE.where(Customer.id == bindparam("customer")))
+_CUSTOMER = tuple(Customer.__table__.columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,39 +59,34 @@ class Holdings:
 
 
 async def visible_holdings(
-    session: Session, reading: CustomerReading, customer_ids: Sequence[str]
+    database: Database, reading: CustomerReading, customer_ids: Sequence[str]
 ) -> dict[str, Holdings]:
     """Read what customers hold and who asks, in one statement; what is not the caller's is left out."""
-    query = _visible(reading.own_organizations, everyone=reading.scope.administrator)
-    values = {"caller": reading.scope.user_id, "customers": list(customer_ids)}
-    found: dict[str, Holdings] = {}
-    for row in (await session.execute(query, values)).all():
-        holdings = found.setdefault(row[0].id, Holdings(customer=row[0], role=Role(row[1]) if row[1] else None))
-        if row[2] is not None:
-            holdings.rows.append(row[2:])
-    return found
+    kind = (reading.own_organizations, reading.scope.administrator)
+    caller = reading.scope.user_id
+    if len(customer_ids) == 1:
+        return _gathered(await database.look_up(_visible_one(*kind), caller=caller, customer=customer_ids[0]))
+    async with database.snapshot() as session:
+        values = {"caller": caller, "customers": list(customer_ids)}
+        return _gathered((await session.execute(_visible_many(*kind), values)).all())
+
+
+async def held_by_owner(database: Database, kind: OwnerKind, owner_id: str) -> list[HeldRow] | None:
+    """Read the rows of an owner's customer; no caller is asked for. None: there is no such customer."""
+    return _rows(await database.look_up(_OF_OWNER, kind=kind.value, owner=owner_id)).get(owner_id)
+
+
+async def held_by_customer(database: Database, customer_id: str) -> list[HeldRow] | None:
+    """Read the same of one customer."""
+    return next(iter(_rows(await database.look_up(_OF_CUSTOMER, customer=customer_id)).values()), None)
 
 
 async def held_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[str]) -> Mapping[str, list[HeldRow]]:
-    """Read the rows of the customers of these owners, by owner; no caller is asked for.
+    """Read the rows of the customers of these owners, by owner, inside the caller's transaction.
 
     A customer without rows has an empty list; who is no customer is missing.
     """
-    return await _held_by(session, _OF_OWNERS, kind=kind, owners=list(owner_ids))
-
-
-async def held_by_customer(session: Session, customer_id: str) -> Mapping[str, list[HeldRow]]:
-    """Read the same of one customer, by its owner."""
-    return await _held_by(session, _OF_CUSTOMER, customer=customer_id)
-
-
-async def _held_by(session: Session, query: Select[Any], **values: object) -> Mapping[str, list[HeldRow]]:
-    found: dict[str, list[HeldRow]] = {}
-    for row in (await session.execute(query, values)).all():
-        rows = found.setdefault(row[0], [])
-        if row[1] is not None:
-            rows.append(row[1:])
-    return found
+    return _rows((await session.execute(_OF_OWNERS, {"kind": kind, "owners": list(owner_ids)})).all())
 
 
 def held(columns: HeldRow) -> Held:
@@ -107,11 +104,41 @@ def held(columns: HeldRow) -> Held:
     )
 
 
+def _rows(found: Sequence[Sequence[Any]]) -> dict[str, list[HeldRow]]:
+    gathered: dict[str, list[HeldRow]] = {}
+    for row in found:
+        rows = gathered.setdefault(row[0], [])
+        if row[1] is not None:
+            rows.append(row[1:])
+    return gathered
+
+
+def _gathered(found: Sequence[Sequence[Any]]) -> dict[str, Holdings]:
+    gathered: dict[str, Holdings] = {}
+    for row in found:
+        columns, role, rest = row[: len(_CUSTOMER)], row[len(_CUSTOMER)], row[len(_CUSTOMER) + 1 :]
+        holdings = gathered.get(columns[0])
+        if holdings is None:
+            customer = Customer(**{column.key: value for column, value in zip(_CUSTOMER, columns, strict=True)})
+            holdings = gathered[customer.id] = Holdings(customer=customer, role=Role(role) if role else None)
+        if rest[0] is not None:
+            holdings.rows.append(rest)
+    return gathered
+
+
 @lru_cache(maxsize=8)
-def _visible(own_organizations: OwnOrganizations, *, everyone: bool) -> Select[Any]:
+def _visible_one(own_organizations: OwnOrganizations, everyone: bool) -> Lookup:  # noqa: FBT001 - a key of the cache
+    return Lookup(_visible(own_organizations, everyone).where(Customer.id == bindparam("customer")))
+
+
+@lru_cache(maxsize=8)
+def _visible_many(own_organizations: OwnOrganizations, everyone: bool) -> Select[Any]:  # noqa: FBT001 - the same
+    return _visible(own_organizations, everyone).where(Customer.id.in_(bindparam("customers", expanding=True)))
+
+
+def _visible(own_organizations: OwnOrganizations, everyone: bool) -> Select[Any]:  # noqa: FBT001 - the same
     caller = bindparam("caller", type_=Key)
     member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
     role = select(Membership.role).where(member).correlate(Customer).scalar_subquery()
-    query = select(Customer, role, *_HELD).outerjoin(BillingSubscription, _COUNTS)
-    query = query.where(Customer.id.in_(bindparam("customers", expanding=True)))
+    query = select(*_CUSTOMER, role, *_HELD).outerjoin(BillingSubscription, _COUNTS)
     return query if everyone else query.where(owned_by(caller, own_organizations))

@@ -10,15 +10,18 @@ from sqlalchemy.exc import IntegrityError
 
 from domain import audit, hooks, ids
 from domain.clock import Clock
-from domain.db import Database, Session
+from domain.db import Database, Lookup, Session
 from domain.errors import CallbackRefused, Unauthenticated
 from domain.hooks import LifecycleHooks
 from domain.identity.models import User
 from domain.ids import Prefix, UserId
 from domain.scope import Actor, ActorKind, Scope
 
-# Made once: every request with a credential runs it, and putting it together costs as much as running it.
-_BY_SUBJECT = select(User).where(User.issuer == bindparam("issuer"), User.subject == bindparam("subject"))
+# Every request with a credential looks its user up, so this is made once and sent in one step.
+_SUBJECT = (User.issuer == bindparam("issuer"), User.subject == bindparam("subject"))
+_COLUMNS = tuple(User.__table__.columns)
+_KNOWN = Lookup(select(*_COLUMNS).where(*_SUBJECT))
+_BY_SUBJECT = select(User).where(*_SUBJECT).with_for_update(key_share=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,7 @@ class Users:
         Raises:
             Unauthenticated: an `on_register` or `on_email_change` hook refused.
         """
-        async with self._database.snapshot() as session:
-            user = await _by_subject(session, arrival)
+        user = await self._known(arrival)
         if user is not None and not _newer(user, arrival):
             return user
         admit = partial(self._admit, arrival=arrival, request_id=request_id)
@@ -55,6 +57,10 @@ class Users:
             return await self._again_after_a_race(admit)
         except CallbackRefused as refused:
             raise Unauthenticated from refused
+
+    async def _known(self, arrival: Arrival) -> User | None:
+        rows = await self._database.look_up(_KNOWN, issuer=arrival.issuer, subject=arrival.subject)
+        return User(**{column.key: value for column, value in zip(_COLUMNS, rows[0], strict=True)}) if rows else None
 
     async def _again_after_a_race(self, admit: Callable[[Session], Awaitable[User]]) -> User:
         try:
@@ -64,7 +70,7 @@ class Users:
             return await self._database.run(admit)
 
     async def _admit(self, session: Session, *, arrival: Arrival, request_id: str | None) -> User:
-        user = await _by_subject(session, arrival, locked=True)
+        user = await _locked(session, arrival)
         if user is None:
             now = self._clock.now()
             user = User(id=UserId(ids.new(Prefix.USER, at=now)), issuer=arrival.issuer, subject=arrival.subject)
@@ -115,10 +121,9 @@ async def find_by_email(session: Session, email: str) -> User | None:
     return (await session.execute(select(User).where(User.email == email.lower()))).scalar_one_or_none()
 
 
-async def _by_subject(session: Session, arrival: Arrival, *, locked: bool = False) -> User | None:
-    query = _BY_SUBJECT.with_for_update(key_share=True) if locked else _BY_SUBJECT
+async def _locked(session: Session, arrival: Arrival) -> User | None:
     values = {"issuer": arrival.issuer, "subject": arrival.subject}
-    return (await session.execute(query, values)).scalar_one_or_none()
+    return (await session.execute(_BY_SUBJECT, values)).scalar_one_or_none()
 
 
 def _newer(user: User, arrival: Arrival) -> bool:

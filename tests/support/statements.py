@@ -1,23 +1,40 @@
 """What is sent to the database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import event
 
 from domain.db import Database
+from domain.db.lookup import Reader, Row
 
 
 @contextmanager
 def statements(database: Database) -> Iterator[list[str]]:
-    """List the SELECT statements that are sent meanwhile."""
+    """List the SELECT statements that are sent meanwhile, lookups among them."""
     sent: list[str] = []
 
     def note(_: Any, __: Any, statement: str, *___: Any) -> None:
         if statement.lstrip().upper().startswith(("SELECT", "WITH")):
             sent.append(statement)
 
+    class Noting:
+        """Notes lookups, which go past the engine."""
+
+        def __init__(self, reader: Reader) -> None:
+            self.reader = reader
+
+        async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
+            sent.append(statement)
+            return await self.reader.fetch(statement, values)
+
+        async def aclose(self) -> None:
+            await self.reader.aclose()
+
+    noting = Noting(database._reader)
+    database._reader = noting
     event.listen(database.engine.sync_engine, "before_cursor_execute", note)
     yield sent
     event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    database._reader = noting.reader

@@ -66,8 +66,7 @@ async def answers_of(mirror: Mirror, rows: Sequence[BillingSubscription]) -> set
         database=mirror.database, clock=mirror.clock, catalog=catalog.parse({"catalog.toml": CATALOG})
     )
     reading = CustomerReading(scope=system("test"), own_organizations=lambda _: select(Customer.id))
-    async with mirror.database.snapshot() as session:
-        found = await entitlements.visible(session, reading, [row.customer_id for row in rows])
+    found = await entitlements.visible(reading, [row.customer_id for row in rows])
     return {answers.revision for answers in found.values()}
 
 

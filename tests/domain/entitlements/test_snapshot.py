@@ -50,9 +50,8 @@ class TestReading:
         await tell(services)
         ids = [await customer_of(services, one) for one in (acme, ann, bob, eve)]
 
-        async with services.database.snapshot() as session:
-            with statements(services.database) as sent:
-                found = await services.entitlements.visible(session, services.customers(bob), ids)
+        with statements(services.database) as sent:
+            found = await services.entitlements.visible(services.customers(bob), ids)
 
         assert len(sent) == 1
         assert set(found) == {ids[0], ids[2]}
@@ -76,8 +75,7 @@ class TestReading:
     ) -> None:
         payer = await customer_of(services, acme)
 
-        async with services.database.snapshot() as session:
-            found = await services.entitlements.visible(session, services.customers(system("test")), [payer, "cst_no"])
+        found = await services.entitlements.visible(services.customers(system("test")), [payer, "cst_no"])
 
         assert [(id, answers.role) for id, answers in found.items()] == [(payer, None)]
 
