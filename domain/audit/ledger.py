@@ -42,7 +42,10 @@ async def record(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> None:
-    """Write the row of one command beside the command's own writes; either both stay or neither does."""
+    """Write the row of one command beside the command's own writes; either both stay or neither does.
+
+    It is sent with the next statement or the commit, whichever comes first.
+    """
     session.add(
         AuditEvent(
             id=ids.new(Prefix.AUDIT_EVENT, at=at),
@@ -57,4 +60,3 @@ async def record(
             after=after,
         )
     )
-    await session.flush()

@@ -66,7 +66,6 @@ async def found(session: Session, *, organization_id: str, user_id: str) -> None
     session.add(SeatPool(organization_id=organization_id, used=1))
     await session.flush()
     session.add(SeatHolder(organization_id=organization_id, kind=HolderKind.MEMBER, holder_id=user_id))
-    await session.flush()
 
 
 async def claim(session: Session, *, organization_id: str, user_id: str, limit: Limit, now: datetime) -> None:
@@ -88,7 +87,6 @@ async def claim(session: Session, *, organization_id: str, user_id: str, limit: 
     if await _count(session, grown) == 0:
         raise SeatLimitReached(organization_id=organization_id, limit=seats or 0)
     session.add(SeatHolder(organization_id=organization_id, kind=HolderKind.MEMBER, holder_id=user_id))
-    await session.flush()
 
 
 async def release(session: Session, *, organization_id: str, user_id: str) -> None:
