@@ -12,7 +12,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from sqlalchemy import CheckConstraint, CursorResult, ForeignKey, Index, delete, func, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    CursorResult,
+    Delete,
+    ForeignKey,
+    Index,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, Key, Session, UtcDateTime, closed
@@ -61,11 +75,26 @@ class SeatCount:
     reserved: int
 
 
+# Made once: every member who comes or goes runs these.
+_POOLS, _HOLDERS = cast("Table", SeatPool.__table__), cast("Table", SeatHolder.__table__)
+_HERE = _POOLS.c.organization_id == bindparam("here")
+_HELD_HERE = _HOLDERS.c.organization_id == bindparam("here")
+_LOCK = select(_POOLS.c.used).where(_HERE).with_for_update(key_share=True)
+_TAKE = update(_POOLS).where(_HERE).values(used=_POOLS.c.used + 1)
+_TAKE_BELOW = _TAKE.where(_POOLS.c.used < bindparam("limit"))
+_GIVE_BACK = update(_POOLS).where(_HERE).values(used=_POOLS.c.used - bindparam("seats"))
+_LET_GO_OF_MEMBER = delete(_HOLDERS).where(
+    _HELD_HERE, _HOLDERS.c.kind == HolderKind.MEMBER, _HOLDERS.c.holder_id == bindparam("holder")
+)
+_LET_GO_OF_EXPIRED = delete(_HOLDERS).where(
+    _HELD_HERE, _HOLDERS.c.kind == HolderKind.INVITATION, _HOLDERS.c.expires_at <= bindparam("now")
+)
+
+
 async def found(session: Session, *, organization_id: str, user_id: str) -> None:
     """Open an organization's pool with its founding owner's seat taken, without asking for a limit."""
-    session.add(SeatPool(organization_id=organization_id, used=1))
-    await session.flush()
-    session.add(SeatHolder(organization_id=organization_id, kind=HolderKind.MEMBER, holder_id=user_id))
+    await session.execute(insert(_POOLS), {"organization_id": organization_id, "used": 1})
+    await _hold(session, organization_id, user_id)
 
 
 async def claim(session: Session, *, organization_id: str, user_id: str, limit: Limit, now: datetime) -> None:
@@ -76,27 +105,24 @@ async def claim(session: Session, *, organization_id: str, user_id: str, limit: 
     Raises:
         SeatLimitReached: every seat is taken.
     """
-    await session.execute(
-        select(SeatPool.used).where(SeatPool.organization_id == organization_id).with_for_update(key_share=True)
-    )
-    await _let_go_of_expired(session, organization_id, now)
+    here = {"here": organization_id}
+    if session.locks_rows:
+        await session.execute(_LOCK, here)
+    await _give_back(session, organization_id, await _count(session, _LET_GO_OF_EXPIRED, {**here, "now": now}))
     seats = await limit(session, organization_id)
-    grown = update(SeatPool).where(SeatPool.organization_id == organization_id).values(used=SeatPool.used + 1)
-    if seats is not None:
-        grown = grown.where(SeatPool.used < seats)
-    if await _count(session, grown) == 0:
+    if seats is None:
+        taken = await _count(session, _TAKE, here)
+    else:
+        taken = await _count(session, _TAKE_BELOW, {**here, "limit": seats})
+    if taken == 0:
         raise SeatLimitReached(organization_id=organization_id, limit=seats or 0)
-    session.add(SeatHolder(organization_id=organization_id, kind=HolderKind.MEMBER, holder_id=user_id))
+    await _hold(session, organization_id, user_id)
 
 
 async def release(session: Session, *, organization_id: str, user_id: str) -> None:
     """Give a user's seat back; a seat that is not held is no fault and changes nothing."""
-    held = delete(SeatHolder).where(
-        SeatHolder.organization_id == organization_id,
-        SeatHolder.kind == HolderKind.MEMBER,
-        SeatHolder.holder_id == user_id,
-    )
-    await _shrink(session, organization_id, await _count(session, held))
+    held = await _count(session, _LET_GO_OF_MEMBER, {"here": organization_id, "holder": user_id})
+    await _give_back(session, organization_id, held)
 
 
 async def counts(session: Session, organization_ids: Sequence[str], *, now: datetime) -> dict[str, SeatCount]:
@@ -124,20 +150,16 @@ async def counts(session: Session, organization_ids: Sequence[str], *, now: date
     return {organization_id: SeatCount(used=used, reserved=reserved) for organization_id, used, reserved in rows}
 
 
-async def _let_go_of_expired(session: Session, organization_id: str, now: datetime) -> None:
-    expired = delete(SeatHolder).where(
-        SeatHolder.organization_id == organization_id,
-        SeatHolder.kind == HolderKind.INVITATION,
-        SeatHolder.expires_at <= now,
-    )
-    await _shrink(session, organization_id, await _count(session, expired))
+async def _hold(session: Session, organization_id: str, user_id: str) -> None:
+    values = {"organization_id": organization_id, "kind": HolderKind.MEMBER, "holder_id": user_id}
+    await session.execute(insert(_HOLDERS), values)
 
 
-async def _shrink(session: Session, organization_id: str, by: int) -> None:
-    if by:
-        pool = update(SeatPool).where(SeatPool.organization_id == organization_id)
-        await session.execute(pool.values(used=SeatPool.used - by))
+async def _give_back(session: Session, organization_id: str, seats: int) -> None:
+    if seats:
+        await session.execute(_GIVE_BACK, {"here": organization_id, "seats": seats})
 
 
-async def _count(session: Session, statement: Any) -> int:
-    return cast("CursorResult[Any]", await session.execute(statement)).rowcount
+async def _count(session: Session, statement: Delete | Update, values: dict[str, Any]) -> int:
+    """Run a statement and count the rows that it has changed."""
+    return cast("CursorResult[Any]", await session.execute(statement, values)).rowcount

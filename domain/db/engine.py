@@ -36,6 +36,11 @@ POSTGRESQL_LIMITS = {
 class Session(AsyncSession):
     """A session that cannot end its own transaction: only the unit of work commits, rolls back and closes."""
 
+    @property
+    def locks_rows(self) -> bool:
+        """Say whether single rows can be locked; a writer on SQLite holds the lock of the whole file already."""
+        return self.get_bind().dialect.name != "sqlite"
+
     async def commit(self) -> NoReturn:
         """Refuse.
 

@@ -21,6 +21,7 @@ from domain.scope import Actor, ActorKind, Scope
 _SUBJECT = (User.issuer == bindparam("issuer"), User.subject == bindparam("subject"))
 _COLUMNS = tuple(User.__table__.columns)
 _KNOWN = Lookup(select(*_COLUMNS).where(*_SUBJECT))
+_BY_EMAIL = select(User).where(User.email == bindparam("email"))
 _BY_SUBJECT = select(User).where(*_SUBJECT).with_for_update(key_share=True)
 
 
@@ -118,7 +119,7 @@ async def find(session: Session, user_id: str) -> User | None:
 
 async def find_by_email(session: Session, email: str) -> User | None:
     """Find the user with this verified address, whatever its case."""
-    return (await session.execute(select(User).where(User.email == email.lower()))).scalar_one_or_none()
+    return (await session.execute(_BY_EMAIL, {"email": email.lower()})).scalar_one_or_none()
 
 
 async def _locked(session: Session, arrival: Arrival) -> User | None:

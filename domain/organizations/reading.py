@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from domain.db import Page, Session, Slice, keyset
 from domain.identity import User
@@ -15,6 +15,11 @@ from domain.scope import Role, Scope
 
 MembershipQuery = Select[Membership]
 """A selection of memberships, to be read by `list_memberships` and counted by `count_memberships`."""
+
+
+_ROLE = select(Membership.role).where(
+    Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user")
+)
 
 
 class OrganizationOrder(StrEnum):
@@ -124,8 +129,7 @@ async def count_memberships(session: Session, query: Select[Membership]) -> int:
 
 async def role_in(session: Session, *, organization_id: str, user_id: str | None) -> Role | None:
     """Tell a user's role in an organization; None when there is none."""
-    query = select(Membership.role).where(Membership.organization_id == organization_id, Membership.user_id == user_id)
-    role = (await session.execute(query)).scalar_one_or_none()
+    role = (await session.execute(_ROLE, {"organization": organization_id, "user": user_id})).scalar_one_or_none()
     return None if role is None else Role(role)
 
 

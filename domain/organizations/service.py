@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from domain import audit, identity, ids
@@ -23,6 +23,11 @@ from domain.organizations.models import Membership, Organization
 from domain.organizations.names import checked_external_id, checked_name, checked_slug, slug_of, varied
 from domain.organizations.reading import Reading, role_in
 from domain.scope import Role, Scope
+
+_LOCK = select(Organization).where(Organization.id == bindparam("organization")).with_for_update(key_share=True)
+_MEMBERSHIP = select(Membership).where(
+    Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,8 +213,7 @@ class Organizations:
 
 async def _locked(session: Session, organization_id: str) -> Organization | None:
     """Hold the organization still. The lock leaves foreign keys alone, which a full row lock would deadlock with."""
-    query = select(Organization).where(Organization.id == organization_id).with_for_update(key_share=True)
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(_LOCK, {"organization": organization_id})).scalar_one_or_none()
 
 
 async def _user(session: Session, scope: Scope, who: UserRef) -> User:
@@ -226,8 +230,8 @@ async def _user(session: Session, scope: Scope, who: UserRef) -> User:
 
 
 async def _membership_of(session: Session, organization_id: str, user_id: str) -> Membership | None:
-    query = select(Membership).where(Membership.organization_id == organization_id, Membership.user_id == user_id)
-    return (await session.execute(query)).scalar_one_or_none()
+    values = {"organization": organization_id, "user": user_id}
+    return (await session.execute(_MEMBERSHIP, values)).scalar_one_or_none()
 
 
 async def _owners(session: Session, organization_id: str) -> int:
