@@ -19,6 +19,8 @@ def environ(database_url: str, *, catalog: str, folder: Path) -> dict[str, str]:
     return {
         "SEATGATE_DATABASE_URL": database_url,
         "SEATGATE_CATALOG": str(place),
+        # A slow machine is no failure.
+        "SEATGATE_CALLBACK_SECONDS": "30",
         "SEATGATE_JWT_SECRETS": SECRET,
         "SEATGATE_SECRET_KEYS": SECRET[::-1],
         "SEATGATE_FAKE_WEBHOOK_SECRETS": SECRET,

@@ -113,7 +113,7 @@ def house(
     clock: Clock,
     *callbacks: OrganizationCallbacks,
     hooks: Sequence[Mapping[str, object]] = (),
-    seconds: float = 2,
+    seconds: float = 30,
 ) -> House:
     """Join the rooms; the host's callbacks and hooks run before billing's."""
     entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": CATALOG}))

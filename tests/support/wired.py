@@ -20,7 +20,9 @@ def settings_of(database_url: str, **environment: str) -> Settings:
     fake = "fake" in environment.get("SEATGATE_PROCESSORS", "fake")
     names = ("SECRET_KEYS", "JWT_SECRETS", *(["FAKE_WEBHOOK_SECRETS"] if fake else []))
     secrets = {f"SEATGATE_{name}": SECRET for name in names}
-    return settings.read({"SEATGATE_DATABASE_URL": database_url, **secrets, **environment}, folder=ROOT)
+    # A slow machine is no failure.
+    given = {"SEATGATE_DATABASE_URL": database_url, "SEATGATE_CALLBACK_SECONDS": "30", **secrets, **environment}
+    return settings.read(given, folder=ROOT)
 
 
 def wired(database_url: str, clock: FixedClock, **environment: str) -> Services:

@@ -74,7 +74,7 @@ async def _count(session: Session, table: str, organization_id: str) -> int:
     return int((await session.execute(query, {"id": organization_id})).scalar_one())
 
 
-async def carry_out(database: Database, clock: FixedClock, step: str, deed: Deed, *, seconds: float = 2) -> None:
+async def carry_out(database: Database, clock: FixedClock, step: str, deed: Deed, *, seconds: float = 30) -> None:
     """Prepare everything, then run the command that passes through the step, holding that it leaves no row changed."""
     host = Host(step, deed)
     made = house(database, clock, host)
