@@ -40,7 +40,7 @@ run: $(READY) ## Set up, load the demo and serve it on 127.0.0.1:8000
 	@exec $(BIN)/seatgate demo
 
 .PHONY: check
-check: $(READY) ## Lint, types, import contracts, sizes
+check: $(READY) ## Lint, format, types, import contracts
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
