@@ -1,5 +1,6 @@
 """Bringing a database to the newest migration, and telling whether it is there."""
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def check(url: str) -> None:
     command.check(_config(url))
 
 
+@cache
 def head() -> str | None:
-    """Name the newest migration."""
+    """Name the newest migration; the files are read once, because every probe of readiness asks."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
