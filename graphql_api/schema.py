@@ -55,9 +55,9 @@ async def find_node(id: strawberry.ID) -> Node | None:
             return None
 
 
-def _read(resolver: Any, scope: ApiScope | None = None, **options: Any) -> Any:
+def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
     extensions: list[FieldExtension] = [require_scope(scope)] if scope else []
-    return strawberry.field(resolver=resolver, extensions=extensions, description=resolver.__doc__, **options)
+    return strawberry.field(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
 def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None) -> Any:
