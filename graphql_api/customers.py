@@ -137,7 +137,7 @@ class BillingSubscription(Node):
     @strawberry.field
     def base(self, info: ContextInfo) -> bool:
         """False: every item is an add-on."""
-        return any(not info.context.services.catalog.is_add_on(item.price_id) for item in self.items)
+        return info.context.services.catalog.has_base(item.price_id for item in self.items)
 
     @strawberry.field
     def grace_end(self, info: ContextInfo) -> datetime | None:

@@ -1,7 +1,7 @@
 """Commands that speak to a processor, in three steps: intent, call, outcome. The call is in no transaction."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -43,6 +43,9 @@ class Prices(Protocol):
 
     def is_known(self, price_id: str) -> bool:
         """Say whether some plan has this price."""
+
+    def has_base(self, price_ids: Iterable[str]) -> bool:
+        """Say whether not all of these prices are add-ons, as for a base subscription."""
 
     def is_add_on(self, price_id: str) -> bool:
         """Say whether the price's plan is an add-on; an unknown price is not."""
@@ -116,7 +119,7 @@ class Commands:
         self, scope: Scope, customer_id: str, items: Sequence[Purchase], session: Session, *, times: Times
     ) -> Intent:
         customer = await self._owned(session, scope, customer_id, missing=["input", "customerId"])
-        if any(not self.prices.is_add_on(item.price_id) for item in items):
+        if self.prices.has_base(item.price_id for item in items):
             await self._require_no_base(session, customer.id)
         if await purchase_open(session, customer.id):
             raise AlreadySubscribed(subscription_id=None)
@@ -171,7 +174,7 @@ class Commands:
 
     async def _require_no_base(self, session: Session, customer_id: str) -> None:
         for row in await live_subscriptions(session, customer_id):
-            if any(not self.prices.is_add_on(item.price_id) for item in row.current.items):
+            if self.prices.has_base(item.price_id for item in row.current.items):
                 raise AlreadySubscribed(subscription_id=row.id)
 
     async def _carry_out(self, intent: Intent) -> Bought:

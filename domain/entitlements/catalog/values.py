@@ -135,6 +135,10 @@ class Catalog:
         """Say whether some plan has this price."""
         return price_id in self.plan_of_price
 
+    def has_base(self, price_ids: Iterable[str]) -> bool:
+        """Say whether not all of these prices are add-ons, as for a base subscription."""
+        return any(not self.is_add_on(price_id) for price_id in price_ids)
+
     def is_add_on(self, price_id: str) -> bool:
         """Say whether the price's plan is an add-on; an unknown price is not."""
         plan = self.find_price(price_id)
