@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
@@ -26,10 +26,14 @@ RETRIED_STATES = {"40001", "40P01", "55P03"}
 READ_ONLY = "25006"
 # no connection, read-only, no entry, no such database, no room, stopped by an operator or a time limit, disk trouble
 AWAY_STATES = ("08", READ_ONLY, "28", "3D", "53", "57", "58")
-POSTGRESQL_LIMITS = {
-    "lock_timeout": "2000",
-    "statement_timeout": "5000",
-    "idle_in_transaction_session_timeout": "10000",
+POSTGRESQL_OPTIONS: dict[str, Any] = {
+    "timeout": 3,
+    "command_timeout": 6,
+    "server_settings": {
+        "lock_timeout": "2000",
+        "statement_timeout": "5000",
+        "idle_in_transaction_session_timeout": "10000",
+    },
 }
 
 
@@ -97,7 +101,7 @@ class Database:
         self._writers = asyncio.Semaphore(1 if self.dialect == "sqlite" else POOL_SIZE)
         self._running: set[asyncio.Task[Any]] = set()
         self._reader: Reader = (
-            SqliteReader(engine) if self.dialect == "sqlite" else PostgresqlReader(engine, POSTGRESQL_LIMITS)
+            SqliteReader(engine) if self.dialect == "sqlite" else PostgresqlReader(engine, POSTGRESQL_OPTIONS)
         )
 
     async def look_up(self, lookup: Lookup, **values: object) -> list[tuple[Any, ...]]:
@@ -161,8 +165,6 @@ class Database:
             try:
                 async with self.transaction() as session:
                     return await body(session)
-            except IntegrityError:
-                raise
             except (DBAPIError, PoolTimeout, OSError) as error:
                 if attempt == ATTEMPTS or not _worth_retrying(error):
                     if _unreachable(error):
@@ -204,7 +206,7 @@ def open_database(url: str) -> Database:
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"timeout": 3, "command_timeout": 6, "server_settings": POSTGRESQL_LIMITS},
+            connect_args=POSTGRESQL_OPTIONS,
         )
         return Database(engine)
     engine = create_async_engine(
@@ -220,9 +222,8 @@ def open_database(url: str) -> Database:
 
 
 def _worth_retrying(error: Exception) -> bool:
-    if isinstance(error, PoolTimeout):
-        return False
-    return _state(error) in RETRIED_STATES or "database is locked" in str(error)
+    locked = isinstance(error, OperationalError) and "database is locked" in str(error)
+    return locked or _state(error) in RETRIED_STATES
 
 
 def _unreachable(error: Exception) -> bool:

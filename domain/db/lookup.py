@@ -21,7 +21,6 @@ from domain.errors import Unavailable
 Row = Sequence[Any]
 LOST = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 SHORTEST_POOL, LONGEST_POOL = 1, 5
-CONNECT_SECONDS, COMMAND_SECONDS = 3, 6
 
 
 class Reader(Protocol):
@@ -74,9 +73,10 @@ class _ReadingConnection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg c
 class PostgresqlReader:
     """A small pool beside SQLAlchemy's, for statements that need neither BEGIN nor ROLLBACK."""
 
-    def __init__(self, engine: AsyncEngine, server_settings: dict[str, str]) -> None:
+    def __init__(self, engine: AsyncEngine, options: dict[str, Any]) -> None:
         self._engine = engine
-        self._server_settings = server_settings
+        settings = {**options["server_settings"], "default_transaction_read_only": "on"}
+        self._options = {**options, "server_settings": settings}
         self._opening = asyncio.Lock()
         self._pool: Any = None
 
@@ -85,7 +85,8 @@ class PostgresqlReader:
         pool = self._pool or await self._open()
         try:
             found: Sequence[Row] = await pool.fetch(statement, *values)
-        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+        except (ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+            # A time limit that has run out is no such thing; waiting for it twice would help nobody.
             found = await pool.fetch(statement, *values)
         return found
 
@@ -98,14 +99,12 @@ class PostgresqlReader:
     async def _open(self) -> Any:
         async with self._opening:
             if self._pool is None:
-                _, options = self._engine.dialect.create_connect_args(self._engine.url)
+                _, address = self._engine.dialect.create_connect_args(self._engine.url)
                 self._pool = await asyncpg.create_pool(
-                    **options,
+                    **address,
+                    **self._options,
                     min_size=SHORTEST_POOL,
                     max_size=LONGEST_POOL,
-                    timeout=CONNECT_SECONDS,
-                    command_timeout=COMMAND_SECONDS,
-                    server_settings={**self._server_settings, "default_transaction_read_only": "on"},
                     connection_class=_ReadingConnection,
                     init=_read_json,
                 )
