@@ -20,7 +20,13 @@ from domain.billing.fetches import Fetches
 from domain.billing.processors import Processor, Purchase, SignatureRefused, UnreadableEvent
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Status, SubscriptionState
-from domain.billing.subscriptions import BillingSubscription, SubscriptionFact, list_subscriptions, subscriptions_by_id
+from domain.billing.subscriptions import (
+    BillingSubscription,
+    SubscriptionFact,
+    list_subscriptions,
+    live_subscriptions,
+    subscriptions_by_id,
+)
 from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
 
 __all__ = [
@@ -57,6 +63,7 @@ __all__ = [
     "lifecycle",
     "link_account",
     "list_subscriptions",
+    "live_subscriptions",
     "owned_by",
     "seats",
     "subscriptions_by_id",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from domain.billing import Owner, OwnerKind, Purchase, find_customer
+from domain.billing import Customer, Owner, OwnerKind, Purchase, find_customer
 from domain.db import Session
 from domain.entitlements import SeatUsage
 from domain.identity import Arrival, User
@@ -35,14 +35,22 @@ async def find_team(services: Services) -> Organization | None:
         return await Reading(scope=system("demo")).organization(session, slug=TEAM_SLUG)
 
 
+async def customer_of(session: Session, team: Organization) -> Customer:
+    """Find who pays for an organization of the demo."""
+    customer = await find_customer(session, owner=Owner(kind=OwnerKind.ORGANIZATION, id=team.id))
+    assert customer is not None, "every organization is made with its customer"
+    return customer
+
+
 async def _make(services: Services, users: Mapping[Person, User]) -> Organization:
     owner = _scope(users[OWNER])
     team = await services.database.run(lambda session: _found(services, session, owner, "Acme", TEAM_SLUG))
     free = _scope(users[FREE_OWNER])
     await services.database.run(lambda session: _found(services, session, free, "Garage", FREE_SLUG))
-    customer_id = await _customer_id(services, team)
+    async with services.database.snapshot() as session:
+        payer = await customer_of(session, team)
     items = [Purchase(price_id=TEAM_PRICE, quantity=SEATS_BOUGHT)]
-    await services.commands.subscribe(scope=owner, customer_id=customer_id, items=items)
+    await services.commands.subscribe(scope=owner, customer_id=payer.id, items=items)
 
     async def add(session: Session) -> None:
         who = UserRef(id=users[MEMBER].id)
@@ -54,13 +62,6 @@ async def _make(services: Services, users: Mapping[Person, User]) -> Organizatio
     while await services.worker.round():
         """Let the Fake's webhooks arrive before anybody looks."""
     return team
-
-
-async def _customer_id(services: Services, team: Organization) -> str:
-    async with services.database.snapshot() as session:
-        customer = await find_customer(session, owner=Owner(kind=OwnerKind.ORGANIZATION, id=team.id))
-    assert customer is not None, "every organization is made with its customer"
-    return customer.id
 
 
 async def _arrive(services: Services, person: Person) -> User:

@@ -1,20 +1,10 @@
 """The demo's customer buys more seats: the Fake changes its subscription, and a signed event tells of it."""
 
-from domain.billing import (
-    BillingSubscription,
-    Owner,
-    OwnerKind,
-    ProcessorName,
-    Purchase,
-    find_customer,
-    lifecycle,
-    list_subscriptions,
-)
+from domain.billing import BillingSubscription, ProcessorName, Purchase, live_subscriptions
 from domain.billing.processors.fake import FakeProcessor
-from domain.db import Page
 from domain.errors import ConfigError
 from domain.wiring import Services
-from graphql_api.demo.organizations import TEAM_PRICE, find_team
+from graphql_api.demo.organizations import TEAM_PRICE, customer_of, find_team
 
 MORE_SEATS = 2
 
@@ -40,7 +30,5 @@ async def _subscription(services: Services) -> BillingSubscription | None:
     if team is None:
         return None
     async with services.database.snapshot() as session:
-        customer = await find_customer(session, owner=Owner(kind=OwnerKind.ORGANIZATION, id=team.id))
-        assert customer is not None, "every organization is made with its customer"
-        found = await list_subscriptions(session, customer.id, page=Page(size=100))
-    return next((row for row in found.rows if not lifecycle.ended(row.current)), None)
+        living = await live_subscriptions(session, (await customer_of(session, team)).id)
+    return next(iter(living), None)
