@@ -11,6 +11,11 @@
     ├── AlreadyMember               the user already belongs to the organization
     ├── AlreadySubscribed           a live base subscription exists, or a purchase is under way
     ├── LastOwner                   an organization keeps at least one owner
+    ├── InvitationInvalid           the token opens nothing for this caller; why is never told
+    ├── StepUpRequired              a fresh proof of who is asking is needed
+    ├── IdempotencyMismatch         the key has been used for another input
+    ├── IdempotencyInProgress       the first call with this key has not finished
+    ├── RateLimited                 too many tries in a short time
     ├── WrongSubscriptionState      the subscription's state does not allow it
     ├── Unsupported                 the processor cannot do this
     ├── UpstreamUnavailable         the processor refused to answer, or did not in time
@@ -24,7 +29,7 @@ No HTTP and no GraphQL here: the outside decides how each of them looks.
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -131,6 +136,55 @@ class LastOwner(DomainError):
     def __init__(self, *, organization_id: str) -> None:
         super().__init__("An organization keeps at least one owner.")
         self.organization_id = organization_id
+
+
+class InvitationInvalid(DomainError):
+    """The token opens nothing for this caller: tampered with, expired, used, revoked or another's; never told apart."""
+
+    code = "INVITATION_INVALID"
+
+    def __init__(self) -> None:
+        super().__init__("This invitation is not valid.", path=["input", "token"])
+
+
+class StepUpRequired(DomainError):
+    """A fresh proof is needed: the caller answers `challenge` (plain JSON) and sends the answer along."""
+
+    code = "STEP_UP_REQUIRED"
+
+    def __init__(self, *, action: str, challenge: Any) -> None:
+        super().__init__("A fresh proof of who you are is needed.", path=["input", "stepUp"])
+        self.action = action
+        self.challenge = challenge
+
+
+class IdempotencyMismatch(DomainError):
+    """The key has been used for another input of this operation."""
+
+    code = "IDEMPOTENCY_MISMATCH"
+
+    def __init__(self) -> None:
+        super().__init__("This key has been used for another input.", path=["input", "idempotencyKey"])
+
+
+class IdempotencyInProgress(DomainError):
+    """The first call with this key has not finished."""
+
+    code = "IDEMPOTENCY_IN_PROGRESS"
+
+    def __init__(self, *, retry_after_seconds: int = 1) -> None:
+        super().__init__("The first call with this key has not finished.", path=["input", "idempotencyKey"])
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RateLimited(DomainError):
+    """Too many tries in a short time; the next one may be made after `retry_after_seconds`."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, *, retry_after_seconds: int) -> None:
+        super().__init__("Too many requests; try again later.")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class WrongSubscriptionState(DomainError):

@@ -9,6 +9,7 @@ from typing import NewType
 UserId = NewType("UserId", str)
 OrganizationId = NewType("OrganizationId", str)
 MembershipId = NewType("MembershipId", str)
+InvitationId = NewType("InvitationId", str)
 CustomerId = NewType("CustomerId", str)
 SubscriptionId = NewType("SubscriptionId", str)
 WebhookEventId = NewType("WebhookEventId", str)
@@ -25,6 +26,7 @@ class Prefix(StrEnum):
     ORGANIZATION = "org"
     USER = "usr"
     MEMBERSHIP = "mem"
+    INVITATION = "inv"
     CUSTOMER = "cst"
     SUBSCRIPTION = "bsb"
     WEBHOOK_EVENT = "whe"

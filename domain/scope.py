@@ -42,6 +42,8 @@ class Scope:
     actor: Actor
     administrator: bool = False
     request_id: str | None = None
+    label: str | None = None
+    """The actor's name or address at this moment, for the audit ledger's erasable labels."""
 
     @property
     def user_id(self) -> UserId | None:

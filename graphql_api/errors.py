@@ -23,6 +23,7 @@ from domain.errors import (
     Forbidden,
     InvalidCursor,
     InvalidInput,
+    RateLimited,
     Unauthenticated,
     Unavailable,
     contained,
@@ -71,6 +72,7 @@ TOP_LEVEL: tuple[tuple[type[DomainError], Code], ...] = (
     (Unavailable, Code.UNAVAILABLE),
     (InvalidInput, Code.BAD_USER_INPUT),
     (InvalidCursor, Code.INVALID_CURSOR),
+    (RateLimited, Code.RATE_LIMITED),
 )
 
 

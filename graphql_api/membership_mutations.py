@@ -1,9 +1,10 @@
 """Writes of organizations and memberships: one input, one payload, one transaction each."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 import strawberry
 
+from domain.idempotency import Answer
 from domain.organizations import UserRef
 from graphql_api import loaders, unit_of_work
 from graphql_api.described import described, described_input
@@ -12,6 +13,8 @@ from graphql_api.organizations import ContextInfo, Membership, Organization, Sea
 from graphql_api.user_errors import (
     AlreadyMemberError,
     CallbackRefusedError,
+    IdempotencyInProgressError,
+    IdempotencyMismatchError,
     InvalidInputError,
     LastOwnerError,
     NotFoundError,
@@ -19,15 +22,21 @@ from graphql_api.user_errors import (
 )
 
 CreateOrganizationError = Annotated[
-    InvalidInputError | NotFoundError | CallbackRefusedError,
+    InvalidInputError | NotFoundError | CallbackRefusedError | IdempotencyMismatchError | IdempotencyInProgressError,
     strawberry.union("CreateOrganizationError", description="Refusals; never for want of a seat."),
 ]
 AddMemberError = Annotated[
-    InvalidInputError | NotFoundError | AlreadyMemberError | SeatLimitReachedError | CallbackRefusedError,
+    InvalidInputError
+    | NotFoundError
+    | AlreadyMemberError
+    | SeatLimitReachedError
+    | CallbackRefusedError
+    | IdempotencyMismatchError
+    | IdempotencyInProgressError,
     strawberry.union("AddMemberError", description="Refusals of addMember."),
 ]
 RemoveMemberError = Annotated[
-    NotFoundError | LastOwnerError | CallbackRefusedError,
+    NotFoundError | LastOwnerError | CallbackRefusedError | IdempotencyMismatchError | IdempotencyInProgressError,
     strawberry.union("RemoveMemberError", description="Refusals; never for a limit, a subscription or a processor."),
 ]
 
@@ -42,6 +51,7 @@ class CreateOrganizationInput:
     owner_id: strawberry.ID | None = strawberry.field(
         default=None, description="The founding OWNER when it is not the caller; for administrators and host keys."
     )
+    idempotency_key: str | None = None
 
 
 @described
@@ -50,6 +60,18 @@ class CreateOrganizationPayload:
 
     organization: Organization | None = None
     errors: list[CreateOrganizationError] = strawberry.field(default_factory=list)
+
+    def answer(self) -> Answer:
+        """Give what a replay is made of."""
+        assert self.organization is not None
+        return {"organization_id": self.organization.id}
+
+    @classmethod
+    async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
+        """Show the organization as it is now, to whoever may see it."""
+        reading = info.context.services.reading(info.context.caller)
+        found = await reading.organization(unit_of_work.session(), id=answer["organization_id"])
+        return cls(organization=Organization.of(found))
 
 
 @described_input
@@ -60,6 +82,7 @@ class AddMemberInput:
     user_id: strawberry.ID | None = None
     email: str | None = None
     role: MemberRole = MemberRole.MEMBER
+    idempotency_key: str | None = None
 
 
 @described
@@ -75,12 +98,27 @@ class AddMemberPayload:
         """The seats after it."""
         return await _seats(self.organization_id)
 
+    def answer(self) -> Answer:
+        """Give what a replay is made of."""
+        assert self.membership is not None
+        row = self.membership.row
+        return {"membership_id": row.id, "organization_id": row.organization_id, "role": row.role}
+
+    @classmethod
+    async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
+        """Show the membership as it is now, to whoever may still give the role that it was given with."""
+        await _authorize(info, answer)
+        reading = info.context.services.reading(info.context.caller)
+        found = await reading.membership(unit_of_work.session(), answer["membership_id"])
+        return cls(membership=Membership.of(found), organization_id=answer["organization_id"])
+
 
 @described_input
 class RemoveMemberInput:
     """Whose place ends."""
 
     membership_id: strawberry.ID
+    idempotency_key: str | None = None
 
 
 @described
@@ -89,12 +127,27 @@ class RemoveMemberPayload:
 
     removed_membership_id: strawberry.ID | None = None
     organization_id: strawberry.Private[str | None] = None
+    role: strawberry.Private[MemberRole | None] = None
     errors: list[RemoveMemberError] = strawberry.field(default_factory=list)
 
     @strawberry.field
     async def seats(self) -> SeatUsage | None:
         """The seats after it."""
         return await _seats(self.organization_id)
+
+    def answer(self) -> Answer:
+        """Give what a replay is made of."""
+        return {
+            "membership_id": self.removed_membership_id,
+            "organization_id": self.organization_id,
+            "role": self.role,
+        }
+
+    @classmethod
+    async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
+        """Name the membership that is gone, to whoever may still take the role that it had."""
+        await _authorize(info, answer)
+        return cls(removed_membership_id=answer["membership_id"], organization_id=answer["organization_id"])
 
 
 async def create_organization(info: ContextInfo, input: CreateOrganizationInput) -> CreateOrganizationPayload | None:
@@ -127,7 +180,19 @@ async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMe
     removed = await info.context.services.organizations.remove_member(
         unit_of_work.session(), scope=info.context.caller, membership_id=input.membership_id
     )
-    return RemoveMemberPayload(removed_membership_id=strawberry.ID(removed.id), organization_id=removed.organization_id)
+    return RemoveMemberPayload(
+        removed_membership_id=strawberry.ID(removed.id), organization_id=removed.organization_id, role=removed.role
+    )
+
+
+async def _authorize(info: ContextInfo, answer: Answer) -> None:
+    """Ask again whether the caller may give or take the role that the first call was about."""
+    await info.context.services.organizations.authorize(
+        unit_of_work.session(),
+        scope=info.context.caller,
+        organization_id=answer["organization_id"],
+        change_of=MemberRole(answer["role"]),
+    )
 
 
 async def _seats(organization_id: str | None) -> SeatUsage | None:

@@ -1,6 +1,7 @@
 """Scalars of our own. Instants are RFC 3339 in UTC; input without an offset is refused, because it means nothing."""
 
 from datetime import UTC, datetime
+from typing import NewType
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
@@ -22,9 +23,23 @@ def _read(value: object) -> datetime:
         raise InvalidInput("An instant is a text as in RFC 3339, with an offset.") from error
 
 
+def _unchanged(value: object) -> object:
+    return value
+
+
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
     description=("An instant: RFC 3339 with microseconds, printed in UTC with Z. Input without an offset is refused."),
     serialize=_write,
     parse_value=_read,
+)
+
+JSON = NewType("JSON", object)
+"""A JSON value as another system wrote or reads it."""
+
+JSON_VALUE: ScalarDefinition = strawberry.scalar(
+    name="JSON",
+    description="A JSON value that another system wrote or reads: webhook bodies, audit states, step-up challenges.",
+    serialize=_unchanged,
+    parse_value=_unchanged,
 )

@@ -30,7 +30,7 @@ from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
 from graphql_api.permissions import RequireFeature, require_scope
-from graphql_api.scalars import DATE_TIME
+from graphql_api.scalars import DATE_TIME, JSON, JSON_VALUE
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
 
@@ -122,7 +122,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
             BillingSubscription,
         ],
         extensions=[Limits, FreshLoaders],
-        config=StrawberryConfig(scalar_map={datetime: DATE_TIME}, sort_schema=sort),
+        config=StrawberryConfig(scalar_map={datetime: DATE_TIME, JSON: JSON_VALUE}, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)
     _ask_for_credentials(schema)

@@ -3,17 +3,19 @@
 Only that task sees the session. What is refused becomes the payload's one error; what fails leaves nothing behind.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, cast
+from datetime import datetime
+from typing import Any, Protocol, Self, cast
 
-from strawberry import Info
+from strawberry import UNSET, Info
 from strawberry.extensions import FieldExtension
-from strawberry.types.base import StrawberryOptional
+from strawberry.types.base import StrawberryOptional, has_object_definition
 from strawberry.types.field import StrawberryField
 
 from domain.db import Session
 from domain.errors import DomainError
+from domain.idempotency import Answer, Call, digest_of
 from graphql_api import loaders
 from graphql_api.user_errors import user_error
 
@@ -57,14 +59,70 @@ class Refusals(FieldExtension):
             info.context.services.worker.wake()
 
 
+class Replayable(Protocol):
+    """A payload that an idempotency key can bring back."""
+
+    def answer(self) -> Answer:
+        """Give what is needed to make the payload again: ids, never secrets."""
+
+    @classmethod
+    async def replayed(cls, info: Any, answer: Answer) -> Self:
+        """Authorize the caller again and make the payload from what is there now, in the running transaction.
+
+        Raises:
+            NotFound: the caller may no longer see what it is about.
+            Forbidden: the caller's role has become too low.
+        """
+
+
 class UnitOfWork(Refusals):
-    """The same, with the whole resolver inside one transaction."""
+    """The same, with the whole resolver inside one transaction. An idempotency key gives one effect and one answer."""
 
     async def run(self, next_: Callable[..., Awaitable[Any]], source: Any, info: Info, **arguments: Any) -> Any:
         """Run the resolver inside the transaction, again from the start when the database lost the race."""
+        call = call_of(info, arguments)
 
         async def body(opened: Session) -> Any:
             _session.set(opened)
-            return await next_(source, info, **arguments)
+            if call is None:
+                return await next_(source, info, **arguments)
+            known = await call.begin(opened)
+            if known is not None:
+                return await self.payload.replayed(info, known)
+            payload = await next_(source, info, **arguments)
+            await call.finish(opened, payload.answer())
+            return payload
 
-        return await info.context.services.database.run(body)
+        try:
+            return await info.context.services.database.run(body)
+        finally:
+            info.context.services.worker.wake()
+
+
+def call_of(info: Info, arguments: Mapping[str, Any]) -> Call | None:
+    """Give what an idempotency key names: this caller, this operation, this input. None without a key."""
+    input = arguments.get("input")
+    key: str | None = getattr(input, "idempotency_key", None)
+    if input is None or key is None:
+        return None
+    given = {name: _plain(value) for name, value in vars(input).items() if name not in {"idempotency_key", "step_up"}}
+    return Call(
+        actor_id=info.context.caller.actor.id,
+        operation=info.field_name,
+        key=key,
+        digest=digest_of(given),
+        now=info.context.services.clock.now(),
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Write a value of an input as JSON knows it."""
+    if value is UNSET:
+        return {"unset": True}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(each) for each in value]
+    if has_object_definition(value):
+        return {name: _plain(each) for name, each in vars(value).items()}
+    return value

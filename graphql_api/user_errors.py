@@ -13,6 +13,7 @@ from graphql_api.customers import BillingSubscription
 from graphql_api.described import described, described_interface
 from graphql_api.enums import ProcessorName, SubscriptionStatus
 from graphql_api.organizations import Membership, Organization, SeatUsage
+from graphql_api.scalars import JSON
 
 
 @strawberry.enum(description="One code for each error type; clients must expect new ones.")
@@ -26,9 +27,13 @@ class ErrorCode(StrEnum):
     SEAT_LIMIT_REACHED = "SEAT_LIMIT_REACHED"
     CALLBACK_REFUSED = "CALLBACK_REFUSED"
     LAST_OWNER = "LAST_OWNER"
+    INVITATION_INVALID = "INVITATION_INVALID"
     SUBSCRIPTION_STATE = "SUBSCRIPTION_STATE"
     UNSUPPORTED = "UNSUPPORTED"
     UPSTREAM_UNAVAILABLE = "UPSTREAM_UNAVAILABLE"
+    STEP_UP_REQUIRED = "STEP_UP_REQUIRED"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
 
 
 @described_interface
@@ -110,6 +115,11 @@ class LastOwnerError(UserError):
 
 
 @described
+class InvitationInvalidError(UserError):
+    """The token opens nothing for this caller: tampered with, expired, used, revoked or another's; never told apart."""
+
+
+@described
 class SubscriptionStateError(UserError):
     """The subscription's state does not allow it."""
 
@@ -127,6 +137,26 @@ class UnsupportedError(UserError):
 @described
 class UpstreamUnavailableError(UserError):
     """The processor refused to answer or did not answer in time; the worker finishes what it may have done."""
+
+    retry_after_seconds: int | None
+
+
+@described
+class StepUpRequiredError(UserError):
+    """A fresh proof is needed: answer the challenge and send it as stepUp."""
+
+    action: str
+    challenge: JSON | None
+
+
+@described
+class IdempotencyMismatchError(UserError):
+    """The key has been used for another input of this operation."""
+
+
+@described
+class IdempotencyInProgressError(UserError):
+    """The first call with this key has not finished."""
 
     retry_after_seconds: int | None
 
@@ -150,6 +180,13 @@ MEMBERS: dict[type[DomainError], tuple[type[UserError], Facts]] = {
         lambda e: {"operation": e.operation, "step": e.step, "reason": e.reason},
     ),
     errors.LastOwner: (LastOwnerError, lambda e: {"organization_id": e.organization_id}),
+    errors.InvitationInvalid: (InvitationInvalidError, _none),
+    errors.StepUpRequired: (StepUpRequiredError, lambda e: {"action": e.action, "challenge": e.challenge}),
+    errors.IdempotencyMismatch: (IdempotencyMismatchError, _none),
+    errors.IdempotencyInProgress: (
+        IdempotencyInProgressError,
+        lambda e: {"retry_after_seconds": e.retry_after_seconds},
+    ),
     errors.WrongSubscriptionState: (SubscriptionStateError, lambda e: {"status": SubscriptionStatus[e.status.upper()]}),
     errors.Unsupported: (
         UnsupportedError,

@@ -4,7 +4,9 @@ import asyncio
 import os
 
 from alembic import context
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from domain.db import Base, open_database
 from domain.db.migrating import register_tables
@@ -12,6 +14,13 @@ from domain.settings import DATABASE_URL, PREFIX
 
 ONE_MIGRATOR = 7_283_671_906_412_553
 register_tables()
+
+
+def let_tables_be_rebuilt(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    """SQLite changes a table by making it anew; with foreign keys on, dropping the old one would take rows along."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys = off")
+    cursor.close()
 
 
 def migrate(connection: Connection) -> None:
@@ -26,11 +35,16 @@ def migrate(connection: Connection) -> None:
             # Two processes that migrate at once take turns; SQLite's write lock does the same.
             connection.execute(text(f"SELECT pg_advisory_xact_lock({ONE_MIGRATOR})"))
         context.run_migrations()
+        if connection.dialect.name == "sqlite":
+            lost = connection.execute(text("PRAGMA foreign_key_check")).all()
+            assert not lost, f"rows without their parents: {lost}"
 
 
 async def online() -> None:
     url = context.config.attributes.get("url") or os.environ.get(f"{PREFIX}DATABASE_URL", DATABASE_URL)
     database = open_database(url)
+    if database.dialect == "sqlite":
+        event.listen(database.engine.sync_engine, "connect", let_tables_be_rebuilt)
     try:
         async with database.engine.begin() as connection:
             await connection.run_sync(migrate)

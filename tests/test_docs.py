@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 
-from domain import settings
+from domain import hooks, settings
 from domain.entitlements import catalog
 from domain.errors import ConfigError
 from domain.organizations import OrganizationCallbacks
@@ -37,11 +37,11 @@ def test_the_code_of_the_hosting_guide_makes_applications(tmp_path: Path, monkey
     assert isinstance(made.guarded(here), Starlette)
 
 
-def test_every_callback_is_in_the_hosting_guide() -> None:
-    methods = {name for name in vars(OrganizationCallbacks) if not name.startswith("_")}
-    told = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "hosting.md").read_text(), flags=re.MULTILINE))
+def test_every_seam_is_in_its_guide_and_no_other() -> None:
+    seams = [name for kind in (OrganizationCallbacks, hooks.LifecycleHook) for name in vars(kind) if name[0] != "_"]
+    told = re.findall(r"^\| `(\w+)` \|", (DOCS / "seams.md").read_text(), flags=re.MULTILINE)
 
-    assert told == methods
+    assert sorted(told) == sorted([*seams, *hooks.NAMES])
 
 
 def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:

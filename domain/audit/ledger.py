@@ -3,32 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index
-from sqlalchemy.orm import Mapped, mapped_column
-
 from domain import ids
-from domain.db import Base, JsonDocument, Key, Session, UtcDateTime
+from domain.audit.models import AuditEvent, UnsealedEvent
+from domain.db import Session
 from domain.ids import AuditEventId, OrganizationId, Prefix
 from domain.scope import Scope
-
-
-class AuditEvent(Base):
-    """One command: who did what to which subject, and the subject before and after. Holds ids, never names."""
-
-    __tablename__ = "audit_events"
-
-    id: Mapped[AuditEventId] = mapped_column(Key, primary_key=True)
-    occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    action: Mapped[str] = mapped_column(Key)
-    actor_kind: Mapped[str] = mapped_column(Key)
-    actor_id: Mapped[str] = mapped_column(Key)
-    organization_id: Mapped[OrganizationId | None] = mapped_column(Key)
-    subject_id: Mapped[str] = mapped_column(Key)
-    request_id: Mapped[str | None] = mapped_column(Key)
-    before: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
-    after: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
-
-    __table_args__ = (Index(None, "organization_id", "occurred_at", "id"), Index(None, "subject_id", "occurred_at"))
 
 
 async def record(
@@ -46,9 +25,11 @@ async def record(
 
     It is sent with the next statement or the commit, whichever comes first.
     """
+    event_id = AuditEventId(ids.new(Prefix.AUDIT_EVENT, at=at))
+    session.add(UnsealedEvent(audit_event_id=event_id))
     session.add(
         AuditEvent(
-            id=ids.new(Prefix.AUDIT_EVENT, at=at),
+            id=event_id,
             occurred_at=at,
             action=action,
             actor_kind=scope.actor.kind,
@@ -56,6 +37,7 @@ async def record(
             organization_id=organization_id,
             subject_id=subject_id,
             request_id=scope.request_id,
+            idempotency_key=session.idempotency_key,
             before=before,
             after=after,
         )

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, ForeignKey, Select, UniqueConstraint, select
+from sqlalchemy import BindParameter, ColumnElement, ForeignKey, Index, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import ids
@@ -33,7 +33,10 @@ class Owner:
 
 
 class Customer(Base):
-    """Who pays. The owner never changes."""
+    """Who pays. The owner never changes. From `closing_at` on, which is when its subscriptions end, nothing is granted.
+
+    `closing_at` is set while the owner is deleted, and may lie in the future: until then the owner can come back.
+    """
 
     __tablename__ = "customers"
 
@@ -41,8 +44,9 @@ class Customer(Base):
     owner_kind: Mapped[OwnerKind] = mapped_column(closed(OwnerKind, name="owner_kind"))
     owner_id: Mapped[str] = mapped_column(Key)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closing_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (UniqueConstraint("owner_id", "owner_kind"),)
+    __table_args__ = (UniqueConstraint("owner_id", "owner_kind"), Index(None, "closing_at"))
 
     @property
     def organization_id(self) -> OrganizationId | None:

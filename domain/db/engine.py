@@ -41,6 +41,12 @@ class Session(AsyncSession):
     """A session that cannot end its own transaction: only the unit of work commits, rolls back and closes."""
 
     @property
+    def idempotency_key(self) -> str | None:
+        """The client's key of the command that this transaction carries out, where it gave one."""
+        key: str | None = self.info.get("idempotency_key")
+        return key
+
+    @property
     def locks_rows(self) -> bool:
         """Say whether single rows can be locked; a writer on SQLite holds the lock of the whole file already."""
         return self.get_bind().dialect.name != "sqlite"

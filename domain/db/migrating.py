@@ -20,6 +20,8 @@ TABLES = (
     "domain.billing",
     "domain.billing.processors.fake",
     "domain.outbox",
+    "domain.idempotency",
+    "domain.rates",
 )
 
 

@@ -22,6 +22,7 @@ _SUBJECT = (User.issuer == bindparam("issuer"), User.subject == bindparam("subje
 _COLUMNS = tuple(User.__table__.columns)
 _KNOWN = Lookup(select(*_COLUMNS).where(*_SUBJECT))
 _BY_EMAIL = select(User).where(User.email == bindparam("email"))
+_HELD = select(User).where(User.deleting_at.is_(None)).with_for_update(read=True)
 _BY_SUBJECT = select(User).where(*_SUBJECT).with_for_update(key_share=True)
 
 
@@ -87,8 +88,13 @@ class Users:
         before = user.email
         await _update(session, user, arrival)
         if user.email != before:
-            await hooks.run(
-                self._hooks.on_email_change, step="on_email_change", session=session, user=user, scope=scope
+            await hooks.run_checks(
+                self._hooks.on_email_change,
+                operation="register",
+                step="on_email_change",
+                session=session,
+                user=user,
+                scope=scope,
             )
         refused = user.email != _normal(arrival.email)
         if refused or user.email != before:
@@ -106,7 +112,9 @@ class Users:
         await _update(session, user, arrival)
         session.add(user)
         await session.flush()
-        await hooks.run(self._hooks.on_register, step="on_register", session=session, user=user, scope=scope)
+        await hooks.run_checks(
+            self._hooks.on_register, operation="register", step="on_register", session=session, user=user, scope=scope
+        )
         after = _outcome(user, arrival)
         await audit.record(session, "user.registered", scope=scope, at=user.created_at, subject_id=user.id, after=after)
         return user
@@ -120,6 +128,19 @@ async def find(session: Session, user_id: str) -> User | None:
 async def find_by_email(session: Session, email: str) -> User | None:
     """Find the user with this verified address, whatever its case."""
     return (await session.execute(_BY_EMAIL, {"email": email.lower()})).scalar_one_or_none()
+
+
+async def hold(session: Session, user_id: str) -> User | None:
+    """Find a user who is not being deleted, and keep them from being deleted until this transaction ends.
+
+    Users are held before organizations are locked, so that nobody waits in a circle.
+    """
+    return (await session.execute(_HELD.where(User.id == user_id))).scalar_one_or_none()
+
+
+async def hold_by_email(session: Session, email: str) -> User | None:
+    """Hold the user with this verified address, whatever its case."""
+    return (await session.execute(_HELD.where(User.email == email.lower()))).scalar_one_or_none()
 
 
 async def _locked(session: Session, arrival: Arrival) -> User | None:

@@ -1,7 +1,7 @@
 """The seam half: organizations, memberships, and the callbacks that can veto a member. Knows nothing of billing."""
 
 from domain.organizations.callbacks import Entry, OrganizationCallbacks
-from domain.organizations.models import Membership, Organization
+from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.reading import (
     MembershipQuery,
     OrganizationOrder,
@@ -16,6 +16,8 @@ from domain.organizations.service import Organizations, UserRef
 
 __all__ = [
     "Entry",
+    "Invitation",
+    "InvitationStatus",
     "Membership",
     "MembershipQuery",
     "Organization",

@@ -14,15 +14,16 @@ from typing import Any
 from domain.db import Session
 from domain.errors import CallbackRefused, Refused, SeatLimitReached
 from domain.identity import User
-from domain.organizations.models import Membership, Organization
+from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.scope import Role, Scope
 
 
 class Entry(StrEnum):
-    """How somebody comes in: as the founding owner, or added by a member."""
+    """How somebody comes in: as the founding owner, added by a member, or by accepting an invitation."""
 
     FOUNDING = "FOUNDING"
     ADDED = "ADDED"
+    INVITED = "INVITED"
 
 
 class OrganizationCallbacks:
@@ -36,6 +37,15 @@ class OrganizationCallbacks:
     async def after_create_organization(self, *, session: Session, organization: Organization, scope: Scope) -> None:
         """Run after the organization and its founding owner are written; refusing undoes both."""
 
+    async def before_delete_organization(self, *, session: Session, organization: Organization, scope: Scope) -> None:
+        """Run before an organization is hidden; refuse to keep it."""
+
+    async def after_delete_organization(self, *, session: Session, organization: Organization, scope: Scope) -> None:
+        """Run after an organization is hidden, with `organization.restorable_until` set; refusing undoes it."""
+
+    async def after_restore_organization(self, *, session: Session, organization: Organization, scope: Scope) -> None:
+        """Run after a deleted organization has come back; refusing leaves it deleted."""
+
     async def before_add_member(
         self,
         *,
@@ -45,15 +55,28 @@ class OrganizationCallbacks:
         role: Role,
         scope: Scope,
         entry: Entry,
-        invitation: None,
+        invitation: Invitation | None,
     ) -> None:
         """Run before a membership is written, whatever way the user comes in; refuse to keep the user out."""
 
     async def after_add_member(self, *, session: Session, membership: Membership, scope: Scope) -> None:
         """Run after a membership is written; refusing undoes it."""
 
+    async def before_role_change(self, *, session: Session, membership: Membership, role: Role, scope: Scope) -> None:
+        """Run before a member's role becomes `role`; refuse to keep the role as it is."""
+
     async def after_member_remove(self, *, session: Session, membership: Membership, scope: Scope) -> None:
-        """Run after a membership is deleted; refusing keeps the member."""
+        """Run after a membership is deleted, whatever way out; refusing keeps the member."""
+
+    async def before_invite(
+        self, *, session: Session, organization: Organization, email: str, role: Role, scope: Scope
+    ) -> None:
+        """Run before an invitation is written; refuse to keep it from being made."""
+
+    async def after_invitation_end(
+        self, *, session: Session, invitation: Invitation, outcome: InvitationStatus, scope: Scope
+    ) -> None:
+        """Run after an invitation has been accepted, revoked, superseded, or found expired; refusing undoes that."""
 
 
 class CallbackRun:

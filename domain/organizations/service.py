@@ -91,6 +91,15 @@ class Organizations:
         )
         return organization
 
+    async def authorize(self, session: Session, *, scope: Scope, organization_id: str, change_of: Role) -> None:
+        """Let pass whoever may give or take this role in the organization.
+
+        Raises:
+            NotFound: no such organization for this caller.
+            Forbidden: the caller's role is too low.
+        """
+        policy.require_change_of(await self._rank(session, scope, organization_id), change_of)
+
     async def add_member(
         self, session: Session, *, scope: Scope, organization_id: str, who: UserRef, role: Role
     ) -> Membership:

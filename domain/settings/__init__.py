@@ -14,7 +14,7 @@ from domain.settings import development, parsing
 from domain.settings.parsing import Fault
 from domain.settings.reader import PREFIX, Reader
 
-__all__ = ["DATABASE_URL", "PREFIX", "Environment", "Rail", "Settings", "read"]
+__all__ = ["DATABASE_URL", "PREFIX", "Environment", "OnCancelFailure", "Rail", "Settings", "read"]
 
 DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
 STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE")
@@ -27,13 +27,7 @@ LATER = frozenset(
         "BRAINTREE_PUBLIC_KEY",
         "DATABASE_LISTEN_URL",
         "DATABASE_REPLICA_URL",
-        "INVITATION_DAYS",
         "JWKS_URL",
-        "MAIL_FROM",
-        "MAIL_URL",
-        "ON_CANCEL_FAILURE",
-        "PUBLIC_URL",
-        "RESTORE_DAYS",
         "STRIPE_NATIVE_SYNC",
         "TRUSTED_PROXIES",
     }
@@ -45,6 +39,13 @@ class Environment(StrEnum):
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"
+
+
+class OnCancelFailure(StrEnum):
+    """What becomes of a user's deletion when a subscription cannot be cancelled: the user comes back, or goes."""
+
+    ABORT = "abort"
+    PROCEED = "proceed"
 
 
 class Rail(StrEnum):
@@ -67,9 +68,15 @@ class Settings:
     catalog: tuple[Path, ...]
     processors: tuple[Rail, ...]
     callback_seconds: float
+    on_cancel_failure: OnCancelFailure
+    restore_days: int
+    invitation_days: int
+    public_url: str | None
+    mail_from: str | None
     jwt_issuer: str | None
     jwt_audience: str | None
     stripe_api_base: str | None
+    mail_url: str | None = field(repr=False)
     database_url: str = field(repr=False)
     stripe_api_key: str | None = field(repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
@@ -87,6 +94,7 @@ def read(environ: Mapping[str, str], *, folder: Path) -> Settings:
     reader = Reader(environ)
     settings = _settings(reader, folder=folder)
     _check_processors(reader, settings)
+    _check_mail(reader)
     if settings.environment is Environment.PRODUCTION:
         _check_production(reader, settings)
     reader.refuse_others(later=LATER)
@@ -114,6 +122,12 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         catalog=tuple(folder / path for path in reader.value("CATALOG", catalog, parsing.items)),
         processors=processors,
         callback_seconds=reader.value("CALLBACK_SECONDS", 2.0, parsing.seconds(60)),
+        on_cancel_failure=reader.value("ON_CANCEL_FAILURE", OnCancelFailure.ABORT, parsing.choice(OnCancelFailure)),
+        restore_days=reader.value("RESTORE_DAYS", 14, parsing.integer(1, 3650)),
+        invitation_days=reader.value("INVITATION_DAYS", 7, parsing.integer(1, 365)),
+        public_url=reader.value("PUBLIC_URL", nothing, parsing.address),
+        mail_url=reader.value("MAIL_URL", nothing, parsing.mail_url),
+        mail_from=reader.value("MAIL_FROM", nothing, parsing.mail_address),
         jwt_issuer=reader.value("JWT_ISSUER", nothing, parsing.text),
         jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
         database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
@@ -151,6 +165,13 @@ def _check_processors(reader: Reader, settings: Settings) -> None:
         for name in STRIPE[:2]:
             if not reader.given(name):
                 reader.fault(name, f"is missing although {PREFIX}PROCESSORS names {Rail.STRIPE}")
+
+
+def _check_mail(reader: Reader) -> None:
+    """Note a half of what mail needs: whoever sets one of the two expects mail to be sent."""
+    for name, other in (("MAIL_URL", "MAIL_FROM"), ("MAIL_FROM", "MAIL_URL")):
+        if reader.given(other) and not reader.given(name):
+            reader.fault(name, f"is missing although {PREFIX}{other} is set")
 
 
 def _check_production(reader: Reader, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ FEWEST_DISTINCT_CHARACTERS = 8
 LONGEST_TEXT = 255
 DEVELOPMENT_MARK = "development-"
 PLACEHOLDERS = (DEVELOPMENT_MARK, "changeme", "change-me", "change_me", "placeholder", "insert-", "your-secret")
+_MAIL = re.compile(r"[^@\s<>()\[\],;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 
 
@@ -147,6 +149,30 @@ def address(value: str) -> str:
     """Take an http or https address without query and fragment."""
     if not is_address(value):
         raise Fault("is not an http or https address")
+    return value
+
+
+def mail_url(value: str) -> str:
+    """Take the address of a mail server: `smtp://` or `smtps://`, a host, perhaps a user with a password and a port."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise Fault("is not the address of a mail server") from None
+    extra = parts.query or parts.fragment or parts.path.strip("/")
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or extra or port == 0:
+        raise Fault("is not an address such as smtp://user:password@mail.example.com:587")
+    if bool(parts.username) != bool(parts.password):
+        raise Fault("names a user without a password, or a password without a user")
+    return value
+
+
+def mail_address(value: str) -> str:
+    """Take one e-mail address, with a name before it or without: `Seatgate <seatgate@example.com>`."""
+    name, address = parseaddr(value)
+    plain = value.isprintable() and len(value) <= LONGEST_TEXT and "," not in value
+    if not plain or not _MAIL.fullmatch(address) or value not in {address, f"{name} <{address}>"}:
+        raise Fault("is not an e-mail address such as seatgate@example.com")
     return value
 
 

@@ -16,6 +16,7 @@ from domain.db import Base, Database
 from domain.ids import CustomerId
 from tests.domain.billing.processors import stripe_json
 from tests.support.clock import FixedClock
+from tests.support.tables import SEALING
 
 FAKE = ProcessorName.FAKE
 SECRET = "whsec_of_the_tests"
@@ -105,12 +106,12 @@ async def subscription(database: Database) -> BillingSubscription:
 
 
 async def row_counts(database: Database, tables: Sequence[str] = ()) -> dict[str, int]:
-    """Count the rows of these tables, or of all that have any."""
+    """Count the rows of these tables, or of all that have any, the sealer's left out."""
     counted: dict[str, int] = {}
     async with database.snapshot() as session:
         for table in Base.metadata.sorted_tables:
             assert isinstance(table, Table)
             rows = (await session.execute(select(func.count()).select_from(table))).scalar_one()
-            if table.name in tables or (rows and not tables):
+            if table.name in tables or (rows and not tables and table.name not in SEALING):
                 counted[table.name] = rows
     return counted

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, text
 from domain.billing import Customer, OwnerKind
 from domain.db import Database, Lookup, open_database
 from domain.errors import Unavailable
+from tests.support.databases import let_threads_end
 from tests.support.tables import execute
 
 OWNED = Lookup(select(*Customer.__table__.columns).where(Customer.owner_id == bindparam("owner")))
@@ -24,7 +25,7 @@ async def test_it_reads_columns_as_their_types_do_and_sees_what_was_committed_la
 
     await customer(database, "cst_1", "usr_1")
 
-    assert await database.look_up(OWNED, owner="usr_1") == [("cst_1", OwnerKind.USER, "usr_1", NOON)]
+    assert await database.look_up(OWNED, owner="usr_1") == [("cst_1", OwnerKind.USER, "usr_1", NOON, None)]
 
 
 async def test_it_does_not_see_what_is_not_committed(database: Database) -> None:
@@ -65,4 +66,4 @@ async def test_a_database_that_is_away_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         await database.look_up(OWNED, owner="usr_1")
 
-    await database.aclose()
+    await let_threads_end(database)
