@@ -32,6 +32,7 @@ from domain.identity import User, Users
 from domain.ids import OrganizationId
 from domain.organizations import (
     Entry,
+    Members,
     Membership,
     Organization,
     OrganizationCallbacks,
@@ -55,6 +56,7 @@ class Services:
     processors: Mapping[ProcessorName, Processor]
     users: Users
     organizations: Organizations
+    members: Members
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
@@ -132,11 +134,8 @@ def build(
     database = open_database(settings.database_url)
     processors = _processors(settings, database, clock)
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
-    organizations = Organizations(
-        clock=clock,
-        callbacks=(*callbacks, SeatCallbacks(entitlements=entitlements, clock=clock)),
-        callback_seconds=settings.callback_seconds,
-    )
+    seams = (*callbacks, SeatCallbacks(entitlements=entitlements, clock=clock))
+    seconds = settings.callback_seconds
     commands = Commands(database=database, clock=clock, processors=processors, prices=prices, role_for=_role_for)
     inbox = Inbox(database=database, clock=clock, processors=processors)
     fetches = Fetches(database=database, clock=clock, processors=processors)
@@ -147,7 +146,8 @@ def build(
         catalog=prices,
         processors=processors,
         users=Users(database=database, clock=clock, hooks=joined_hooks),
-        organizations=organizations,
+        organizations=Organizations(clock=clock, callbacks=seams, callback_seconds=seconds),
+        members=Members(clock=clock, callbacks=seams, callback_seconds=seconds),
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,

@@ -165,7 +165,7 @@ async def create_organization(info: ContextInfo, input: CreateOrganizationInput)
 
 async def add_member(info: ContextInfo, input: AddMemberInput) -> AddMemberPayload | None:
     """Give a user a place in an organization; refused when no seat is free."""
-    added = await info.context.services.organizations.add_member(
+    added = await info.context.services.members.add(
         unit_of_work.session(),
         scope=info.context.caller,
         organization_id=input.organization_id,
@@ -177,7 +177,7 @@ async def add_member(info: ContextInfo, input: AddMemberInput) -> AddMemberPaylo
 
 async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMemberPayload | None:
     """End somebody's place in an organization and let the seat go."""
-    removed = await info.context.services.organizations.remove_member(
+    removed = await info.context.services.members.remove(
         unit_of_work.session(), scope=info.context.caller, membership_id=input.membership_id
     )
     return RemoveMemberPayload(
@@ -187,7 +187,7 @@ async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMe
 
 async def _authorize(info: ContextInfo, answer: Answer) -> None:
     """Ask again whether the caller may give or take the role that the first call was about."""
-    await info.context.services.organizations.authorize(
+    await info.context.services.members.authorize(
         unit_of_work.session(),
         scope=info.context.caller,
         organization_id=answer["organization_id"],

@@ -1,6 +1,7 @@
 """The seam half: organizations, memberships, and the callbacks that can veto a member. Knows nothing of billing."""
 
 from domain.organizations.callbacks import Entry, OrganizationCallbacks
+from domain.organizations.members import Members, UserRef
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.reading import (
     MembershipQuery,
@@ -12,12 +13,13 @@ from domain.organizations.reading import (
     memberships_of,
     role_in,
 )
-from domain.organizations.service import Organizations, UserRef
+from domain.organizations.service import Organizations
 
 __all__ = [
     "Entry",
     "Invitation",
     "InvitationStatus",
+    "Members",
     "Membership",
     "MembershipQuery",
     "Organization",

@@ -54,9 +54,7 @@ async def _make(services: Services, users: Mapping[Person, User]) -> Organizatio
 
     async def add(session: Session) -> None:
         who = UserRef(id=users[MEMBER].id)
-        await services.organizations.add_member(
-            session, scope=system("demo"), organization_id=team.id, who=who, role=Role.MEMBER
-        )
+        await services.members.add(session, scope=system("demo"), organization_id=team.id, who=who, role=Role.MEMBER)
 
     await services.database.run(add)
     while await services.worker.round():

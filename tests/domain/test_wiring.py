@@ -67,7 +67,7 @@ async def test_the_host_is_asked_before_a_seat_is_claimed(
     async with unchanged(services.database):
         with pytest.raises(error):
             await services.database.run(
-                lambda session: services.organizations.add_member(
+                lambda session: services.members.add(
                     session,
                     scope=scope,
                     organization_id=organization.id,

@@ -17,7 +17,7 @@ from domain.entitlements.gate import SeatUsage
 from domain.hooks import lifecycle_hooks
 from domain.identity import Arrival, User, Users
 from domain.ids import SubscriptionId
-from domain.organizations import Membership, Organization, OrganizationCallbacks, Organizations, UserRef
+from domain.organizations import Members, Membership, Organization, OrganizationCallbacks, Organizations, UserRef
 from domain.scope import Actor, ActorKind, Role, Scope
 from domain.wiring import SeatCallbacks, _customer_of_user
 
@@ -46,6 +46,7 @@ class House:
     clock: Clock
     users: Users
     organizations: Organizations
+    members: Members
     entitlements: Entitlements
 
     async def user(self, subject: str, *, email: str | None = None) -> User:
@@ -64,9 +65,7 @@ class House:
         ref = UserRef(id=who.id) if isinstance(who, User) else who
         organization_id = organization if isinstance(organization, str) else organization.id
         return await self.database.run(
-            lambda session: self.organizations.add_member(
-                session, scope=scope, organization_id=organization_id, who=ref, role=role
-            )
+            lambda session: self.members.add(session, scope=scope, organization_id=organization_id, who=ref, role=role)
         )
 
     async def join(self, organization: Organization, subject: str, *, role: Role = Role.MEMBER) -> User:
@@ -78,7 +77,7 @@ class House:
     async def remove(self, membership_id: str, *, by: User | Scope) -> Membership:
         scope = by if isinstance(by, Scope) else scope_of(by)
         return await self.database.run(
-            lambda session: self.organizations.remove_member(session, scope=scope, membership_id=membership_id)
+            lambda session: self.members.remove(session, scope=scope, membership_id=membership_id)
         )
 
     async def membership_id(self, organization: Organization, user: User) -> str:
@@ -124,6 +123,7 @@ def house(
         clock=clock,
         users=Users(database=database, clock=clock, hooks=joined),
         organizations=Organizations(clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds),
+        members=Members(clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds),
         entitlements=entitlements,
     )
 

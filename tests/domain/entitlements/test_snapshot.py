@@ -21,7 +21,7 @@ limits = { seats = "unlimited" }
 async def seated(services: Services, organization: Organization, name: str) -> None:
     person = await user(services, name)
     async with services.database.transaction() as session:
-        await services.organizations.add_member(
+        await services.members.add(
             session,
             scope=system("test"),
             organization_id=organization.id,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from domain.db import Database, Session
 from domain.errors import CallbackRefused, Refused, SeatLimitReached
 from domain.identity import User
-from domain.organizations import Entry, Organization, OrganizationCallbacks, Organizations
+from domain.organizations import Entry, Members, Organization, OrganizationCallbacks, Organizations
 from domain.organizations.callbacks import CallbackRun
 from domain.scope import Role
 from tests.support.clock import FixedClock
@@ -261,9 +262,8 @@ async def test_a_refusal_with_a_name_of_its_own_passes_as_it_is(database: Databa
 async def test_without_billing_organizations_work_on_unlimited(database: Database, clock: FixedClock) -> None:
     made = house(database, clock)
     plain = Organizations(clock=clock, callbacks=(), callback_seconds=2)
-    free = type(made)(
-        database=database, clock=clock, users=made.users, organizations=plain, entitlements=made.entitlements
-    )
+    plainly = Members(clock=clock, callbacks=(), callback_seconds=2)
+    free = replace(made, organizations=plain, members=plainly)
     owner = await free.user("owner")
 
     organization = await free.organization(owner)
