@@ -16,6 +16,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
+from graphql_api.proving import prove
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 demo = typer.Typer(help="Serve a small host with people and organizations to try things on.", rich_markup_mode=None)
 app.add_typer(demo, name="demo")
+app.add_typer(prove, name="prove")
 
 
 @contextmanager
