@@ -4,6 +4,6 @@ Above everything else of the domain, and known to nothing of it.
 """
 
 from domain.proofs.scratch import Scratch, scratch
-from domain.proofs.seats import Outcome, Plan, Progress, Tell, Violation, prove_seats
+from domain.proofs.seats import Outcome, Plan, Progress, Tell, Violation, ViolationKind, prove_seats
 
-__all__ = ["Outcome", "Plan", "Progress", "Scratch", "Tell", "Violation", "prove_seats", "scratch"]
+__all__ = ["Outcome", "Plan", "Progress", "Scratch", "Tell", "Violation", "ViolationKind", "prove_seats", "scratch"]

@@ -75,11 +75,10 @@ class Troupe:
 
     async def begin(self) -> None:
         """Start everybody, and let them go when all are ready, so that they meet from the first call on."""
-        shares = enumerate(self.plan.shares())
-        started = [await self._start(place, life=0, attempts=attempts) for place, attempts in shares]
-        self._actors = {actor.place: actor for actor in started}
-        await asyncio.gather(*(self._ready(actor) for actor in started))
-        for actor in started:
+        for place, attempts in enumerate(self.plan.shares()):
+            await self._start(place, life=0, attempts=attempts)
+        await asyncio.gather(*(self._ready(actor) for actor in self._actors.values()))
+        for actor in self._actors.values():
             _go(actor)
 
     def living(self) -> bool:
@@ -106,9 +105,8 @@ class Troupe:
         await victim.process.wait()
         self.kills += 1
         left = victim.attempts - victim.count()
-        successor = await self._start(victim.place, life=victim.life + 1, attempts=left)
         self._past += victim.begun
-        self._actors[victim.place] = successor
+        successor = await self._start(victim.place, life=victim.life + 1, attempts=left)
         await self._ready(successor)
         _go(successor)
 
@@ -146,7 +144,9 @@ class Troupe:
                 start_new_session=True,
             )
         history = history_of(folder, process=place, life=life)
-        return Actor(place=place, life=life, attempts=attempts, process=process, history=history, log=log)
+        actor = Actor(place=place, life=life, attempts=attempts, process=process, history=history, log=log)
+        self._actors[place] = actor
+        return actor
 
     async def _ready(self, actor: Actor) -> None:
         assert actor.process.stdout is not None, "it was started with a pipe"
