@@ -48,7 +48,7 @@ class Session(AsyncSession):
 
     @property
     def leaves_effects(self) -> bool:
-        """Say whether this transaction has put anything into the outbox, so that the worker need not be woken in vain."""
+        """Say whether this transaction has put anything into the outbox, which is when the worker is worth waking."""
         return bool(self.info.get("effects"))
 
     @property
