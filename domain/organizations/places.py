@@ -19,15 +19,24 @@ from domain.organizations.models import Invitation, Membership, Organization
 from domain.organizations.reading import role_in_living
 from domain.scope import Role, Scope
 
-_HELD = select(Organization).order_by(Organization.id).with_for_update(of=Organization, key_share=True)
+# What was read before the lock was waited for may be gone, so rows are read anew even where the session knows them.
+_ANEW = {"populate_existing": True}
+_HELD = (
+    select(Organization)
+    .order_by(Organization.id)
+    .with_for_update(of=Organization, key_share=True)
+    .execution_options(**_ANEW)
+)
 _LIVING = _HELD.where(Organization.deleted_at.is_(None))
 _LOCK = _LIVING.where(Organization.id == bindparam("organization"))
 _LOCK_DELETED = _HELD.where(Organization.id == bindparam("organization"), Organization.deleted_at.is_not(None))
 _OWN = select(Membership.organization_id).where(Membership.user_id == bindparam("user"))
 _LOCK_OWN = _HELD.where(Organization.id.in_(_OWN))
 _LOCK_OWNED = _LIVING.where(Organization.id.in_(_OWN.where(Membership.role == Role.OWNER)))
-_MEMBERSHIP = select(Membership).where(
-    Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user")
+_MEMBERSHIP = (
+    select(Membership)
+    .where(Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user"))
+    .execution_options(**_ANEW)
 )
 _OWNERS = (
     select(func.count())
@@ -127,7 +136,7 @@ async def rank(session: Session, scope: Scope, organization_id: str) -> Role | N
 
 
 async def membership_of(session: Session, organization_id: str, user_id: str) -> Membership | None:
-    """Find a user's place in an organization."""
+    """Find a user's place in an organization, as it is now."""
     values = {"organization": organization_id, "user": user_id}
     return (await session.execute(_MEMBERSHIP, values)).scalar_one_or_none()
 
