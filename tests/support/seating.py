@@ -99,9 +99,10 @@ class House:
 
     async def pay(self, organization: Organization, *, seats: int, price: str = "price_team", nth: int = 1) -> None:
         """Let the mirror show that the organization has bought this many seats; again changes how many."""
-        await self.database.run(
-            partial(_mirror, clock=self.clock, id=organization.id, price=price, seats=seats, nth=nth)
-        )
+        await self.pay_by_id(organization.id, seats=seats, price=price, nth=nth)
+
+    async def pay_by_id(self, id: str, *, seats: int, price: str = "price_team", nth: int = 1) -> None:
+        await self.database.run(partial(_mirror, clock=self.clock, id=id, price=price, seats=seats, nth=nth))
 
     async def usage(self, organization: Organization) -> SeatUsage:
         async with self.database.snapshot() as session:
