@@ -1,5 +1,6 @@
 """Purging: after the window the worker lets everybody out, then takes the organization away, whatever a host says."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from domain.db import Database
 from domain.errors import InvalidInput, NotFound, Refused
 from domain.organizations import Organization, OrganizationCallbacks
-from domain.organizations.purging import AT_ONCE, MEMBERS_AT_ONCE
+from domain.organizations.purging import AT_ONCE, MEMBERS_AT_ONCE, SECONDS_AT_ONCE
 from tests.support.clock import FixedClock
 from tests.support.seating import ADMINISTRATOR, House, house
 from tests.support.statements import statements
@@ -130,8 +131,41 @@ async def test_a_crowd_is_let_out_in_several_short_transactions(made: House, clo
     with statements(made.database) as sent:
         assert await made.purging.purge_due() == 1
 
-    assert sum("purge_at <" in statement and "organizations.slug" in statement for statement in sent) == 3
+    assert transactions(sent) >= 3
     assert set((await left(made, organization)).values()) == {0}
+
+
+def transactions(sent: list[str]) -> int:
+    """Count how often the organization was held."""
+    return sum("purge_at <" in statement and "organizations.slug" in statement for statement in sent)
+
+
+async def test_a_slow_host_makes_the_transactions_more_and_not_longer(database: Database, clock: FixedClock) -> None:
+    class Slow(OrganizationCallbacks):
+        async def after_member_remove(self, **_: Any) -> None:
+            await asyncio.sleep(SECONDS_AT_ONCE * 0.6)
+
+    made = house(database, clock, Slow())
+    organization = await gone(made, members=3)
+    clock.forward(days=15)
+
+    with statements(database) as sent:
+        assert await made.purging.purge_due() == 1
+
+    assert transactions(sent) >= 2
+    assert set((await left(made, organization)).values()) == {0}
+
+
+async def test_two_workers_at_once_let_everybody_out_once(made: House, clock: FixedClock) -> None:
+    organizations = [await gone(made, f"Number {number}") for number in range(4)]
+    clock.forward(days=15)
+
+    await asyncio.gather(made.purging.purge_due(), made.purging.purge_due())
+
+    assert [set((await left(made, organization)).values()) for organization in organizations] == [{0}] * 4
+    query = "SELECT count(*) FROM audit_events WHERE action = '{}'"
+    assert await scalar(made.database, query.format("organization.purged")) == 4
+    assert await scalar(made.database, query.format("membership.removed")) == 12
 
 
 class Clingy(OrganizationCallbacks):
