@@ -43,6 +43,7 @@ class OutboxMessage(Base):
 
 async def put(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:
     """Ask for an effect; it happens after this transaction has committed, or not at all."""
+    session.info["effects"] = True
     session.add(OutboxMessage(topic=topic, key=key, payload=payload, created_at=at, due_at=at))
     await session.flush()
 

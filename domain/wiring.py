@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Select, select
-
 from domain import billing, outbox
 from domain.billing import (
     Commands,
@@ -21,7 +19,6 @@ from domain.billing import (
     OwnerKind,
     Processor,
     ProcessorName,
-    UserParameter,
 )
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock, SystemClock
@@ -29,7 +26,6 @@ from domain.db import Database, Session, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
 from domain.hooks import lifecycle_hooks
 from domain.identity import User, Users
-from domain.ids import OrganizationId
 from domain.organizations import (
     Entry,
     Members,
@@ -37,7 +33,11 @@ from domain.organizations import (
     Organization,
     OrganizationCallbacks,
     Organizations,
+    Ownership,
+    Purging,
     Reading,
+    Standing,
+    organizations_seen_by,
     role_in,
 )
 from domain.scope import Role, Scope
@@ -57,6 +57,8 @@ class Services:
     users: Users
     organizations: Organizations
     members: Members
+    ownership: Ownership
+    standing: Standing
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
@@ -68,7 +70,7 @@ class Services:
 
     def customers(self, scope: Scope) -> CustomerReading:
         """Give the reads of customers that a caller may make."""
-        return CustomerReading(scope=scope, own_organizations=_own_organizations)
+        return CustomerReading(scope=scope, own_organizations=organizations_seen_by)
 
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
@@ -137,6 +139,7 @@ def build(
     seams = (*callbacks, SeatCallbacks(entitlements=entitlements, clock=clock))
     seconds = settings.callback_seconds
     commands = Commands(database=database, clock=clock, processors=processors, prices=prices, role_for=_role_for)
+    purging = Purging(database=database, clock=clock, callbacks=seams, callback_seconds=seconds)
     inbox = Inbox(database=database, clock=clock, processors=processors)
     fetches = Fetches(database=database, clock=clock, processors=processors)
     return Services(
@@ -148,10 +151,12 @@ def build(
         users=Users(database=database, clock=clock, hooks=joined_hooks),
         organizations=Organizations(clock=clock, callbacks=seams, callback_seconds=seconds),
         members=Members(clock=clock, callbacks=seams, callback_seconds=seconds),
+        ownership=Ownership(clock=clock, callbacks=seams, callback_seconds=seconds),
+        standing=Standing(clock=clock, callbacks=seams, callback_seconds=seconds, restore_days=settings.restore_days),
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        worker=Worker(jobs=_jobs(commands, inbox, fetches)),
+        worker=Worker(jobs=_jobs(commands, inbox, fetches) | {"organizations": purging.purge_due}),
     )
 
 
@@ -187,10 +192,6 @@ def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
         deliveries[fake.TOPIC] = fake.deliverer(inbox)
         jobs["fake"] = partial(fake.advance, 0)
     return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
-
-
-def _own_organizations(user_id: UserParameter) -> Select[OrganizationId]:
-    return select(Membership.organization_id).where(Membership.user_id == user_id)
 
 
 async def _customer_of_user(*, session: Session, user: User, **_: object) -> None:

@@ -82,21 +82,24 @@ class UnitOfWork(Refusals):
         """Run the resolver inside the transaction, again from the start when the database lost the race."""
         call = call_of(info, arguments)
 
-        async def body(opened: Session) -> Any:
-            _session.set(opened)
+        async def once() -> Any:
             if call is None:
                 return await next_(source, info, **arguments)
-            known = await call.begin(opened)
+            known = await call.begin(session())
             if known is not None:
                 return await self.payload.replayed(info, known)
             payload = await next_(source, info, **arguments)
-            await call.finish(opened, payload.answer())
+            await call.finish(session(), payload.answer())
             return payload
 
-        try:
-            return await info.context.services.database.run(body)
-        finally:
+        async def body(opened: Session) -> tuple[Any, bool]:
+            _session.set(opened)
+            return await once(), opened.leaves_effects
+
+        payload, effects = await info.context.services.database.run(body)
+        if effects:
             info.context.services.worker.wake()
+        return payload
 
 
 def call_of(info: Info, arguments: Mapping[str, Any]) -> Call | None:

@@ -47,6 +47,11 @@ class Session(AsyncSession):
         return key
 
     @property
+    def leaves_effects(self) -> bool:
+        """Say whether this transaction has put anything into the outbox, which is when the worker is worth waking."""
+        return bool(self.info.get("effects"))
+
+    @property
     def locks_rows(self) -> bool:
         """Say whether single rows can be locked; a writer on SQLite holds the lock of the whole file already."""
         return self.get_bind().dialect.name != "sqlite"

@@ -38,6 +38,8 @@ def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> N
     assert settings.processors == (Rail.FAKE,)
     assert (settings.allowed_hosts, settings.allowed_origins) == (("*",), ())
     assert settings.callback_seconds == 2.0
+    assert (settings.on_cancel_failure, settings.restore_days, settings.invitation_days) == ("abort", 14, 7)
+    assert (settings.public_url, settings.mail_url, settings.mail_from) == (None, None, None)
 
 
 def test_a_whole_production_environment_is_accepted(tmp_path: Path) -> None:
@@ -82,6 +84,11 @@ def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
         ("CALLBACK_SECONDS", "nan"),
         ("CALLBACK_SECONDS", "1e3"),
         ("CALLBACK_SECONDS", "61"),
+        ("ON_CANCEL_FAILURE", "ignore"),
+        ("RESTORE_DAYS", "0"),
+        ("INVITATION_DAYS", "366"),
+        ("PUBLIC_URL", "app.example.org"),
+        ("PUBLIC_URL", "https://app.example.org/?a=b"),
         ("SECRET_KEYS", "short"),
         ("SECRET_KEYS", f"{LONG},short"),
         ("JWT_SECRETS", "short"),
@@ -101,6 +108,55 @@ def test_a_bad_value_is_one_fault_that_names_its_variable_and_not_the_value(
     assert len(found) == 1
     assert found[0].startswith(f"SEATGATE_{name} ")
     assert not value.strip() or value not in found[0].removeprefix(f"SEATGATE_{name}") or len(value) < 5
+
+
+MAIL = {"SEATGATE_MAIL_URL": "smtp://mail.example.com", "SEATGATE_MAIL_FROM": "seatgate@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAIL_URL", "https://mail.example.com"),
+        ("MAIL_URL", "smtp://"),
+        ("MAIL_URL", "smtp://mail.example.com:port"),
+        ("MAIL_URL", "smtp://mail.example.com:0"),
+        ("MAIL_URL", "smtp://mail.example.com/inbox"),
+        ("MAIL_URL", "smtp://mail.example.com?tls=no"),
+        ("MAIL_URL", "smtp://user@mail.example.com"),
+        ("MAIL_URL", "smtp://:password@mail.example.com"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_FROM", "a@example.com, b@example.com"),
+        ("MAIL_FROM", "a@example.com\r\nbcc: b@example.com"),
+        ("MAIL_FROM", "Seatgate"),
+        ("MAIL_FROM", "a@b@example.com"),
+    ],
+)
+def test_a_bad_mail_setting_is_one_fault(tmp_path: Path, name: str, value: str) -> None:
+    found = faults({**MAIL, f"SEATGATE_{name}": value}, tmp_path)
+
+    assert [fault.split()[0] for fault in found] == [f"SEATGATE_{name}"]
+    assert len(value) < 8 or value not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "sender"),
+    [
+        ("smtp://mail.example.com", "seatgate@example.com"),
+        ("smtps://user:pass@mail.example.com:465", "Seatgate <seatgate@example.com>"),
+    ],
+)
+def test_mail_settings_are_taken_as_given_and_not_shown(tmp_path: Path, url: str, sender: str) -> None:
+    settings = read({"SEATGATE_MAIL_URL": url, "SEATGATE_MAIL_FROM": sender}, folder=tmp_path)
+
+    assert (settings.mail_url, settings.mail_from) == (url, sender)
+    assert url not in repr(settings)
+
+
+@pytest.mark.parametrize("name", sorted(MAIL))
+def test_half_of_what_mail_needs_is_a_fault(tmp_path: Path, name: str) -> None:
+    (other,) = MAIL.keys() - {name}
+
+    assert [fault.split()[0] for fault in faults({name: MAIL[name]}, tmp_path)] == [other]
 
 
 @pytest.mark.parametrize("name", sorted(LATER))
