@@ -92,11 +92,24 @@ class _Case:
         for before, after in pairwise(self._samples):
             most = self._limits.most(before.began_at, after.ended_at)
             if after.used > before.used and after.used > most:
+                calls = self._additions(before.began_at, after.ended_at)
                 yield self._violation(
                     ViolationKind.OVERSOLD,
                     f"the counter rose from {before.used} to {after.used} between {self._when(before.began_at)} and"
-                    f" {self._when(after.ended_at)}, where the limit was {most} at most",
+                    f" {self._when(after.ended_at)}, where the limit was {most} at most, by some of {', '.join(calls)}",
+                    calls,
                 )
+
+    def _additions(self, start: int, end: int) -> tuple[str, ...]:
+        """Name the calls that can have let somebody in between two instants."""
+        return tuple(
+            call.id
+            for call in self._calls
+            if call.operation is Operation.ADD
+            and call.answer in {Answer.DONE, Answer.UNSURE}
+            and call.began_at <= end
+            and (call.ended_at is None or call.ended_at >= start)
+        )
 
     def _let_in_when_full(self, house: House) -> Iterator[Violation]:
         """Accuse whoever was let in although no seat can have been free at any instant of the call."""

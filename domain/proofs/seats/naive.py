@@ -4,6 +4,7 @@ Only a proof that is asked to prove itself uses it. The seats are counted before
 the command can put the count right.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,6 +15,8 @@ from domain.identity import User
 from domain.organizations import Members, Organization, OrganizationCallbacks
 from domain.proofs.seats.operations import enter
 from domain.wiring import SeatCallbacks, Services
+
+MOMENT_SECONDS = 0.05
 
 
 class SeatsForEverybody(SeatCallbacks):
@@ -43,6 +46,8 @@ class NaiveAdding:
             usage = (await self.services.entitlements.seat_usages(session, [organization_id]))[organization_id]
         if usage.available == 0:
             raise SeatLimitReached(organization_id=organization_id, limit=usage.limit or 0)
+        # What a busy server does in between, so that the fault shows soon.
+        await asyncio.sleep(MOMENT_SECONDS)
         return await self.services.database.run(partial(enter, self.members, organization_id, user_id))
 
 

@@ -236,8 +236,13 @@ def test_a_sample_that_rose_above_every_possible_limit_is_found() -> None:
     tale = Tale(limit=2)
     tale.sample(10, 11, used=1, limit=2)
     tale.sample(20, 21, used=3, limit=2)
+    for person, (start, end) in enumerate([(2, 4), (5, 12), (13, 15), (18, 30), (40, 50)]):
+        tale.remove(tale.add(person, start, end), end + 1, end + 2)
 
-    assert kinds(tale) == [OVERSOLD]
+    oversold = [violation for violation in tale.violations() if "the counter rose" in violation.story]
+
+    assert [violation.kind for violation in oversold] == [OVERSOLD]
+    assert oversold[0].calls == ("add.2", "add.4", "add.6")
 
 
 def test_a_sample_above_the_limit_that_did_not_rise_is_what_a_downgrade_leaves() -> None:
