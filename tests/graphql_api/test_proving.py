@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphql_api.cli import app
+from tests.support.databases import Sqlite
 
 SMALL = ("--processes", "2", "--attempts", "200", "--organizations", "2", "--kills", "1")
 
@@ -21,8 +22,8 @@ def prove(*arguments: str) -> list[str]:
     return ["prove", "seats", *arguments]
 
 
-def test_a_proof_leaves_with_0_and_prints_what_it_has_done(database_url: str) -> None:
-    done = CliRunner().invoke(app, prove("--database-url", database_url, *SMALL))
+def test_a_proof_leaves_with_0_and_prints_what_it_has_done(sqlite: Sqlite, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, prove("--database-url", sqlite.fresh(tmp_path), *SMALL))
 
     assert done.exit_code == 0, done.output
     assert "attempts            200 in" in done.stdout
@@ -45,10 +46,10 @@ def test_a_planted_fault_leaves_with_1_and_names_the_organization_and_the_calls(
     assert all(call in violation["story"] for violation in by_calls for call in violation["calls"])
 
 
-def test_the_story_of_a_violation_stands_below_the_summary(database_url: str) -> None:
+def test_the_story_of_a_violation_stands_below_the_summary(sqlite: Sqlite, tmp_path: Path) -> None:
     arguments = ("--processes", "2", "--tasks", "8", "--attempts", "400", "--organizations", "1", "--kills", "0")
 
-    done = CliRunner().invoke(app, prove("--database-url", database_url, "--naive", *arguments))
+    done = CliRunner().invoke(app, prove("--database-url", sqlite.fresh(tmp_path), "--naive", *arguments))
 
     assert done.exit_code == 1
     assert "\noversold in org_" in done.stdout

@@ -55,16 +55,6 @@ async def test_seats_hold_under_contention_and_a_kill(database_url: str) -> None
     assert left == []
 
 
-async def test_a_naive_check_is_found(database_url: str) -> None:
-    plan = Plan(processes=2, tasks=8, attempts=400, organizations=1, kills=0, naive=True)
-
-    async with scratch(database_url) as place:
-        outcome = await prove_seats(place, plan, tell=lambda _: None)
-
-    assert {violation.kind for violation in outcome.violations} == {ViolationKind.OVERSOLD}
-    assert any(violation.organization_id and violation.calls for violation in outcome.violations)
-
-
 async def test_a_proof_ends_when_its_time_is_up(sqlite: Sqlite, tmp_path: Path) -> None:
     plan = replace(SMALL, attempts=1_000_000, kills=0, seconds=1)
 
