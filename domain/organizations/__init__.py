@@ -1,6 +1,9 @@
 """The seam half: organizations, memberships, and the callbacks that can veto a member. Knows nothing of billing."""
 
 from domain.organizations.callbacks import Entry, OrganizationCallbacks
+from domain.organizations.invitation_mail import InvitationMail
+from domain.organizations.invitation_reading import InvitationReading
+from domain.organizations.invitations import Invitations, Invited
 from domain.organizations.members import Members, UserRef
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.reading import (
@@ -14,11 +17,16 @@ from domain.organizations.reading import (
     role_in,
 )
 from domain.organizations.service import Organizations
+from domain.organizations.tidying import Tidying
 
 __all__ = [
     "Entry",
     "Invitation",
+    "InvitationMail",
+    "InvitationReading",
     "InvitationStatus",
+    "Invitations",
+    "Invited",
     "Members",
     "Membership",
     "MembershipQuery",
@@ -27,6 +35,7 @@ __all__ = [
     "OrganizationOrder",
     "Organizations",
     "Reading",
+    "Tidying",
     "UserRef",
     "count_memberships",
     "list_memberships",

@@ -17,10 +17,23 @@ from domain.entitlements.gate import SeatUsage
 from domain.hooks import lifecycle_hooks
 from domain.identity import Arrival, User, Users
 from domain.ids import SubscriptionId
-from domain.organizations import Members, Membership, Organization, OrganizationCallbacks, Organizations, UserRef
+from domain.organizations import (
+    Invitation,
+    Invitations,
+    Invited,
+    Members,
+    Membership,
+    Organization,
+    OrganizationCallbacks,
+    Organizations,
+    Tidying,
+    UserRef,
+)
 from domain.scope import Actor, ActorKind, Role, Scope
 from domain.wiring import SeatCallbacks, _customer_of_user
 
+DAYS = 7
+SECRET_KEYS = ("a secret of the tests that signs invitations", "an older secret of the tests that still verifies")
 CATALOG = """
 past_due_grace = 14
 [plans.team]
@@ -47,6 +60,8 @@ class House:
     users: Users
     organizations: Organizations
     members: Members
+    invitations: Invitations
+    tidying: Tidying
     entitlements: Entitlements
 
     async def user(self, subject: str, *, email: str | None = None) -> User:
@@ -79,6 +94,24 @@ class House:
         return await self.database.run(
             lambda session: self.members.remove(session, scope=scope, membership_id=membership_id)
         )
+
+    async def invite(
+        self, organization: Organization | str, email: str, *, by: User | Scope, role: Role = Role.MEMBER
+    ) -> Invited:
+        scope = by if isinstance(by, Scope) else scope_of(by)
+        id = organization if isinstance(organization, str) else organization.id
+        return await self.database.run(
+            lambda session: self.invitations.invite(session, scope=scope, organization_id=id, email=email, role=role)
+        )
+
+    async def accept(self, token: str, *, by: User | Scope) -> Membership:
+        scope = by if isinstance(by, Scope) else scope_of(by)
+        return await self.database.run(lambda session: self.invitations.accept(session, scope=scope, token=token))
+
+    async def revoke(self, invitation: Invitation | str, *, by: User | Scope) -> Invitation:
+        scope = by if isinstance(by, Scope) else scope_of(by)
+        id = invitation if isinstance(invitation, str) else invitation.id
+        return await self.database.run(lambda session: self.invitations.revoke(session, scope=scope, invitation_id=id))
 
     async def membership_id(self, organization: Organization, user: User) -> str:
         query = text("SELECT id FROM memberships WHERE organization_id = :o AND user_id = :u")
@@ -116,7 +149,7 @@ def house(
 ) -> House:
     """Join the rooms; the host's callbacks and hooks run before billing's."""
     entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": CATALOG}))
-    seats = SeatCallbacks(entitlements=entitlements, clock=clock)
+    seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=DAYS)
     joined = lifecycle_hooks(*hooks, {"on_register": _customer_of_user})
     return House(
         database=database,
@@ -124,6 +157,10 @@ def house(
         users=Users(database=database, clock=clock, hooks=joined),
         organizations=Organizations(clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds),
         members=Members(clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds),
+        invitations=Invitations(
+            clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds, secret_keys=SECRET_KEYS, days=DAYS
+        ),
+        tidying=Tidying(database=database, clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds),
         entitlements=entitlements,
     )
 

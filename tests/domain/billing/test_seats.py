@@ -90,13 +90,15 @@ async def test_without_an_end_nobody_is_refused(made: House) -> None:
 
 async def test_giving_back_a_seat_that_is_not_held_changes_nothing(made: House) -> None:
     organization = await acme(made, paid=5)
-    member = await made.join(organization, "member")
+    held = seats.member((await made.join(organization, "member")).id)
 
     for _ in range(2):
-        await made.database.run(lambda s: seats.release(s, organization_id=organization.id, user_id=member.id))
+        await made.database.run(lambda s: seats.release(s, organization_id=organization.id, holder=held))
     async with unchanged(made.database):
-        await made.database.run(lambda s: seats.release(s, organization_id=organization.id, user_id="usr_none"))
-        await made.database.run(lambda s: seats.release(s, organization_id="org_none", user_id=member.id))
+        await made.database.run(
+            lambda s: seats.release(s, organization_id=organization.id, holder=seats.member("usr_none"))
+        )
+        await made.database.run(lambda s: seats.release(s, organization_id="org_none", holder=held))
 
     assert (await made.holders(organization))[:2] == (1, 1)
 
@@ -109,7 +111,11 @@ async def test_an_organization_without_a_pool_has_no_seat(made: House) -> None:
         with pytest.raises(SeatLimitReached):
             await made.database.run(
                 lambda s: seats.claim(
-                    s, organization_id="org_none", user_id="usr_1", limit=unlimited, now=made.clock.now()
+                    s,
+                    organization_id="org_none",
+                    holder=seats.member("usr_1"),
+                    limit=unlimited,
+                    now=made.clock.now(),
                 )
             )
 

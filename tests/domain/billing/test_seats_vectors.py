@@ -163,7 +163,7 @@ async def test_an_organization_that_is_not_there_has_no_seat(database: Database,
         await seats.claim(
             session,
             organization_id="org_none",
-            user_id="usr_1",
+            holder=seats.member("usr_1"),
             limit=made.entitlements.seat_limit,
             now=clock.now(),
         )
