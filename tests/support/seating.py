@@ -1,10 +1,11 @@
 """A house with users, organizations and paid seats, joined the way wiring joins them, on a database of the test's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from domain.billing import Owner, OwnerKind, ProcessorName, Status, facts, find_customer
 from domain.billing.states import Item, SubscriptionState
@@ -32,6 +33,7 @@ from domain.organizations import (
 from domain.scope import Actor, ActorKind, Role, Scope
 from domain.wiring import SeatCallbacks, _customer_of_user
 
+Row = TypeVar("Row")
 DAYS = 7
 SECRET_KEYS = ("a secret of the tests that signs invitations", "an older secret of the tests that still verifies")
 CATALOG = """
@@ -112,6 +114,29 @@ class House:
         scope = by if isinstance(by, Scope) else scope_of(by)
         id = invitation if isinstance(invitation, str) else invitation.id
         return await self.database.run(lambda session: self.invitations.revoke(session, scope=scope, invitation_id=id))
+
+    async def row(self, kind: type[Row], id: str) -> Row:
+        async with self.database.snapshot() as session:
+            return await session.get_one(kind, id)
+
+    async def rows(self, kind: type[Row]) -> list[Row]:
+        """Read every row of a table, the oldest first where its ids tell."""
+        async with self.database.snapshot() as session:
+            return sorted((await session.scalars(select(kind))).all(), key=lambda row: getattr(row, "id", ""))
+
+    async def mark_deleting(self, user: User) -> None:
+        async with self.database.transaction() as session:
+            (await session.get_one(User, user.id)).deleting_at = self.clock.now()
+
+    def without_billing(self) -> "House":
+        """The same house with nobody looking on, seats unlimited."""
+        free: dict[str, Any] = {"callbacks": ()}
+        return replace(
+            self,
+            organizations=replace(self.organizations, **free),
+            members=replace(self.members, **free),
+            invitations=replace(self.invitations, **free),
+        )
 
     async def membership_id(self, organization: Organization, user: User) -> str:
         query = text("SELECT id FROM memberships WHERE organization_id = :o AND user_id = :u")
