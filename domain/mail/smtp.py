@@ -30,7 +30,7 @@ class SmtpMailer:
 
         Raises:
             aiosmtplib.SMTPException: the server could not be reached, or would not take it.
-            TimeoutError: it took too long.
+            OSError: nobody vouches for its certificate, or it took too long.
         """
         import aiosmtplib  # noqa: PLC0415 - loaded only where mail is sent
 
