@@ -23,7 +23,6 @@ from domain.billing import (
     Processor,
     ProcessorName,
     UserParameter,
-    seats,
 )
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock, SystemClock
@@ -120,17 +119,17 @@ class SeatCallbacks(OrganizationCallbacks):
             SeatLimitReached: every seat is taken.
         """
         if entry is Entry.FOUNDING:
-            await seats.found(session, organization_id=organization.id, user_id=user.id)
+            await billing.seats.found(session, organization_id=organization.id, user_id=user.id)
         elif invitation is not None:
-            held = seats.invited(organization_id=organization.id, email=invitation.email)
-            await seats.turn(session, organization_id=organization.id, invitation=held, user_id=user.id)
+            held = billing.seats.invited(organization_id=organization.id, email=invitation.email)
+            await billing.seats.turn(session, organization_id=organization.id, invitation=held, user_id=user.id)
         else:
-            await self._claim(session, organization, seats.member(user.id), self._clock.now())
+            await self._claim(session, organization, billing.seats.member(user.id), self._clock.now())
 
     async def after_member_remove(self, *, session: Session, membership: Membership, **_: object) -> None:
         """Give the seat back."""
-        holder = seats.member(membership.user_id)
-        await seats.release(session, organization_id=membership.organization_id, holder=holder)
+        holder = billing.seats.member(membership.user_id)
+        await billing.seats.release(session, organization_id=membership.organization_id, holder=holder)
 
     async def before_invite(self, *, session: Session, organization: Organization, email: str, **_: object) -> None:
         """Take a seat for as long as the invitation lives, or a moment longer, having looked at the clock later.
@@ -140,7 +139,7 @@ class SeatCallbacks(OrganizationCallbacks):
         """
         now = self._clock.now()
         expires_at = now + self._invitation_days
-        holder = seats.invited(organization_id=organization.id, email=email, expires_at=expires_at)
+        holder = billing.seats.invited(organization_id=organization.id, email=email, expires_at=expires_at)
         await self._claim(session, organization, holder, now)
 
     async def after_invitation_end(
@@ -148,12 +147,14 @@ class SeatCallbacks(OrganizationCallbacks):
     ) -> None:
         """Give the seat back, unless it has become a member's."""
         if outcome is not InvitationStatus.ACCEPTED:
-            holder = seats.invited(organization_id=invitation.organization_id, email=invitation.email)
-            await seats.release(session, organization_id=invitation.organization_id, holder=holder)
+            holder = billing.seats.invited(organization_id=invitation.organization_id, email=invitation.email)
+            await billing.seats.release(session, organization_id=invitation.organization_id, holder=holder)
 
-    async def _claim(self, session: Session, organization: Organization, holder: seats.Holder, now: datetime) -> None:
+    async def _claim(
+        self, session: Session, organization: Organization, holder: billing.seats.Holder, now: datetime
+    ) -> None:
         limit = self._entitlements.seat_limit
-        await seats.claim(session, organization_id=organization.id, holder=holder, limit=limit, now=now)
+        await billing.seats.claim(session, organization_id=organization.id, holder=holder, limit=limit, now=now)
 
 
 def build(

@@ -8,6 +8,7 @@ from domain.db import Session
 from domain.errors import Refused
 from domain.organizations import Membership, OrganizationCallbacks
 from tests.graphql_api.conftest import Serve
+from tests.graphql_api.test_invitations import invite
 from tests.graphql_api.test_memberships import paid, refused
 from tests.support.api import user_error as error
 
@@ -42,6 +43,12 @@ class Host(OrganizationCallbacks):
     async def after_member_remove(self, **_: Any) -> None:
         await self._at("after_member_remove")
 
+    async def before_invite(self, **_: Any) -> None:
+        await self._at("before_invite")
+
+    async def after_invitation_end(self, **_: Any) -> None:
+        await self._at("after_invitation_end")
+
 
 STEPS = {
     "before_create_organization": "createOrganization",
@@ -49,6 +56,10 @@ STEPS = {
     "before_add_member": "addMember",
     "after_add_member": "addMember",
     "after_member_remove": "removeMember",
+    "before_invite": "inviteMember",
+    "after_invitation_end": "revokeInvitation",
+    "before_add_member INVITED": "acceptInvitation",
+    "after_invitation_end ACCEPTED": "acceptInvitation",
 }
 
 
@@ -62,15 +73,19 @@ async def test_a_callback_refuses_with_its_reason_and_nothing_is_left(
         organization = await paid(api)
         bobs = await api.join(organization, "bob")
         cy = await api.user("cy")
-        host.step = step
+        invited = await invite(api, organization, "ada@example.com")
+        host.step = step.partition(" ")[0]
         inputs: dict[str, dict[str, object]] = {
             "createOrganization": {"name": "Next"},
             "addMember": {"organizationId": organization["id"], "userId": cy},
             "removeMember": {"membershipId": bobs},
+            "inviteMember": {"organizationId": organization["id"], "email": "dee@example.com"},
+            "revokeInvitation": {"invitationId": invited["invitation"]["id"]},
+            "acceptInvitation": {"token": invited["token"]},
         }
         facts = "errors { ... on CallbackRefusedError { operation step reason } }"
 
         found = await refused(api, STEPS[step], "ada", facts, **inputs[STEPS[step]])
 
     expected = error("CallbackRefused", "CALLBACK_REFUSED", "This was refused.")
-    assert found == expected | {"operation": STEPS[step], "step": step, "reason": "blocked_domain"}
+    assert found == expected | {"operation": STEPS[step], "step": host.step, "reason": "blocked_domain"}

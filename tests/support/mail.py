@@ -54,7 +54,9 @@ class Postbox:
             assert isinstance(message, EmailMessage)
             self.received.append(message)
             self.envelopes.append(envelope)
-            self.encrypted.append(session.ssl is not None or server.transport.get_extra_info("sslcontext") is not None)
+            transport = server.transport
+            assert transport is not None
+            self.encrypted.append(transport.get_extra_info("sslcontext") is not None)
         return self.answer
 
 

@@ -9,7 +9,7 @@ from jinja2 import UndefinedError
 from domain import mail
 from domain.mail import LogMailer, Message
 
-VALUES = {
+VALUES: dict[str, Any] = {
     "organization": 'A <b> & "C"',
     "inviter": "<script>alert(1)</script>",
     "role": "Member",

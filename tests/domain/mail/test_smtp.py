@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtplib import SMTPException
@@ -17,7 +18,12 @@ SENDER = "Seatgate Ümlaut <no-reply@seatgate.example>"
 
 
 def message(**changes: str) -> Message:
-    given = {"to": "guest@example.com", "subject": "Join Müller & Söhne", "text": "Grüße\n", "html": "<p>Grüße</p>"}
+    given: dict[str, Any] = {
+        "to": "guest@example.com",
+        "subject": "Join Müller & Söhne",
+        "text": "Grüße\n",
+        "html": "<p>Grüße</p>",
+    }
     return Message(**(given | {"id": "inv_1"} | changes))
 
 
