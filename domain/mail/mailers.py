@@ -42,4 +42,4 @@ class LogMailer:
         if not self._shows_secrets:
             for secret in message.secrets:
                 text = text.replace(secret, "[not shown]")
-        log.info("mail to %s: %s\n%s", message.to, message.subject, text)
+        log.warning("no mail server is set; mail to %s: %s\n%s", message.to, message.subject, text)

@@ -312,6 +312,22 @@ async def test_accepting_again_with_the_key_shows_the_membership_until_it_is_gon
     assert len(await either.rows("memberships")) == 1
 
 
+async def test_a_key_that_cannot_be_is_bad_input_where_the_payload_has_no_place_for_it(api: Api) -> None:
+    organization = await paid(api)
+    token = (await invite(api, organization))["token"]
+    await api.user("bob")
+    before = await api.everything()
+
+    accepted = await api.try_to("acceptInvitation", "bob", token=token, idempotencyKey="")
+    invited = await api.do(
+        "inviteMember", "ann", organizationId=organization["id"], email="x@example.com", idempotencyKey=""
+    )
+
+    assert (accepted.codes, accepted.body["data"]) == (["BAD_USER_INPUT"], {"acceptInvitation": None})
+    assert [each["path"] for each in invited["errors"]] == [["input", "idempotencyKey"]]
+    assert await api.everything() == before
+
+
 async def test_the_link_of_the_mail_opens_the_invitation(sqlite: Sqlite, tmp_path: Path, clock: FixedClock) -> None:
     postbox = Postbox()
     async with serving_mail(postbox):
