@@ -11,6 +11,7 @@ from domain.clock import Clock
 from domain.db import answers, migrating
 from domain.errors import ConfigError
 from domain.identity import Arrival
+from domain.mail import Mailer
 from domain.organizations import OrganizationCallbacks
 from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
@@ -32,17 +33,18 @@ def create_app(
     hooks: Mapping[str, object] | None = None,
     billable: BillableOf | None = None,
     clock: Clock | None = None,
+    mailer: Mailer | None = None,
 ) -> Starlette:
     """Make the ASGI application.
 
     `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
     order given, inside the transactions that they may refuse. `billable` tells whose entitlements count for a gate that
-    does not say so itself.
+    does not say so itself. `mailer` sends mail in the place of the configured server.
 
     Raises:
         ConfigError: the catalog, a hook or a gate is wrong; every fault is named.
     """
-    services = build(settings, callbacks=callbacks, hooks=hooks, clock=clock)
+    services = build(settings, callbacks=callbacks, hooks=hooks, clock=clock, mailer=mailer)
     schema = build_schema(query=query, mutation=mutation)
     check_gates(schema, services.catalog)
     transport = Transport(schema, bearer=_bearer(services), make_context=_ContextMaker(services, billable))

@@ -8,12 +8,14 @@ from domain.billing import PauseBehavior, ProcessorName
 from domain.billing import Status as SubscriptionStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
+from domain.organizations import InvitationStatus
 from domain.organizations import OrganizationOrder as OrganizationOrderField
 from domain.scope import Role as MemberRole
 
 __all__ = [
     "ApiScope",
     "DecisionReason",
+    "InvitationStatus",
     "LimitMerge",
     "MemberRole",
     "OrganizationOrderField",
@@ -37,6 +39,9 @@ strawberry.enum(
     description="As Stripe names them; anything unknown reads as INCOMPLETE.",
 )
 strawberry.enum(PauseBehavior, name="PauseBehavior", description="What becomes of invoices meanwhile.")
+strawberry.enum(
+    InvitationStatus, name="InvitationStatus", description="EXPIRED is told by the clock at the time of reading."
+)
 strawberry.enum(DecisionReason, name="DecisionReason", description="Why an answer is what it is; a closed list.")
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 

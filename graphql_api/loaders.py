@@ -15,7 +15,7 @@ from domain.db import Session
 from domain.entitlements import Billable, EntitlementSet, SeatUsage
 from domain.errors import Contained
 from domain.identity import User
-from domain.organizations import Membership, Organization
+from domain.organizations import Invitation, Membership, Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services
 
@@ -34,6 +34,7 @@ class Loaders:
         self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
         self.organizations: DataLoader[str, Organization | None] = self._loader(reading.organizations_by_id)
         self.memberships: DataLoader[str, Membership | None] = self._loader(reading.memberships_by_id)
+        self.invitations: DataLoader[str, Invitation | None] = self._loader(services.invitation_reading(scope).by_id)
         self.roles: DataLoader[str, Role | None] = self._loader(reading.roles)
         self.seats: DataLoader[str, SeatUsage | None] = self._loader(entitlements.seat_usages)
         self.customers: DataLoader[str, Customer | None] = self._loader(customers.by_id)

@@ -13,14 +13,17 @@ from graphql_api import loaders
 from graphql_api.connections import CountedConnection
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
-from graphql_api.enums import MemberRole, OrganizationOrderField, SortDirection
+from graphql_api.enums import ApiScope, InvitationStatus, MemberRole, OrganizationOrderField, SortDirection
 from graphql_api.identity import User
 from graphql_api.node import Node
+from graphql_api.permissions import require_scope
 
 if TYPE_CHECKING:
     from graphql_api.customers import Customer
+    from graphql_api.invitations import Invitation
 
 ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
+AnInvitation = Annotated["Invitation", strawberry.lazy("graphql_api.invitations")]
 ContextInfo = Info[Context, None]
 
 
@@ -141,6 +144,21 @@ class Organization(Node):
         if members is None:
             return None
         return await membership_connection(info, self.row.id, members, first, after, last, before)
+
+    @strawberry.field(extensions=[require_scope(ApiScope.MEMBERS_WRITE)])  # type: ignore[untyped-decorator]  # strawberry types it only without arguments
+    async def invitations(
+        self,
+        info: ContextInfo,
+        status: InvitationStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> CountedConnection[AnInvitation] | None:
+        """The places offered, newest first; told to those who may invite."""
+        from graphql_api.invitations import invitation_connection
+
+        return await invitation_connection(info, self.row.id, status, first, after, last, before)
 
     @strawberry.field
     async def customer(self) -> ACustomer | None:

@@ -1,11 +1,12 @@
 """The schema: Seatgate's own fields, a host's beside them, and the checks that every gate really guards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import strawberry
 from graphql import GraphQLFieldResolver, GraphQLResolveInfo, Undefined, default_field_resolver
+from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
@@ -19,6 +20,7 @@ from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
     identity,
+    invitation_mutations,
     loaders,
     membership_mutations,
     organization_mutations,
@@ -32,6 +34,7 @@ from graphql_api.entitlements import EntitlementSet, find_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
 from graphql_api.identity import User, Viewer
+from graphql_api.invitations import Invitation
 from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
@@ -47,19 +50,19 @@ PUBLIC = frozenset({"serverInfo", "plans"})
 async def find_node(id: strawberry.ID) -> Node | None:
     """Any object by its id; the prefix names the type."""
     found = loaders.current()
-    match ids.prefix_of(id):
-        case Prefix.ORGANIZATION:
-            return Organization.of(await found.organizations.load(id))
-        case Prefix.USER:
-            return User.of(await found.users.load(id))
-        case Prefix.MEMBERSHIP:
-            return Membership.of(await found.memberships.load(id))
-        case Prefix.CUSTOMER:
-            return Customer.of(await found.customers.load(id))
-        case Prefix.SUBSCRIPTION:
-            return BillingSubscription.of(await found.subscriptions.load(id))
-        case _:
-            return None
+    nodes: dict[Prefix | None, tuple[DataLoader[str, Any], Callable[[Any], Node | None]]] = {
+        Prefix.ORGANIZATION: (found.organizations, Organization.of),
+        Prefix.USER: (found.users, User.of),
+        Prefix.MEMBERSHIP: (found.memberships, Membership.of),
+        Prefix.INVITATION: (found.invitations, Invitation.of),
+        Prefix.CUSTOMER: (found.customers, Customer.of),
+        Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
+    }
+    known = nodes.get(ids.prefix_of(id))
+    if known is None:
+        return None
+    loader, dress = known
+    return dress(await loader.load(id))
 
 
 def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
@@ -118,6 +121,15 @@ class Mutation:
     transfer_ownership: ownership_mutations.TransferOwnershipPayload | None = _write(
         ownership_mutations.transfer_ownership, UnitOfWork()
     )
+    invite_member: invitation_mutations.InviteMemberPayload | None = _write(
+        invitation_mutations.invite_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    accept_invitation: invitation_mutations.AcceptInvitationPayload | None = _write(
+        invitation_mutations.accept_invitation, UnitOfWork()
+    )
+    revoke_invitation: invitation_mutations.RevokeInvitationPayload | None = _write(
+        invitation_mutations.revoke_invitation, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
     subscribe: billing_mutations.SubscribePayload | None = _write(
         billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE
     )
@@ -142,6 +154,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
         types=[
             Organization,
             Membership,
+            Invitation,
             User,
             Customer,
             BillingSubscription,

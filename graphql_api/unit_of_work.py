@@ -10,7 +10,12 @@ from typing import Any, Protocol, Self, cast
 
 from strawberry import UNSET, Info
 from strawberry.extensions import FieldExtension
-from strawberry.types.base import StrawberryOptional, has_object_definition
+from strawberry.types.base import (
+    StrawberryList,
+    StrawberryOptional,
+    get_object_definition,
+    has_object_definition,
+)
 from strawberry.types.field import StrawberryField
 
 from domain.db import Session
@@ -45,7 +50,7 @@ class Refusals(FieldExtension):
             return await self.run(next_, source, info, **arguments)
         except DomainError as refused:
             error = user_error(refused)
-            if error is None:
+            if error is None or not isinstance(error, _members(self.payload)):
                 raise
             return self.payload(errors=[error])
         finally:
@@ -57,6 +62,13 @@ class Refusals(FieldExtension):
             return await next_(source, info, **arguments)
         finally:
             info.context.services.worker.wake()
+
+
+def _members(payload: type[Any]) -> tuple[type[Any], ...]:
+    """Give the kinds of error that a payload can hold; every other refusal belongs to the top of the answer."""
+    (errors,) = (field for field in get_object_definition(payload, strict=True).fields if field.name == "errors")
+    listed = cast("StrawberryList", errors.type).of_type
+    return tuple(getattr(listed, "types", (listed,)))
 
 
 class Replayable(Protocol):

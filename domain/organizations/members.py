@@ -15,6 +15,7 @@ from domain.errors import AlreadyMember, InvalidInput, NotFound
 from domain.identity import User
 from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
+from domain.organizations.endings import Endings
 from domain.organizations.models import Membership
 from domain.organizations.places import Places, locked, locked_own, membership_of, rank, require_another_owner
 from domain.organizations.reading import Reading
@@ -69,7 +70,11 @@ class Members:
             raise NotFound("user", path=["input", "email" if who.id is None else "userId"])
         if found := await membership_of(session, organization.id, user.id):
             raise AlreadyMember(membership_id=found.id)
-        membership = await self._places("addMember").enter(
+        places = self._places("addMember")
+        # One person never holds two seats: whoever is added needs no invitation any more.
+        endings = Endings(run=places.run, scope=scope, now=self.clock.now())
+        await endings.supersede(session, organization=organization, email=user.email)
+        membership = await places.enter(
             session, organization=organization, user=user, role=role, scope=scope, entry=Entry.ADDED
         )
         await audit.record(
