@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Select, select
 
-from domain import billing, outbox
+from domain import billing, idempotency, identity, outbox, rates
 from domain.billing import (
     Commands,
     Customer,
@@ -28,7 +28,7 @@ from domain.clock import Clock, SystemClock
 from domain.db import Database, Session, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
 from domain.hooks import lifecycle_hooks
-from domain.identity import User, Users
+from domain.identity import AuthAdapter, StepUp, User, Users
 from domain.ids import OrganizationId
 from domain.organizations import (
     Entry,
@@ -42,7 +42,7 @@ from domain.organizations import (
 )
 from domain.scope import Role, Scope
 from domain.settings import Settings
-from domain.worker import Job, Worker
+from domain.worker import Job, Seldom, Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,7 @@ class Services:
     catalog: Catalog
     processors: Mapping[ProcessorName, Processor]
     users: Users
+    step_up: StepUp
     organizations: Organizations
     members: Members
     entitlements: Entitlements
@@ -118,6 +119,7 @@ def build(
     *,
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
+    auth: AuthAdapter | None = None,
     clock: Clock | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
@@ -126,8 +128,10 @@ def build(
     for somebody whom everybody else lets in.
 
     Raises:
-        ConfigError: the catalog is wrong, or a hook has an unknown name.
+        ConfigError: the catalog or the adapter is wrong, or a hook has an unknown name.
     """
+    if auth is not None:
+        identity.check_adapter(auth)
     clock = clock or SystemClock()
     prices = catalog.read([Path(path) for path in settings.catalog])
     joined_hooks = lifecycle_hooks(hooks or {}, {"on_register": _customer_of_user})
@@ -146,6 +150,7 @@ def build(
         catalog=prices,
         processors=processors,
         users=Users(database=database, clock=clock, hooks=joined_hooks),
+        step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=Organizations(clock=clock, callbacks=seams, callback_seconds=seconds),
         members=Members(clock=clock, callbacks=seams, callback_seconds=seconds),
         entitlements=entitlements,
@@ -186,7 +191,18 @@ def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
     if isinstance(fake, FakeProcessor):
         deliveries[fake.TOPIC] = fake.deliverer(inbox)
         jobs["fake"] = partial(fake.advance, 0)
-    return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
+    jobs["outbox"] = partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)
+    return jobs | _prunings(inbox.database, inbox.clock)
+
+
+def _prunings(database: Database, clock: Clock) -> dict[str, Job]:
+    """List what forgets what is worth nothing more; seldom, so that an idle worker stays idle."""
+    prunings = {
+        "used keys": idempotency.prune,
+        "counted tries": rates.prune,
+        "used proofs": identity.prune_proofs,
+    }
+    return {name: Seldom(partial(prune, database, clock), clock=clock) for name, prune in prunings.items()}
 
 
 def _own_organizations(user_id: UserParameter) -> Select[OrganizationId]:
