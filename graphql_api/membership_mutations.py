@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 import strawberry
 
+from domain.errors import NotFound
 from domain.idempotency import Answer
 from domain.organizations import UserRef
 from graphql_api import loaders, unit_of_work
@@ -68,9 +69,11 @@ class CreateOrganizationPayload:
 
     @classmethod
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
-        """Show the organization as it is now, to whoever may see it."""
+        """Show the organization as it is now, to whoever may still see it."""
         reading = info.context.services.reading(info.context.caller)
         found = await reading.organization(unit_of_work.session(), id=answer["organization_id"])
+        if found is None:
+            raise NotFound("organization")
         return cls(organization=Organization.of(found))
 
 
@@ -173,6 +176,11 @@ async def add_member(info: ContextInfo, input: AddMemberInput) -> AddMemberPaylo
         role=input.role,
     )
     return AddMemberPayload(membership=Membership.of(added), organization_id=added.organization_id)
+
+
+def by_address(input: AddMemberInput) -> bool:
+    """Say whether somebody is looked for by address."""
+    return input.email is not None
 
 
 async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMemberPayload | None:

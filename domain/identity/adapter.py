@@ -131,7 +131,7 @@ async def recognize(adapter: AuthAdapter, asking: Asking) -> Visitor | None:
         return None
     if not isinstance(visitor, adapter.user_schema()):
         raise TypeError(f"current_user gave a {type(visitor).__name__}, which user_schema does not name")
-    subject = await adapter.actor_id(visitor=visitor)
+    subject: object = await adapter.actor_id(visitor=visitor)
     if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_ID:
         raise TypeError(f"actor_id gave no text of 1 to {LONGEST_ID} characters")
     administrator = await _is_administrator(adapter, visitor)
