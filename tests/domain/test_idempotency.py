@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -56,7 +57,7 @@ async def test_the_first_call_is_carried_out_and_the_second_gets_its_answer(
 
 @pytest.mark.parametrize("other", [{"actor": "usr_2"}, {"operation": "removeMember"}, {"key": "K"}])
 async def test_another_caller_operation_or_key_is_another_call(
-    database: Database, clock: FixedClock, other: dict[str, str]
+    database: Database, clock: FixedClock, other: dict[str, Any]
 ) -> None:
     await do(database, called(clock))
 
