@@ -13,7 +13,6 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from domain.clock import Clock, SystemClock
@@ -140,26 +139,19 @@ def asking_of(request: Request) -> Asking:
     """Write down what a request shows of who is asking.
 
     Raises:
-        Unauthenticated: there are two Authorization headers.
+        Unauthenticated: there are two Authorization headers, so proxies and we might each believe another one.
     """
-    credential(request.headers)
     headers: dict[str, str] = {}
-    for name, value in request.headers.items():
-        mark = "; " if name == "cookie" else ", "
-        headers[name] = f"{headers[name]}{mark}{value}" if name in headers else value
-    return Asking(headers=headers, path=request.scope["path"], remote_address=request.client and request.client.host)
-
-
-def credential(headers: Headers) -> str | None:
-    """Take the Authorization header; None without one.
-
-    Raises:
-        Unauthenticated: there are two, so proxies and we might each believe another one.
-    """
-    found = headers.getlist("authorization")
-    if len(found) > 1:
-        raise Unauthenticated
-    return found[0] if found else None
+    for raw_name, raw_value in request.scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name not in headers:
+            headers[name] = value
+        elif name == "authorization":
+            raise Unauthenticated
+        else:
+            headers[name] += f"{'; ' if name == 'cookie' else ', '}{value}"
+    client = request.scope.get("client")
+    return Asking(headers=headers, path=request.scope["path"], remote_address=client and client[0])
 
 
 def _plain(value: str) -> str:
