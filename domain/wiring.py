@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from domain import billing, outbox
+from domain import billing, idempotency, identity, outbox, rates
 from domain.billing import (
     Commands,
     Customer,
@@ -26,7 +26,7 @@ from domain.clock import Clock, SystemClock
 from domain.db import Database, Session, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
 from domain.hooks import lifecycle_hooks
-from domain.identity import User, Users
+from domain.identity import AuthAdapter, StepUp, User, Users
 from domain.mail import LogMailer, Mailer, SmtpMailer
 from domain.organizations import (
     Entry,
@@ -50,7 +50,7 @@ from domain.organizations import (
 )
 from domain.scope import Role, Scope
 from domain.settings import Environment, Settings
-from domain.worker import Job, Worker
+from domain.worker import Job, Seldom, Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,7 @@ class Services:
     catalog: Catalog
     processors: Mapping[ProcessorName, Processor]
     users: Users
+    step_up: StepUp
     organizations: Organizations
     members: Members
     ownership: Ownership
@@ -164,6 +165,7 @@ def build(
     *,
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
+    auth: AuthAdapter | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
 ) -> Services:
@@ -174,8 +176,10 @@ def build(
     or to the log.
 
     Raises:
-        ConfigError: the catalog is wrong, or a hook has an unknown name.
+        ConfigError: the catalog or the adapter is wrong, or a hook has an unknown name.
     """
+    if auth is not None:
+        identity.check_adapter(auth)
     clock = clock or SystemClock()
     prices = catalog.read([Path(path) for path in settings.catalog])
     joined_hooks = lifecycle_hooks(hooks or {}, {"on_register": _customer_of_user})
@@ -198,6 +202,7 @@ def build(
         catalog=prices,
         processors=processors,
         users=Users(database=database, clock=clock, hooks=joined_hooks),
+        step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=Organizations(clock=clock, callbacks=seams, callback_seconds=seconds),
         members=Members(clock=clock, callbacks=seams, callback_seconds=seconds),
         ownership=Ownership(clock=clock, callbacks=seams, callback_seconds=seconds),
@@ -245,7 +250,18 @@ def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
     if isinstance(fake, FakeProcessor):
         deliveries[fake.TOPIC] = fake.deliverer(inbox)
         jobs["fake"] = partial(fake.advance, 0)
-    return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
+    jobs["outbox"] = partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)
+    return jobs | _prunings(inbox.database, inbox.clock)
+
+
+def _prunings(database: Database, clock: Clock) -> dict[str, Job]:
+    """List what forgets what is worth nothing more; seldom, so that an idle worker stays idle."""
+    prunings = {
+        "used keys": idempotency.prune,
+        "counted tries": rates.prune,
+        "used proofs": identity.prune_proofs,
+    }
+    return {name: Seldom(partial(prune, database, clock), clock=clock) for name, prune in prunings.items()}
 
 
 def _inviting_jobs(

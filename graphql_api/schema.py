@@ -40,6 +40,7 @@ from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
 from graphql_api.permissions import RequireFeature, require_scope
+from graphql_api.rate_limits import Limited
 from graphql_api.scalars import DATE_TIME, JSON, JSON_VALUE
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
@@ -70,9 +71,10 @@ def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
     return strawberry.field(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
-def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None) -> Any:
-    # The extension listed last runs first: nobody without a credential opens a transaction.
-    extensions: list[FieldExtension] = [run, require_scope(scope)] if scope else [run]
+def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None, limited: Limited | None = None) -> Any:
+    # The extension listed last runs first: nobody without a credential is counted or opens a transaction.
+    asked = [limited, require_scope(scope) if scope else None]
+    extensions: list[FieldExtension] = [run, *filter(None, asked)]
     return strawberry.mutation(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
@@ -107,7 +109,11 @@ class Mutation:
         organization_mutations.restore_organization, UnitOfWork()
     )
     add_member: membership_mutations.AddMemberPayload | None = _write(
-        membership_mutations.add_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+        membership_mutations.add_member,
+        UnitOfWork(),
+        ApiScope.MEMBERS_WRITE,
+        # By address one could find out who is here.
+        Limited(most=30, when=membership_mutations.by_address),
     )
     remove_member: membership_mutations.RemoveMemberPayload | None = _write(
         membership_mutations.remove_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
@@ -125,7 +131,10 @@ class Mutation:
         invitation_mutations.invite_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
     )
     accept_invitation: invitation_mutations.AcceptInvitationPayload | None = _write(
-        invitation_mutations.accept_invitation, UnitOfWork()
+        invitation_mutations.accept_invitation,
+        UnitOfWork(),
+        # Each try is a guess at a token.
+        limited=Limited(most=10),
     )
     revoke_invitation: invitation_mutations.RevokeInvitationPayload | None = _write(
         invitation_mutations.revoke_invitation, UnitOfWork(), ApiScope.MEMBERS_WRITE

@@ -4,6 +4,7 @@ Only that task sees the session. What is refused becomes the payload's one error
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Protocol, Self, cast
@@ -21,6 +22,7 @@ from strawberry.types.field import StrawberryField
 from domain.db import Session
 from domain.errors import DomainError
 from domain.idempotency import Answer, Call, digest_of
+from domain.identity import StepUp
 from graphql_api import loaders
 from graphql_api.user_errors import user_error
 
@@ -47,7 +49,8 @@ class Refusals(FieldExtension):
     ) -> Any:
         """Run the mutation; refusals that belong into no payload pass on to the top."""
         try:
-            return await self.run(next_, source, info, **arguments)
+            async with _counted(info, arguments):
+                return await self.run(next_, source, info, **arguments)
         except DomainError as refused:
             error = user_error(refused)
             if error is None or not isinstance(error, _members(self.payload)):
@@ -112,6 +115,15 @@ class UnitOfWork(Refusals):
         if effects:
             info.context.services.worker.wake()
         return payload
+
+
+def _counted(info: Info, arguments: Mapping[str, Any]) -> AbstractAsyncContextManager[None]:
+    """Surround a mutation that takes proofs: tries are counted and challenges made outside of its transaction."""
+    input = arguments.get("input")
+    if input is None or not hasattr(input, "step_up"):
+        return nullcontext()
+    step_up: StepUp = info.context.services.step_up
+    return step_up.counted(scope=info.context.caller, proof=input.step_up)
 
 
 def call_of(info: Info, arguments: Mapping[str, Any]) -> Call | None:

@@ -11,7 +11,11 @@ from starlette.applications import Starlette
 from domain import hooks, settings
 from domain.entitlements import catalog
 from domain.errors import ConfigError
+from domain.identity.adapter import ASKED
 from domain.organizations import OrganizationCallbacks
+from tests.support.api import serving
+from tests.support.clock import FixedClock
+from tests.support.databases import Sqlite
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -35,6 +39,43 @@ def test_the_code_of_the_hosting_guide_makes_applications(tmp_path: Path, monkey
 
     assert isinstance(made.make(here), Starlette)
     assert isinstance(made.guarded(here), Starlette)
+
+
+def test_the_code_of_the_authentication_guide_makes_applications(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "host_with_identity.py"
+    module.write_text("\n".join(blocks("authentication.md", "python")))
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("host_with_identity")
+    here = settings.read({"SEATGATE_CATALOG": str(ROOT / "catalog.toml")}, folder=tmp_path)
+
+    assert isinstance(made.make(here), Starlette)
+    assert isinstance(made.careful(here), Starlette)
+
+
+async def test_the_adapter_of_the_authentication_guide_lets_in_whom_it_says(
+    sqlite: Sqlite, tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "host_with_sessions.py"
+    module.write_text("\n".join(blocks("authentication.md", "python")))
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("host_with_sessions")
+    asked = {"query": "{ viewer { actor { ... on User { email } } } }"}
+
+    async with serving(sqlite.fresh(tmp_path), tmp_path, clock, auth=made.Sessions()) as api:
+        ann, nobody = [
+            await api.client.post("/graphql", json=asked, headers={"x-session": session}) for session in ("3f1c", "x")
+        ]
+
+    assert ann.json() == {"data": {"viewer": {"actor": {"email": "ann@example.com"}}}}
+    assert nobody.status_code == 401
+
+
+def test_every_callback_of_an_adapter_is_in_its_guide_with_its_arguments() -> None:
+    told = re.findall(r"^\| `(\w+)\(([\w, ]*)\)` \|", (DOCS / "authentication.md").read_text(), flags=re.MULTILINE)
+
+    assert {name: tuple(filter(None, arguments.split(", "))) for name, arguments in told} == {"user_schema": ()} | ASKED
 
 
 def test_every_seam_is_in_its_guide_and_no_other() -> None:

@@ -1,7 +1,7 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
-from domain.billing.commands import Bought, Commands, Prices
+from domain.billing.commands import Bought, Commands
 from domain.billing.customers import (
     Customer,
     CustomerReading,
@@ -18,6 +18,7 @@ from domain.billing.customers import (
 )
 from domain.billing.fetches import Fetches
 from domain.billing.processors import Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Status, SubscriptionState
 from domain.billing.subscriptions import (
