@@ -11,8 +11,10 @@ from sqlalchemy import bindparam, select
 
 from domain import audit
 from domain.db import Session
+from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, OrganizationCallbacks
 from domain.organizations.models import Invitation, InvitationStatus, Organization
+from domain.organizations.places import rank
 from domain.scope import Scope
 
 _BY_ID = select(Invitation).where(Invitation.id == bindparam("invitation")).execution_options(populate_existing=True)
@@ -54,14 +56,20 @@ class Endings:
         """End the pending invitation of an address, if there is one, because something takes its place.
 
         Raises:
+            Forbidden: it is living, and offers a role that the caller may not take back.
             CallbackRefused: a host refused.
         """
         if email is None:
             return None
         values = {"organization": organization.id, "email": email}
         invitation = (await session.execute(_PENDING_FOR, values)).scalar_one_or_none()
-        if invitation is not None:
-            await self.end(session, invitation, self._unless_expired(invitation, InvitationStatus.SUPERSEDED))
+        if invitation is None:
+            return None
+        outcome = self._unless_expired(invitation, InvitationStatus.SUPERSEDED)
+        if outcome is InvitationStatus.SUPERSEDED:
+            # Otherwise an ADMIN could take an OWNER's offer back by making a lesser one.
+            policy.require_change_of(await rank(session, self.scope, organization.id), invitation.role)
+        await self.end(session, invitation, outcome)
         return invitation
 
     async def revoke_all(self, session: Session, *, organization: Organization) -> None:

@@ -64,7 +64,7 @@ class Invitations:
         Raises:
             InvalidInput: the address cannot be, or its user is being deleted.
             NotFound: no such organization for this caller.
-            Forbidden: the caller's role is too low.
+            Forbidden: the caller's role is too low for this offer, or for the pending one that it would end.
             AlreadyMember: the address is a member's.
             SeatLimitReached: no seat is free.
             CallbackRefused: a host refused.

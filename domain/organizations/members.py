@@ -56,7 +56,7 @@ class Members:
 
         Raises:
             NotFound: no such organization or user for this caller.
-            Forbidden: the caller's role is too low.
+            Forbidden: the caller's role is too low, also for a pending invitation of the user that would end by this.
             AlreadyMember: the user has a place already.
             SeatLimitReached: no seat is free.
             CallbackRefused: a host refused.

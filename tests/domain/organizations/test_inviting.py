@@ -147,6 +147,23 @@ async def test_who_may_offer_and_take_back_which_role(made: House, own: str, off
             await made.revoke(waiting.invitation, by=caller)
 
 
+async def test_an_admin_does_not_take_an_owners_offer_back_by_a_lesser_one(made: House, clock: FixedClock) -> None:
+    owner, organization = await acme(made, paid=9)
+    admin = await made.join(organization, "admin", role=Role.ADMIN)
+    await made.user("guest", email=EMAIL)
+    await made.invite(organization, EMAIL, by=owner, role=Role.ADMIN)
+
+    async with unchanged(made.database):
+        with pytest.raises(Forbidden):
+            await made.invite(organization, EMAIL, by=admin)
+        with pytest.raises(Forbidden):
+            await made.add(organization, UserRef(email=EMAIL), by=admin)
+    clock.forward(days=DAYS)
+    await made.invite(organization, EMAIL, by=admin)
+
+    assert [row.status for row in await made.rows(Invitation)] == [InvitationStatus.EXPIRED, InvitationStatus.PENDING]
+
+
 async def test_strangers_find_no_organization(made: House) -> None:
     _, organization = await acme(made)
     stranger = await made.user("stranger")
