@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Select, select
 
 from domain import billing, outbox
+from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
     Commands,
     Customer,
@@ -60,6 +61,8 @@ class Services:
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
+    sealer: Sealer
+    forwarding: Forwarding
     worker: Worker
 
     def reading(self, scope: Scope) -> Reading:
@@ -70,8 +73,13 @@ class Services:
         """Give the reads of customers that a caller may make."""
         return CustomerReading(scope=scope, own_organizations=_own_organizations)
 
+    def timelines(self, scope: Scope) -> Timelines:
+        """Give the reads of the audit ledger that a caller may make."""
+        return Timelines(scope=scope, roles_of=self.reading(scope).roles)
+
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
+        await self.forwarding.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
             await processor.aclose()
@@ -118,6 +126,7 @@ def build(
     *,
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
+    forwarders: Sequence[Forwarder] = (),
     clock: Clock | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
@@ -126,7 +135,7 @@ def build(
     for somebody whom everybody else lets in.
 
     Raises:
-        ConfigError: the catalog is wrong, or a hook has an unknown name.
+        ConfigError: the catalog is wrong, a hook has an unknown name, or a forwarder's name stands twice.
     """
     clock = clock or SystemClock()
     prices = catalog.read([Path(path) for path in settings.catalog])
@@ -139,6 +148,8 @@ def build(
     commands = Commands(database=database, clock=clock, processors=processors, prices=prices, role_for=_role_for)
     inbox = Inbox(database=database, clock=clock, processors=processors)
     fetches = Fetches(database=database, clock=clock, processors=processors)
+    sealer = Sealer(database=database, keys=settings.secret_keys)
+    forwarding = Forwarding(database=database, clock=clock, forwarders=forwarders)
     return Services(
         settings=settings,
         database=database,
@@ -151,7 +162,9 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        worker=Worker(jobs=_jobs(commands, inbox, fetches)),
+        sealer=sealer,
+        forwarding=forwarding,
+        worker=Worker(jobs=_jobs(commands, inbox, fetches) | _audit_jobs(sealer, forwarding)),
     )
 
 
@@ -187,6 +200,11 @@ def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
         deliveries[fake.TOPIC] = fake.deliverer(inbox)
         jobs["fake"] = partial(fake.advance, 0)
     return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
+
+
+def _audit_jobs(sealer: Sealer, forwarding: Forwarding) -> dict[str, Job]:
+    """List what follows a command's audit row: its seal, and whom else it is told."""
+    return {"audit seals": sealer.seal_due, "audit forwarders": forwarding.forward_due}
 
 
 def _own_organizations(user_id: UserParameter) -> Select[OrganizationId]:

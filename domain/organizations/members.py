@@ -76,6 +76,8 @@ class Members:
             subject_id=membership.id,
             organization_id=organization.id,
             after={"user_id": user.id, "role": role},
+            subject_label=user.label,
+            subject_person=user.id,
         )
         return membership
 
@@ -95,6 +97,7 @@ class Members:
         policy.require_change_of(own, membership.role)
         await require_another_owner(session, membership)
         await self._places("removeMember").leave(session, membership=membership, scope=scope)
+        user = await identity.find(session, membership.user_id)
         await audit.record(
             session,
             "membership.removed",
@@ -103,6 +106,8 @@ class Members:
             subject_id=membership.id,
             organization_id=membership.organization_id,
             before={"user_id": membership.user_id, "role": membership.role},
+            subject_label=None if user is None else user.label,
+            subject_person=membership.user_id,
         )
         return membership
 
