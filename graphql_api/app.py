@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
 from domain.errors import ConfigError
@@ -30,19 +31,21 @@ def create_app(
     mutation: Sequence[type] = (),
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
+    forwarders: Sequence[Forwarder] = (),
     billable: BillableOf | None = None,
     clock: Clock | None = None,
 ) -> Starlette:
     """Make the ASGI application.
 
     `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
-    order given, inside the transactions that they may refuse. `billable` tells whose entitlements count for a gate that
+    order given, inside the transactions that they may refuse. `forwarders` are told of every audit event after its
+    commit. `billable` tells whose entitlements count for a gate that
     does not say so itself.
 
     Raises:
-        ConfigError: the catalog, a hook or a gate is wrong; every fault is named.
+        ConfigError: the catalog, a hook, a forwarder or a gate is wrong; every fault is named.
     """
-    services = build(settings, callbacks=callbacks, hooks=hooks, clock=clock)
+    services = build(settings, callbacks=callbacks, hooks=hooks, forwarders=forwarders, clock=clock)
     schema = build_schema(query=query, mutation=mutation)
     check_gates(schema, services.catalog)
     transport = Transport(schema, bearer=_bearer(services), make_context=_ContextMaker(services, billable))
@@ -116,6 +119,7 @@ class _ContextMaker:
             actor=Actor(kind=ActorKind.USER, id=user.id),
             administrator=claims.administrator,
             request_id=request_id,
+            label=user.label,
         )
 
 

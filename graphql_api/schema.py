@@ -1,11 +1,12 @@
 """The schema: Seatgate's own fields, a host's beside them, and the checks that every gate really guards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import strawberry
 from graphql import GraphQLFieldResolver, GraphQLResolveInfo, Undefined, default_field_resolver
+from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
@@ -17,8 +18,9 @@ from domain.entitlements import Catalog
 from domain.errors import ConfigError
 from domain.ids import Prefix
 from graphql_api import billing_mutations, identity, loaders, membership_mutations
+from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogPlan, list_plans
-from graphql_api.connections import CountedConnection
+from graphql_api.connections import Connection, CountedConnection
 from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements
@@ -40,19 +42,19 @@ PUBLIC = frozenset({"serverInfo", "plans"})
 async def find_node(id: strawberry.ID) -> Node | None:
     """Any object by its id; the prefix names the type."""
     found = loaders.current()
-    match ids.prefix_of(id):
-        case Prefix.ORGANIZATION:
-            return Organization.of(await found.organizations.load(id))
-        case Prefix.USER:
-            return User.of(await found.users.load(id))
-        case Prefix.MEMBERSHIP:
-            return Membership.of(await found.memberships.load(id))
-        case Prefix.CUSTOMER:
-            return Customer.of(await found.customers.load(id))
-        case Prefix.SUBSCRIPTION:
-            return BillingSubscription.of(await found.subscriptions.load(id))
-        case _:
-            return None
+    nodes: dict[Prefix | None, tuple[DataLoader[str, Any], Callable[[Any], Node | None]]] = {
+        Prefix.ORGANIZATION: (found.organizations, Organization.of),
+        Prefix.USER: (found.users, User.of),
+        Prefix.MEMBERSHIP: (found.memberships, Membership.of),
+        Prefix.CUSTOMER: (found.customers, Customer.of),
+        Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
+        Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
+    }
+    known = nodes.get(ids.prefix_of(id))
+    if known is None:
+        return None
+    loader, dress = known
+    return dress(await loader.load(id))
 
 
 def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
@@ -77,6 +79,7 @@ class Query:
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
+    audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -120,6 +123,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
             User,
             Customer,
             BillingSubscription,
+            AuditEvent,
         ],
         extensions=[Limits, FreshLoaders],
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME, JSON: JSON_VALUE}, sort_schema=sort),
