@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from domain.audit.canonical import COLUMNS
 from domain.audit.ledger import digest_of
 from domain.audit.models import AuditEvent, AuditLabel, AuditSeal, LabelPart, UnsealedEvent
-from domain.audit.sealing import BEGINNING, Head, head_of, seal_of
+from domain.audit.sealing import BEGINNING, Head, seal_of
 from domain.db import Database, Session
 
 T = TypeVar("T")
@@ -97,9 +97,9 @@ async def verify(
         Unavailable: the database could not be reached.
     """
     async with database.snapshot() as session:
-        last = (await head_of(session)).sequence
-        all_events = (await session.execute(select(func.count()).select_from(AuditEvent))).scalar_one()
-    walk = _Walk(database, keys, total=last + all_events, progress=progress)
+        counts = [select(func.count()).select_from(table) for table in (AuditSeal, AuditEvent)]
+        total = sum([(await session.execute(count)).scalar_one() for count in counts])
+    walk = _Walk(database, keys, total=total, progress=progress)
     await walk.seals()
     await walk.events()
     await walk.lost()
@@ -124,7 +124,7 @@ class _Walk:
         while True:
             async with self._database.snapshot() as session:
                 found = await _readable(session, query)
-                if found is None or any(type(row["sequence"]) is not int for row in found):
+                if found is None or not all(map(_is_seal, found)):
                     after = self.verdict.head.sequence
                     self.verdict.note(
                         f"A seal after number {after} cannot be read; the chain was not followed further."
@@ -170,7 +170,7 @@ class _Walk:
         while True:
             async with self._database.snapshot() as session:
                 found = await _readable(session, _EVENTS.where(AuditEvent.id > after))
-            if found is None:
+            if found is None or not all(isinstance(row["id"], str) for row in found):
                 self.verdict.note(f"An event or a label after {after or 'the beginning'} cannot be read.")
                 return
             for row in found:
@@ -217,6 +217,11 @@ class _Walk:
         if self._progress is not None:
             done = self.verdict.seals + self.verdict.events
             self._progress(done, max(done, self._total))
+
+
+def _is_seal(row: RowMapping) -> bool:
+    """Say whether a seal holds what its columns are for; SQLite lets them hold anything."""
+    return type(row["sequence"]) is int and isinstance(row["audit_event_id"], str)
 
 
 async def _events(session: Session, ids: Sequence[str]) -> dict[str, RowMapping]:

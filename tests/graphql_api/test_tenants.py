@@ -16,8 +16,9 @@ KINDS = {
     "organization(id)": "org",
     "organization(slug)": "slug",
     "organization(externalId)": "external",
-    "node(id)": "org usr mem cst bsb",
+    "node(id)": "org usr mem cst bsb aud",
     "customer(id)": "cst",
+    "auditEvents(organizationId)": "org",
     "entitlements(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "addMember(input.organizationId)": "org",
@@ -49,6 +50,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
     theirs = await api.organization("ann", slug="theirs", externalId="crm-7")
     await api.holds(theirs["customer"])
     subscription = (await api.rows("billing_subscriptions"))[0].id
+    remembered = next(row.id for row in await api.rows("audit_events") if row.organization_id == theirs["id"])
     own = await api.organization("eve", "Eve's")
     await api.holds(own["customer"])
     others = {
@@ -57,6 +59,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "mem": theirs["memberships"]["nodes"][0]["id"],
         "cst": theirs["customer"]["id"],
         "bsb": subscription,
+        "aud": remembered,
         "slug": "theirs",
         "external": "crm-7",
     }

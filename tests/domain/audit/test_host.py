@@ -17,7 +17,9 @@ async def log(database: Database, clock: FixedClock, action: str = "report.expor
         await audit.log(session, action, **values)
 
 
-@pytest.mark.parametrize("action", ["report.exported", "a.b", "organization.archived", "billing.note_added", "a1.b_2.c"])
+@pytest.mark.parametrize(
+    "action", ["report.exported", "a.b", "organization.archived", "billing.note_added", "a1.b_2.c"]
+)
 async def test_a_host_writes_rows_of_its_own(database: Database, clock: FixedClock, action: str) -> None:
     await log(database, clock, action, metadata={"pages": 3, "to": ["a", {"b": None}]})
 
@@ -27,7 +29,8 @@ async def test_a_host_writes_rows_of_its_own(database: Database, clock: FixedClo
 
 
 @pytest.mark.parametrize(
-    "action", ["report", "Report.made", "report.", ".made", "report..made", "report.1", "report.made\n", "a." + "b" * 260]
+    "action",
+    ["report", "Report.made", "report.", ".made", "report..made", "report.1", "report.made\n", "a." + "b" * 260],
 )
 async def test_an_action_is_lower_case_words_with_dots(database: Database, clock: FixedClock, action: str) -> None:
     async with unchanged(database):
