@@ -56,12 +56,14 @@ class Forwarding:
         clock: Clock,
         forwarders: Sequence[Forwarder],
         deadline_seconds: float = DEADLINE_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._forwarders = {forwarder.name: forwarder for forwarder in forwarders}
         _check_names([forwarder.name for forwarder in forwarders])
         self._database = database
         self._clock = clock
         self._deadline = deadline_seconds
+        self._patience = patience_seconds
         self._running: dict[str, asyncio.Task[int]] = {}
         self._stuck: dict[str, asyncio.Task[Contained[None]]] = {}
         self._placed = False
@@ -83,7 +85,7 @@ class Forwarding:
                 self._running[name] = asyncio.create_task(self._run(self._forwarders[name]))
         if not self._running:
             return 0
-        finished, _ = await asyncio.wait(self._running.values(), timeout=PATIENCE_SECONDS)
+        finished, _ = await asyncio.wait(self._running.values(), timeout=self._patience)
         return sum([await self._outcome(name) for name, task in list(self._running.items()) if task in finished])
 
     def _free(self, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import insert, select, text, update
 
 from domain import audit, ids
-from domain.audit import Head, Sealer, SealedEvent, Verdict
+from domain.audit import Head, SealedEvent, Sealer, Verdict
 from domain.audit.models import AuditEvent, AuditSeal, UnsealedEvent
 from domain.db import Database, Session
 from domain.ids import AuditEventId, OrganizationId, Prefix
