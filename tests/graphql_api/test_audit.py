@@ -14,7 +14,7 @@ EVENTS = """query($id: ID, $filter: AuditEventFilter, $first: Int, $after: Strin
   auditEvents(organizationId: $id, filter: $filter, first: $first, after: $after, last: $last, before: $before) {
     nodes { action } pageInfo { hasNextPage hasPreviousPage endCursor } } }"""
 FULL = """query($id: ID!) { auditEvents(organizationId: $id) { nodes {
-  id occurredAt action actorId actorLabel actor { __typename ... on User { name } ... on SystemActor { name } }
+  id occurredAt action actorId actorLabel actor { __typename ... on User { name } ... on SystemActor { part: name } }
   effectiveActorId effectiveActor { __typename } organization { slug } subjectId subjectLabel
   subject { __typename id } requestId idempotencyKey before after sealed } } }"""
 
@@ -39,6 +39,7 @@ async def rest(api: Api) -> None:
 async def acme(either: Api) -> dict[str, Any]:
     await rest(either)
     acme = await either.organization(slug="acme")
+    either.clock.forward(seconds=1)
     await either.holds(acme["customer"])
     either.clock.forward(seconds=1)
     await either.join(acme, "bob", role="ADMIN")
@@ -90,7 +91,7 @@ async def test_an_event_tells_who_did_what_to_whom(either: Api, acme: dict[str, 
     assert newest["organization"] == {"slug": "acme"}
     assert newest["subject"] == {"__typename": "Membership", "id": newest["subjectId"]}
     assert (newest["before"], newest["after"]) == (None, {"user_id": mel, "role": "MEMBER"})
-    assert newest["occurredAt"] == "2026-11-21T12:00:02.000000Z"
+    assert newest["occurredAt"] == "2026-11-21T12:00:03.000000Z"
     assert newest["requestId"]
     assert newest["sealed"] is False
 
@@ -101,7 +102,7 @@ async def test_who_acted_is_told_as_far_as_the_caller_may_see_them(either: Api, 
     founding = events[-1]
     assert founding["actor"] == {"__typename": "User", "name": "Ann"}
     assert founding["subject"] == {"__typename": "Organization", "id": acme["id"]}
-    assert events[2]["actor"] == {"__typename": "SystemActor", "name": "webhook"}
+    assert events[2]["actor"] == {"__typename": "SystemActor", "part": "webhook"}
     assert events[2]["actorLabel"] is None
 
 
@@ -141,8 +142,8 @@ async def test_filters_narrow_the_timeline(either: Api, acme: dict[str, Any]) ->
     assert await found(actions=["organization.created", "user.registered"]) == ["organization.created"]
     assert await found(actorId=await either.user("ann")) == ["organization.created"]
     assert await found(subjectId=acme["id"]) == ["organization.created"]
-    assert await found(since="2026-11-21T12:00:02Z") == ["membership.added"]
-    assert await found(until="2026-11-21T12:00:00Z") == ["subscription.changed", "organization.created"]
+    assert await found(since="2026-11-21T12:00:03Z") == ["membership.added"]
+    assert await found(until="2026-11-21T12:00:01Z") == ["subscription.changed", "organization.created"]
     assert (await either.ask(EVENTS, "ann", id=acme["id"], filter={"actions": ["a.b"] * 21})).codes == [
         "BAD_USER_INPUT"
     ]
@@ -180,14 +181,14 @@ async def test_a_page_of_twenty_costs_as_many_statements_as_one(api: Api) -> Non
             events = await full(api, "ann", acme["id"])
         return len(events), len(sent)
 
-    await api.join(acme, "bob", by="ann")
+    await api.join(acme, "bob")
     few, cheap = await cost()
     for number in range(17):
-        await api.join(acme, f"member{number}", by="ada")
+        await api.join(acme, f"member{number}")
     many, dear = await cost()
 
     assert (few, many) == (3, 20)
-    assert cheap == dear <= 12
+    assert cheap == dear <= 9
 
 
 async def test_what_a_host_logs_stands_in_the_same_timeline(either: Api, acme: dict[str, Any]) -> None:
