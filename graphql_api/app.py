@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
 from domain.errors import ConfigError
@@ -32,6 +33,7 @@ def create_app(
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
+    forwarders: Sequence[Forwarder] = (),
     billable: BillableOf | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
@@ -40,13 +42,16 @@ def create_app(
 
     `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
     order given, inside the transactions that they may refuse. `auth` tells who is asking, in the place of the bearer
-    tokens that the settings describe. `billable` tells whose entitlements count for a gate that does not say so itself.
-    `mailer` sends mail in the place of the configured server.
+    tokens that the settings describe. `forwarders` are told of every audit event after its commit. `billable` tells
+    whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the place of the configured
+    server.
 
     Raises:
-        ConfigError: the catalog, the adapter, a hook or a gate is wrong; every fault is named.
+        ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
     """
-    services = build(settings, callbacks=callbacks, hooks=hooks, auth=auth, clock=clock, mailer=mailer)
+    services = build(
+        settings, callbacks=callbacks, hooks=hooks, auth=auth, forwarders=forwarders, clock=clock, mailer=mailer
+    )
     schema = build_schema(query=query, mutation=mutation)
     check_gates(schema, services.catalog)
     adapter = auth or JwtAdapter.of(settings, clock=services.clock)

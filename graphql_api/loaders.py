@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
-from domain import billing
+from domain import audit, billing
+from domain.audit import AuditEvent, LabelPart
 from domain.billing import BillingSubscription, Customer, ProcessorAccount
 from domain.db import Session
 from domain.entitlements import Billable, EntitlementSet, SeatUsage
@@ -48,6 +49,10 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
+
+        self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
+        self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)
+        self.sealed: DataLoader[str, bool | None] = self._loader(audit.sealed)
 
         self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
 

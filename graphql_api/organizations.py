@@ -10,7 +10,7 @@ from domain import entitlements, organizations
 from domain.errors import InvalidInput
 from domain.organizations import MembershipQuery, count_memberships, list_memberships
 from graphql_api import loaders
-from graphql_api.connections import CountedConnection
+from graphql_api.connections import Connection, CountedConnection
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
 from graphql_api.enums import ApiScope, InvitationStatus, MemberRole, OrganizationOrderField, SortDirection
@@ -19,9 +19,12 @@ from graphql_api.node import Node
 from graphql_api.permissions import require_scope
 
 if TYPE_CHECKING:
+    from graphql_api.audit import AuditEvent, AuditEventFilter
     from graphql_api.customers import Customer
     from graphql_api.invitations import Invitation
 
+AnAuditEvent = Annotated["AuditEvent", strawberry.lazy("graphql_api.audit")]
+AnAuditEventFilter = Annotated["AuditEventFilter", strawberry.lazy("graphql_api.audit")]
 ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
 AnInvitation = Annotated["Invitation", strawberry.lazy("graphql_api.invitations")]
 ContextInfo = Info[Context, None]
@@ -166,6 +169,21 @@ class Organization(Node):
         from graphql_api.customers import Customer
 
         return Customer.of(await loaders.current().customers_by_owner.load(self.row.id))
+
+    @strawberry.field(extensions=[require_scope(ApiScope.AUDIT_READ)])  # type: ignore[untyped-decorator]  # strawberry types it only without arguments
+    async def audit_events(
+        self,
+        info: ContextInfo,
+        filter: AnAuditEventFilter | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[AnAuditEvent] | None:
+        """What was done in it, newest first; for its OWNER and audit:read."""
+        from graphql_api.audit import event_connection
+
+        return await event_connection(info, self.row.id, filter, first, after, last, before)
 
 
 @described_input

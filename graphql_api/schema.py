@@ -26,8 +26,9 @@ from graphql_api import (
     organization_mutations,
     ownership_mutations,
 )
+from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogPlan, list_plans
-from graphql_api.connections import CountedConnection
+from graphql_api.connections import Connection, CountedConnection
 from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements
@@ -58,6 +59,7 @@ async def find_node(id: strawberry.ID) -> Node | None:
         Prefix.INVITATION: (found.invitations, Invitation.of),
         Prefix.CUSTOMER: (found.customers, Customer.of),
         Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
+        Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
     }
     known = nodes.get(ids.prefix_of(id))
     if known is None:
@@ -89,6 +91,7 @@ class Query:
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
+    audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -167,6 +170,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
             User,
             Customer,
             BillingSubscription,
+            AuditEvent,
         ],
         extensions=[Limits, FreshLoaders],
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME, JSON: JSON_VALUE}, sort_schema=sort),

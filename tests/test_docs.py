@@ -4,11 +4,13 @@ import dataclasses
 import importlib
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 from starlette.applications import Starlette
 
 from domain import hooks, settings
+from domain.audit import Forwarder
 from domain.entitlements import catalog
 from domain.errors import ConfigError
 from domain.identity.adapter import ASKED
@@ -19,6 +21,7 @@ from tests.support.databases import Sqlite
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+FORWARDING = ("forward", "aclose")
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -82,7 +85,15 @@ def test_every_seam_is_in_its_guide_and_no_other() -> None:
     seams = [name for kind in (OrganizationCallbacks, hooks.LifecycleHook) for name in vars(kind) if name[0] != "_"]
     told = re.findall(r"^\| `(\w+)` \|", (DOCS / "seams.md").read_text(), flags=re.MULTILINE)
 
-    assert sorted(told) == sorted([*seams, *hooks.NAMES])
+    assert sorted(told) == sorted([*seams, *hooks.NAMES, *FORWARDING])
+
+
+def test_the_code_of_the_ledgers_guide_is_code() -> None:
+    made: dict[str, object] = {}
+    for text in blocks("audit.md", "python"):
+        exec(compile(text, "audit.md", "exec"), made)
+
+    assert [forwarder.name for forwarder in cast("list[Forwarder]", made["FORWARDERS"])] == ["json_lines", "webhook"]
 
 
 def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:

@@ -31,6 +31,11 @@ class User(Base):
 
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
 
+    @property
+    def label(self) -> str | None:
+        """What the audit ledger calls the user at this moment, until it is erased: the name, else the address."""
+        return self.name or self.email
+
 
 class Tombstone(Base):
     """What stays of a deleted user: a digest of issuer and subject, so that older tokens open nothing."""

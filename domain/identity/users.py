@@ -84,9 +84,9 @@ class Users:
         return user
 
     async def _bring_up_to_date(self, session: Session, user: User, arrival: Arrival, request_id: str | None) -> None:
-        scope = _scope_of(user, request_id)
         before = user.email
         await _update(session, user, arrival)
+        scope = _scope_of(user, request_id)
         if user.email != before:
             await hooks.run_checks(
                 self._hooks.on_email_change,
@@ -104,19 +104,27 @@ class Users:
                 scope=scope,
                 at=self._clock.now(),
                 subject_id=user.id,
+                subject_label=user.label,
                 after=_outcome(user, arrival),
             )
 
     async def _register(self, session: Session, user: User, arrival: Arrival, request_id: str | None) -> User:
-        scope = _scope_of(user, request_id)
         await _update(session, user, arrival)
+        scope = _scope_of(user, request_id)
         session.add(user)
         await session.flush()
         await hooks.run_checks(
             self._hooks.on_register, operation="register", step="on_register", session=session, user=user, scope=scope
         )
-        after = _outcome(user, arrival)
-        await audit.record(session, "user.registered", scope=scope, at=user.created_at, subject_id=user.id, after=after)
+        await audit.record(
+            session,
+            "user.registered",
+            scope=scope,
+            at=user.created_at,
+            subject_id=user.id,
+            subject_label=user.label,
+            after=_outcome(user, arrival),
+        )
         return user
 
 
@@ -175,4 +183,4 @@ def _normal(email: str | None) -> str | None:
 
 
 def _scope_of(user: User, request_id: str | None) -> Scope:
-    return Scope(actor=Actor(kind=ActorKind.USER, id=user.id), request_id=request_id)
+    return Scope(actor=Actor(kind=ActorKind.USER, id=user.id), request_id=request_id, label=user.label)

@@ -85,6 +85,8 @@ class Members:
             subject_id=membership.id,
             organization_id=organization.id,
             after={"user_id": user.id, "role": role},
+            subject_label=user.label,
+            subject_person=user.id,
         )
         return membership
 
@@ -178,6 +180,7 @@ class Members:
         await self._record_end(session, scope, membership, action=action)
 
     async def _record_end(self, session: Session, scope: Scope, membership: Membership, *, action: str) -> None:
+        user = await identity.find(session, membership.user_id)
         await audit.record(
             session,
             action,
@@ -186,6 +189,8 @@ class Members:
             subject_id=membership.id,
             organization_id=membership.organization_id,
             before={"user_id": membership.user_id, "role": membership.role},
+            subject_label=None if user is None else user.label,
+            subject_person=membership.user_id,
         )
 
     def _places(self, operation: str) -> Places:

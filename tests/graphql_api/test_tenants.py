@@ -17,8 +17,9 @@ KINDS = {
     "organization(id)": "org",
     "organization(slug)": "slug",
     "organization(externalId)": "external",
-    "node(id)": "org usr mem inv cst bsb",
+    "node(id)": "org usr mem inv cst bsb aud",
     "customer(id)": "cst",
+    "auditEvents(organizationId)": "org",
     "entitlements(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "updateOrganization(input.organizationId)": "org",
@@ -60,6 +61,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
     await api.holds(theirs["customer"])
     subscription = (await api.rows("billing_subscriptions"))[0].id
     invited = await invite(api, theirs, "guest@example.com")
+    remembered = next(row.id for row in await api.rows("audit_events") if row.organization_id == theirs["id"])
     own = await api.organization("eve", "Eve's")
     await api.holds(own["customer"])
     others = {
@@ -69,6 +71,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "inv": invited["invitation"]["id"],
         "cst": theirs["customer"]["id"],
         "bsb": subscription,
+        "aud": remembered,
         "slug": "theirs",
         "external": "crm-7",
     }

@@ -48,6 +48,7 @@ async def test_two_hundred_adds_over_four_processes_fill_fifty_seats_exactly(
         "seat_holders": (0, FREE_SEATS),
         "seat_pools": (1, 1),
         "audit_events": (0, FREE_SEATS),
+        "audit_labels": (0, 2 * FREE_SEATS),
     }
     house = await look_at(services.database)
     assert house.used == FREE_SEATS + 1

@@ -34,7 +34,7 @@ from domain.organizations import (
     UserRef,
 )
 from domain.scope import Actor, ActorKind, Role, Scope
-from domain.wiring import SeatCallbacks, _customer_of_user
+from domain.wiring.seams import SeatCallbacks, customer_of_user
 
 Row = TypeVar("Row")
 DAYS = 7
@@ -182,7 +182,7 @@ def house(
     """Join the rooms; the host's callbacks and hooks run before billing's."""
     entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": CATALOG}))
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=DAYS)
-    joined = lifecycle_hooks(*hooks, {"on_register": _customer_of_user})
+    joined = lifecycle_hooks(*hooks, {"on_register": customer_of_user})
     seams = (*callbacks, seats)
     return House(
         database=database,
