@@ -113,6 +113,15 @@ class Call:
         return self.actor_id, self.operation, self.key
 
 
+async def conclude(session: Session, *, actor_id: str, operation: str, key: str, answer: Answer | None) -> None:
+    """Answer a key whose command has outlived its call, or free it (None); a key that is gone by now stays gone."""
+    record = await session.get(IdempotencyRecord, (actor_id, operation, key))
+    if record is not None and answer is None:
+        await session.delete(record)
+    elif record is not None:
+        record.answer = answer
+
+
 async def prune(database: Database, clock: Clock) -> int:
     """Delete keys that are older than 24 hours, and say how many."""
     return await database.run(partial(_prune, before=clock.now() - KEPT))

@@ -12,9 +12,11 @@ from sqlalchemy import Select, select
 
 from domain import billing, outbox
 from domain.billing import (
+    Closing,
     Commands,
     Customer,
     CustomerReading,
+    Departing,
     Fetches,
     Inbox,
     Owner,
@@ -28,10 +30,11 @@ from domain.clock import Clock, SystemClock
 from domain.db import Database, Session, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
 from domain.hooks import lifecycle_hooks
-from domain.identity import User, Users
+from domain.identity import Deletions, User, Users
 from domain.ids import OrganizationId
 from domain.organizations import (
     Entry,
+    Leaving,
     Members,
     Membership,
     Organization,
@@ -55,6 +58,7 @@ class Services:
     catalog: Catalog
     processors: Mapping[ProcessorName, Processor]
     users: Users
+    deletions: Deletions
     organizations: Organizations
     members: Members
     entitlements: Entitlements
@@ -88,6 +92,17 @@ class SeatCallbacks(OrganizationCallbacks):
         """Give the organization its customer, in its founding transaction."""
         owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
         await billing.create_customer(session, owner=owner, at=organization.created_at)
+
+    async def after_delete_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Let the organization's subscriptions end with their periods, and at once when it can no longer come back."""
+        now = self._clock.now()
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.close_customer(session, owner=owner, at=organization.restorable_until or now, now=now)
+
+    async def after_restore_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Take that back."""
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.reopen_customer(session, owner=owner, now=self._clock.now())
 
     async def before_add_member(
         self, *, session: Session, organization: Organization, user: User, entry: Entry, **_: object
@@ -130,7 +145,6 @@ def build(
     """
     clock = clock or SystemClock()
     prices = catalog.read([Path(path) for path in settings.catalog])
-    joined_hooks = lifecycle_hooks(hooks or {}, {"on_register": _customer_of_user})
     database = open_database(settings.database_url)
     processors = _processors(settings, database, clock)
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
@@ -139,19 +153,27 @@ def build(
     commands = Commands(database=database, clock=clock, processors=processors, prices=prices, role_for=_role_for)
     inbox = Inbox(database=database, clock=clock, processors=processors)
     fetches = Fetches(database=database, clock=clock, processors=processors)
+    leaving = Leaving(clock=clock, callbacks=seams, callback_seconds=seconds)
+    joined = lifecycle_hooks(
+        hooks or {},
+        {"on_register": _customer_of_user, "on_delete": leaving},
+        {"on_delete": Departing(commands)},
+    )
+    deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
         settings=settings,
         database=database,
         clock=clock,
         catalog=prices,
         processors=processors,
-        users=Users(database=database, clock=clock, hooks=joined_hooks),
+        users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
+        deletions=deletions,
         organizations=Organizations(clock=clock, callbacks=seams, callback_seconds=seconds),
         members=Members(clock=clock, callbacks=seams, callback_seconds=seconds),
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        worker=Worker(jobs=_jobs(commands, inbox, fetches)),
+        worker=Worker(jobs=_jobs(commands, inbox, fetches, deletions)),
     )
 
 
@@ -174,14 +196,17 @@ def _processors(settings: Settings, database: Database, clock: Clock) -> dict[Pr
     return made
 
 
-def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
+def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches, deletions: Deletions) -> dict[str, Job]:
     """List what the worker goes round; where the Fake is configured its time passes and its webhooks arrive."""
     fake = inbox.processors.get(ProcessorName.FAKE)
-    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver}
+    closing = Closing(commands=commands)
+    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver, Closing.TOPIC: closing.deliver}
     jobs: dict[str, Job] = {
         "intents": commands.finish_open,
         "inbox": inbox.retry_due,
         "fetches": fetches.settle_owed,
+        "deletions": deletions.finish_due,
+        "closing": closing.find_due,
     }
     if isinstance(fake, FakeProcessor):
         deliveries[fake.TOPIC] = fake.deliverer(inbox)

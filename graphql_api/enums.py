@@ -8,12 +8,14 @@ from domain.billing import PauseBehavior, ProcessorName
 from domain.billing import Status as SubscriptionStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
+from domain.identity import DeletionStatus
 from domain.organizations import OrganizationOrder as OrganizationOrderField
 from domain.scope import Role as MemberRole
 
 __all__ = [
     "ApiScope",
     "DecisionReason",
+    "DeletionStatus",
     "LimitMerge",
     "MemberRole",
     "OrganizationOrderField",
@@ -38,6 +40,11 @@ strawberry.enum(
 )
 strawberry.enum(PauseBehavior, name="PauseBehavior", description="What becomes of invoices meanwhile.")
 strawberry.enum(DecisionReason, name="DecisionReason", description="Why an answer is what it is; a closed list.")
+strawberry.enum(
+    DeletionStatus,
+    name="DeletionStatus",
+    description="DONE: gone. PENDING: the worker goes on. ABORTED: nothing was cancelled and the user is back.",
+)
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 
 

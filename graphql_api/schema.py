@@ -16,7 +16,7 @@ from domain import ids
 from domain.entitlements import Catalog
 from domain.errors import ConfigError
 from domain.ids import Prefix
-from graphql_api import billing_mutations, identity, loaders, membership_mutations
+from graphql_api import billing_mutations, identity, identity_mutations, loaders, membership_mutations
 from graphql_api.catalog import CatalogPlan, list_plans
 from graphql_api.connections import CountedConnection
 from graphql_api.customers import BillingSubscription, Customer, find_customer
@@ -92,6 +92,12 @@ class Mutation:
     )
     remove_member: membership_mutations.RemoveMemberPayload | None = _write(
         membership_mutations.remove_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    upsert_user: identity_mutations.UpsertUserPayload | None = _write(
+        identity_mutations.upsert_user, UnitOfWork(), ApiScope.USERS_WRITE
+    )
+    delete_user: identity_mutations.DeleteUserPayload | None = _write(
+        identity_mutations.delete_user, Refusals(), ApiScope.USERS_WRITE
     )
     subscribe: billing_mutations.SubscribePayload | None = _write(
         billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE

@@ -1,6 +1,7 @@
 """The seam half: organizations, memberships, and the callbacks that can veto a member. Knows nothing of billing."""
 
 from domain.organizations.callbacks import Entry, OrganizationCallbacks
+from domain.organizations.leaving import Leaving
 from domain.organizations.members import Members, UserRef
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.reading import (
@@ -19,6 +20,7 @@ __all__ = [
     "Entry",
     "Invitation",
     "InvitationStatus",
+    "Leaving",
     "Members",
     "Membership",
     "MembershipQuery",
