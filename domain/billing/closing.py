@@ -17,7 +17,7 @@ from domain.billing import lifecycle
 from domain.billing.commands import Commands
 from domain.billing.customers import CLOSING, Customer, account_of, ask_for_closing, locked_customer
 from domain.billing.facts import FactSource
-from domain.billing.processors import UNKNOWN, Processor, ProcessorRefused, ProcessorUnavailable
+from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.states import Snapshot, SubscriptionState
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb, live_subscriptions
 from domain.db import Session
@@ -187,7 +187,6 @@ async def _asked(processor: Processor, task: _Task, at: datetime) -> Snapshot:
             return await processor.resume(task.row.processor_id, key=task.key)
         with_period = task.deed is Deed.END_WITH_PERIOD
         return await processor.cancel(task.row.processor_id, at_period_end=with_period, at=None, key=task.key)
-    except ProcessorRefused as refusal:
-        if refusal.code != UNKNOWN:
-            raise
-        return gone(task.row, at)
+    except ProcessorRefused:
+        # What is not there can neither be ended nor taken back; whether it is there, only looking tells.
+        return await processor.fetch(task.row.processor_id) or gone(task.row, at)

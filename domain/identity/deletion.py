@@ -76,7 +76,7 @@ class Deletions:
         except TimeoutError:
             log.info("a deletion goes on behind its answer")
         if progress.status is DeletionStatus.PENDING:
-            await self.database.run(partial(going.keep_answer, progress=progress))
+            progress = await self.database.run(partial(going.outlive, progress=progress))
         return progress.status
 
     async def finish_due(self) -> int:

@@ -196,11 +196,12 @@ async def depart(
     return told(row, leased=row.person is not None)
 
 
-async def keep_answer(session: Session, *, progress: Progress) -> None:
-    """Answer the idempotency key of a deletion that outlives its call."""
+async def outlive(session: Session, *, progress: Progress) -> Progress:
+    """Look how far a deletion is whose call ends before it does, and answer the call's idempotency key with that."""
     row, _ = await _row(session, progress)
-    if row.operation_id == progress.operation_id and row.stage is not DeletionStage.ABORTED:
+    if row.stage is not DeletionStage.ABORTED:
         await _conclude(session, row, kept=True)
+    return told(row)
 
 
 async def _row(session: Session, progress: Progress) -> tuple[Deletion, bool]:

@@ -8,9 +8,6 @@ from typing import Any, Protocol
 from domain.billing.states import ProcessorName, Snapshot
 from domain.ids import CustomerId
 
-UNKNOWN = "resource_missing"
-"""The code of a refusal that means: there is no such thing (any more)."""
-
 
 class SignatureRefused(Exception):
     """The signature is missing, wrong, too old or from the future. Why is never told to the sender."""

@@ -56,11 +56,6 @@ class Faults:
                 raise ValueError(f"{fault.operation} cannot answer without having done anything")
         self._waiting = waiting
 
-    @property
-    def waiting(self) -> int:
-        """How many have not hit yet."""
-        return len(self._waiting)
-
     async def play(
         self, operation: str, deed: Callable[[], Awaitable[T]], undone: Callable[[], Awaitable[T]] | None = None
     ) -> T:
