@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Select, select
-
 from domain import billing, outbox
 from domain.billing import (
     Closing,
@@ -23,24 +21,26 @@ from domain.billing import (
     OwnerKind,
     Processor,
     ProcessorName,
-    UserParameter,
 )
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock, SystemClock
 from domain.db import Database, Session, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
-from domain.hooks import lifecycle_hooks
+from domain.hooks import LifecycleHook, lifecycle_hooks
 from domain.identity import Deletions, User, Users
-from domain.ids import OrganizationId
 from domain.organizations import (
     Entry,
-    Leaving,
     Members,
     Membership,
     Organization,
     OrganizationCallbacks,
     Organizations,
+    Ownership,
+    Purging,
     Reading,
+    Standing,
+    organizations_seen_by,
+    require_replaceable,
     role_in,
 )
 from domain.scope import Role, Scope
@@ -61,6 +61,8 @@ class Services:
     deletions: Deletions
     organizations: Organizations
     members: Members
+    ownership: Ownership
+    standing: Standing
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
@@ -72,7 +74,7 @@ class Services:
 
     def customers(self, scope: Scope) -> CustomerReading:
         """Give the reads of customers that a caller may make."""
-        return CustomerReading(scope=scope, own_organizations=_own_organizations)
+        return CustomerReading(scope=scope, own_organizations=organizations_seen_by)
 
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
@@ -128,6 +130,25 @@ class SeatCallbacks(OrganizationCallbacks):
         await billing.seats.release(session, organization_id=membership.organization_id, user_id=membership.user_id)
 
 
+class Leaving(LifecycleHook):
+    """Organizations' part in a user's going: none loses its last owner, and every place is given up."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+
+    async def check(self, *, session: Session, user: User, **_: object) -> None:
+        """Let pass whom every living organization can do without.
+
+        Raises:
+            LastOwner: the user is the only owner of one who stays.
+        """
+        await require_replaceable(session, user=user)
+
+    async def apply(self, *, session: Session, user: User, scope: Scope) -> None:
+        """End every membership, as if each had been removed."""
+        await self._members.remove_all_of(session, user=user, scope=scope, operation="deleteUser")
+
+
 def build(
     settings: Settings,
     *,
@@ -151,12 +172,13 @@ def build(
     seams = (*callbacks, SeatCallbacks(entitlements=entitlements, clock=clock))
     seconds = settings.callback_seconds
     commands = Commands(database=database, clock=clock, processors=processors, prices=prices, role_for=_role_for)
+    purging = Purging(database=database, clock=clock, callbacks=seams, callback_seconds=seconds)
     inbox = Inbox(database=database, clock=clock, processors=processors)
     fetches = Fetches(database=database, clock=clock, processors=processors)
-    leaving = Leaving(clock=clock, callbacks=seams, callback_seconds=seconds)
+    members = Members(clock=clock, callbacks=seams, callback_seconds=seconds)
     joined = lifecycle_hooks(
         hooks or {},
-        {"on_register": _customer_of_user, "on_delete": leaving},
+        {"on_register": _customer_of_user, "on_delete": Leaving(members)},
         {"on_delete": Departing(commands)},
     )
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
@@ -169,11 +191,13 @@ def build(
         users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
         deletions=deletions,
         organizations=Organizations(clock=clock, callbacks=seams, callback_seconds=seconds),
-        members=Members(clock=clock, callbacks=seams, callback_seconds=seconds),
+        members=members,
+        ownership=Ownership(clock=clock, callbacks=seams, callback_seconds=seconds),
+        standing=Standing(clock=clock, callbacks=seams, callback_seconds=seconds, restore_days=settings.restore_days),
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        worker=Worker(jobs=_jobs(commands, inbox, fetches, deletions)),
+        worker=Worker(jobs=_jobs(commands, inbox, fetches, deletions) | {"organizations": purging.purge_due}),
     )
 
 
@@ -212,10 +236,6 @@ def _jobs(commands: Commands, inbox: Inbox, fetches: Fetches, deletions: Deletio
         deliveries[fake.TOPIC] = fake.deliverer(inbox)
         jobs["fake"] = partial(fake.advance, 0)
     return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
-
-
-def _own_organizations(user_id: UserParameter) -> Select[OrganizationId]:
-    return select(Membership.organization_id).where(Membership.user_id == user_id)
 
 
 async def _customer_of_user(*, session: Session, user: User, **_: object) -> None:

@@ -1,4 +1,4 @@
-"""Writes of organizations and memberships: one input, one payload, one transaction each."""
+"""Writes of memberships: one input, one payload, one transaction each."""
 
 from typing import Annotated, Self
 
@@ -9,7 +9,7 @@ from domain.organizations import UserRef
 from graphql_api import loaders, unit_of_work
 from graphql_api.described import described, described_input
 from graphql_api.enums import MemberRole
-from graphql_api.organizations import ContextInfo, Membership, Organization, SeatUsage
+from graphql_api.organizations import ContextInfo, Membership, SeatUsage
 from graphql_api.user_errors import (
     AlreadyMemberError,
     CallbackRefusedError,
@@ -21,10 +21,6 @@ from graphql_api.user_errors import (
     SeatLimitReachedError,
 )
 
-CreateOrganizationError = Annotated[
-    InvalidInputError | NotFoundError | CallbackRefusedError | IdempotencyMismatchError | IdempotencyInProgressError,
-    strawberry.union("CreateOrganizationError", description="Refusals; never for want of a seat."),
-]
 AddMemberError = Annotated[
     InvalidInputError
     | NotFoundError
@@ -39,39 +35,14 @@ RemoveMemberError = Annotated[
     NotFoundError | LastOwnerError | CallbackRefusedError | IdempotencyMismatchError | IdempotencyInProgressError,
     strawberry.union("RemoveMemberError", description="Refusals; never for a limit, a subscription or a processor."),
 ]
-
-
-@described_input
-class CreateOrganizationInput:
-    """What to call it; the slug is made from the name when not given."""
-
-    name: str
-    slug: str | None = None
-    external_id: str | None = None
-    owner_id: strawberry.ID | None = strawberry.field(
-        default=None, description="The founding OWNER when it is not the caller; for administrators and host keys."
-    )
-    idempotency_key: str | None = None
-
-
-@described
-class CreateOrganizationPayload:
-    """The organization with its customer; the founder is in memberships."""
-
-    organization: Organization | None = None
-    errors: list[CreateOrganizationError] = strawberry.field(default_factory=list)
-
-    def answer(self) -> Answer:
-        """Give what a replay is made of."""
-        assert self.organization is not None
-        return {"organization_id": self.organization.id}
-
-    @classmethod
-    async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
-        """Show the organization as it is now, to whoever may see it."""
-        reading = info.context.services.reading(info.context.caller)
-        found = await reading.organization(unit_of_work.session(), id=answer["organization_id"])
-        return cls(organization=Organization.of(found))
+LeaveOrganizationError = Annotated[
+    NotFoundError | LastOwnerError | CallbackRefusedError | IdempotencyMismatchError | IdempotencyInProgressError,
+    strawberry.union("LeaveOrganizationError", description="Refusals of leaveOrganization."),
+]
+ChangeMemberRoleError = Annotated[
+    NotFoundError | LastOwnerError | CallbackRefusedError | IdempotencyMismatchError | IdempotencyInProgressError,
+    strawberry.union("ChangeMemberRoleError", description="Refusals of changeMemberRole."),
+]
 
 
 @described_input
@@ -150,17 +121,60 @@ class RemoveMemberPayload:
         return cls(removed_membership_id=answer["membership_id"], organization_id=answer["organization_id"])
 
 
-async def create_organization(info: ContextInfo, input: CreateOrganizationInput) -> CreateOrganizationPayload | None:
-    """Found an organization and become its OWNER."""
-    made = await info.context.services.organizations.create(
-        unit_of_work.session(),
-        scope=info.context.caller,
-        name=input.name,
-        slug=input.slug,
-        external_id=input.external_id,
-        owner_id=input.owner_id,
-    )
-    return CreateOrganizationPayload(organization=Organization.of(made))
+@described_input
+class LeaveOrganizationInput:
+    """Which organization the caller leaves."""
+
+    organization_id: strawberry.ID
+    idempotency_key: str | None = None
+
+
+@described
+class LeaveOrganizationPayload:
+    """The id that is gone."""
+
+    removed_membership_id: strawberry.ID | None = None
+    errors: list[LeaveOrganizationError] = strawberry.field(default_factory=list)
+
+    def answer(self) -> Answer:
+        """Give what a replay is made of."""
+        return {"membership_id": self.removed_membership_id}
+
+    @classmethod
+    async def replayed(cls, _: ContextInfo, answer: Answer) -> Self:
+        """Name the membership that is gone; the key is the caller's own, and so was the place."""
+        return cls(removed_membership_id=answer["membership_id"])
+
+
+@described_input
+class ChangeMemberRoleInput:
+    """Whose role becomes which."""
+
+    membership_id: strawberry.ID
+    role: MemberRole
+    idempotency_key: str | None = None
+
+
+@described
+class ChangeMemberRolePayload:
+    """The membership as it is now."""
+
+    membership: Membership | None = None
+    errors: list[ChangeMemberRoleError] = strawberry.field(default_factory=list)
+
+    def answer(self) -> Answer:
+        """Give what a replay is made of; giving and taking any role is the OWNER's."""
+        assert self.membership is not None
+        row = self.membership.row
+        return {"membership_id": row.id, "organization_id": row.organization_id, "role": MemberRole.OWNER}
+
+    @classmethod
+    async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
+        """Show the membership as it is now, to whoever may still change roles."""
+        await _authorize(info, answer)
+        reading = info.context.services.reading(info.context.caller)
+        found = await reading.membership(unit_of_work.session(), answer["membership_id"])
+        return cls(membership=Membership.of(found))
 
 
 async def add_member(info: ContextInfo, input: AddMemberInput) -> AddMemberPayload | None:
@@ -183,6 +197,22 @@ async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMe
     return RemoveMemberPayload(
         removed_membership_id=strawberry.ID(removed.id), organization_id=removed.organization_id, role=removed.role
     )
+
+
+async def leave_organization(info: ContextInfo, input: LeaveOrganizationInput) -> LeaveOrganizationPayload | None:
+    """End the caller's own place in an organization and let the seat go."""
+    left = await info.context.services.members.leave(
+        unit_of_work.session(), scope=info.context.caller, organization_id=input.organization_id
+    )
+    return LeaveOrganizationPayload(removed_membership_id=strawberry.ID(left.id))
+
+
+async def change_member_role(info: ContextInfo, input: ChangeMemberRoleInput) -> ChangeMemberRolePayload | None:
+    """Give a member another role."""
+    changed = await info.context.services.members.change_role(
+        unit_of_work.session(), scope=info.context.caller, membership_id=input.membership_id, role=input.role
+    )
+    return ChangeMemberRolePayload(membership=Membership.of(changed))
 
 
 async def _authorize(info: ContextInfo, answer: Answer) -> None:

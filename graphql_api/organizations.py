@@ -8,7 +8,7 @@ from strawberry import Info
 
 from domain import entitlements, organizations
 from domain.errors import InvalidInput
-from domain.organizations import MembershipQuery, count_memberships, list_memberships, members_of
+from domain.organizations import MembershipQuery, count_memberships, list_memberships
 from graphql_api import loaders
 from graphql_api.connections import CountedConnection
 from graphql_api.context import Context
@@ -93,6 +93,9 @@ class Organization(Node):
     external_id: str | None = strawberry.field(description="The host's own id, unique.")
     created_at: datetime
     updated_at: datetime
+    restorable_until: datetime | None = strawberry.field(
+        description="Set once deleted; only those who may restore it see it then."
+    )
 
     @classmethod
     def of(cls, row: organizations.Organization | None) -> Optional["Organization"]:
@@ -110,6 +113,7 @@ class Organization(Node):
             external_id=row.external_id,
             created_at=row.created_at,
             updated_at=row.updated_at,
+            restorable_until=row.restorable_until,
         )
 
     @strawberry.field
@@ -132,8 +136,10 @@ class Organization(Node):
         last: int | None = None,
         before: str | None = None,
     ) -> CountedConnection[Membership] | None:
-        """The members, oldest first."""
-        members = members_of(self.row.id, roles)
+        """The members, oldest first; null while it is deleted."""
+        members = info.context.services.reading(info.context.caller).members_of(self.row, roles)
+        if members is None:
+            return None
         return await membership_connection(info, self.row.id, members, first, after, last, before)
 
     @strawberry.field

@@ -16,7 +16,15 @@ from domain import ids
 from domain.entitlements import Catalog
 from domain.errors import ConfigError
 from domain.ids import Prefix
-from graphql_api import billing_mutations, identity, identity_mutations, loaders, membership_mutations
+from graphql_api import (
+    billing_mutations,
+    identity,
+    identity_mutations,
+    loaders,
+    membership_mutations,
+    organization_mutations,
+    ownership_mutations,
+)
 from graphql_api.catalog import CatalogPlan, list_plans
 from graphql_api.connections import CountedConnection
 from graphql_api.customers import BillingSubscription, Customer, find_customer
@@ -84,14 +92,32 @@ class Query:
 class Mutation:
     """Writes. Each takes one input and gives one payload; siblings run one after the other."""
 
-    create_organization: membership_mutations.CreateOrganizationPayload | None = _write(
-        membership_mutations.create_organization, UnitOfWork()
+    create_organization: organization_mutations.CreateOrganizationPayload | None = _write(
+        organization_mutations.create_organization, UnitOfWork()
+    )
+    update_organization: organization_mutations.UpdateOrganizationPayload | None = _write(
+        organization_mutations.update_organization, UnitOfWork()
+    )
+    delete_organization: organization_mutations.DeleteOrganizationPayload | None = _write(
+        organization_mutations.delete_organization, UnitOfWork()
+    )
+    restore_organization: organization_mutations.RestoreOrganizationPayload | None = _write(
+        organization_mutations.restore_organization, UnitOfWork()
     )
     add_member: membership_mutations.AddMemberPayload | None = _write(
         membership_mutations.add_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
     )
     remove_member: membership_mutations.RemoveMemberPayload | None = _write(
         membership_mutations.remove_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    leave_organization: membership_mutations.LeaveOrganizationPayload | None = _write(
+        membership_mutations.leave_organization, UnitOfWork()
+    )
+    change_member_role: membership_mutations.ChangeMemberRolePayload | None = _write(
+        membership_mutations.change_member_role, UnitOfWork()
+    )
+    transfer_ownership: ownership_mutations.TransferOwnershipPayload | None = _write(
+        ownership_mutations.transfer_ownership, UnitOfWork()
     )
     upsert_user: identity_mutations.UpsertUserPayload | None = _write(
         identity_mutations.upsert_user, UnitOfWork(), ApiScope.USERS_WRITE

@@ -1,26 +1,28 @@
 """The seam half: organizations, memberships, and the callbacks that can veto a member. Knows nothing of billing."""
 
 from domain.organizations.callbacks import Entry, OrganizationCallbacks
-from domain.organizations.leaving import Leaving
 from domain.organizations.members import Members, UserRef
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
+from domain.organizations.ownership import Ownership, Transfer, require_replaceable
+from domain.organizations.purging import Purging
 from domain.organizations.reading import (
     MembershipQuery,
     OrganizationOrder,
     Reading,
     count_memberships,
     list_memberships,
-    members_of,
     memberships_of,
+    organizations_seen_by,
     role_in,
 )
-from domain.organizations.service import Organizations
+from domain.organizations.service import Changes, Organizations
+from domain.organizations.standing import Standing
 
 __all__ = [
+    "Changes",
     "Entry",
     "Invitation",
     "InvitationStatus",
-    "Leaving",
     "Members",
     "Membership",
     "MembershipQuery",
@@ -28,11 +30,16 @@ __all__ = [
     "OrganizationCallbacks",
     "OrganizationOrder",
     "Organizations",
+    "Ownership",
+    "Purging",
     "Reading",
+    "Standing",
+    "Transfer",
     "UserRef",
     "count_memberships",
     "list_memberships",
-    "members_of",
     "memberships_of",
+    "organizations_seen_by",
+    "require_replaceable",
     "role_in",
 ]

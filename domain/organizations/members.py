@@ -6,6 +6,8 @@ Hold the user and lock the organization before judging by rows, refuse first, wr
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import bindparam, select
+
 from domain import audit, identity
 from domain.clock import Clock
 from domain.db import Session
@@ -14,9 +16,11 @@ from domain.identity import User
 from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
 from domain.organizations.models import Membership
-from domain.organizations.places import Places, locked, membership_of, rank, require_another_owner
+from domain.organizations.places import Places, locked, locked_own, membership_of, rank, require_another_owner
 from domain.organizations.reading import Reading
 from domain.scope import Role, Scope
+
+_OF_USER = select(Membership).where(Membership.user_id == bindparam("user")).order_by(Membership.organization_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,45 +92,132 @@ class Members:
             LastOwner: it is the organization's only owner.
             CallbackRefused: a host refused.
         """
-        membership = await self._locked_membership(session, scope, membership_id)
-        own = await rank(session, scope, membership.organization_id)
-        if own is None:
-            raise _missing()
+        seen = await _seen(session, scope, membership_id)
+        membership, own = await _still(session, scope, seen)
         policy.require_change_of(own, membership.role)
         await require_another_owner(session, membership)
-        await self._places("removeMember").leave(session, membership=membership, scope=scope)
+        await self._let_out(session, scope, membership, operation="removeMember", action="membership.removed")
+        return membership
+
+    async def leave(self, session: Session, *, scope: Scope, organization_id: str) -> Membership:
+        """End the caller's own membership and let its seat go; never refused for a limit or a subscription.
+
+        Raises:
+            NotFound: the caller is in no such organization.
+            LastOwner: the caller is the organization's only owner.
+            CallbackRefused: a host refused.
+        """
+        organization = await locked(session, organization_id)
+        own = await membership_of(session, organization_id, scope.user_id or "")
+        if organization is None or own is None:
+            raise NotFound("organization", path=["input", "organizationId"])
+        await require_another_owner(session, own)
+        await self._let_out(session, scope, own, operation="leaveOrganization", action="membership.left")
+        return own
+
+    async def change_role(self, session: Session, *, scope: Scope, membership_id: str, role: Role) -> Membership:
+        """Give a member another role; the same one again is no change and leaves no trace.
+
+        Raises:
+            NotFound: no such membership for this caller, or the member is being deleted.
+            Forbidden: the caller's role is too low.
+            LastOwner: the organization's only owner would be none.
+            CallbackRefused: a host refused.
+        """
+        seen = await _seen(session, scope, membership_id)
+        user = await identity.hold(session, seen.user_id)
+        membership, own = await _still(session, scope, seen)
+        policy.require(own, Role.OWNER)
+        if user is None:
+            raise _missing()
+        if membership.role is role:
+            return membership
+        await require_another_owner(session, membership)
+        run = self._run("changeMemberRole")
+        step = OrganizationCallbacks.before_role_change
+        await run(step, session=session, membership=membership, role=role, scope=scope)
+        before, membership.role = membership.role, role
+        await session.flush()
         await audit.record(
             session,
-            "membership.removed",
+            "membership.role_changed",
+            scope=scope,
+            at=self.clock.now(),
+            subject_id=membership.id,
+            organization_id=membership.organization_id,
+            before={"user_id": membership.user_id, "role": before},
+            after={"user_id": membership.user_id, "role": role},
+        )
+        return membership
+
+    async def remove_all_of(self, session: Session, *, user: User, scope: Scope, operation: str) -> int:
+        """End every membership of a user who goes, in deleted organizations too, and say how many there were.
+
+        Whether organizations are left with an owner has been asked before, by `require_replaceable`. The callbacks have
+        their time for each of them anew, because a user who must go cannot be let out of some.
+
+        Raises:
+            CallbackRefused: a host refused.
+        """
+        await locked_own(session, user.id)
+        memberships = (await session.execute(_OF_USER, {"user": user.id})).scalars().all()
+        for membership in memberships:
+            await self._places(operation).leave(session, membership=membership, scope=scope)
+            await self._record_end(session, scope, membership, action="membership.removed")
+        return len(memberships)
+
+    async def _let_out(
+        self, session: Session, scope: Scope, membership: Membership, *, operation: str, action: str
+    ) -> None:
+        await self._places(operation).leave(session, membership=membership, scope=scope)
+        await self._record_end(session, scope, membership, action=action)
+
+    async def _record_end(self, session: Session, scope: Scope, membership: Membership, *, action: str) -> None:
+        await audit.record(
+            session,
+            action,
             scope=scope,
             at=self.clock.now(),
             subject_id=membership.id,
             organization_id=membership.organization_id,
             before={"user_id": membership.user_id, "role": membership.role},
         )
-        return membership
-
-    async def _locked_membership(self, session: Session, scope: Scope, membership_id: str) -> Membership:
-        """Find a membership that the caller may see, lock its organization, and read it again under the lock.
-
-        Raises:
-            NotFound: it is not there, not the caller's, or gone meanwhile.
-        """
-        seen = await Reading(scope=scope).membership(session, membership_id)
-        if seen is None or await locked(session, seen.organization_id) is None:
-            raise _missing()
-        membership = await session.get(Membership, membership_id, populate_existing=True)
-        if membership is None:
-            raise _missing()
-        return membership
 
     def _places(self, operation: str) -> Places:
-        run = CallbackRun(self.callbacks, operation=operation, seconds=self.callback_seconds)
-        return Places(clock=self.clock, run=run)
+        return Places(clock=self.clock, run=self._run(operation))
+
+    def _run(self, operation: str) -> CallbackRun:
+        return CallbackRun(self.callbacks, operation=operation, seconds=self.callback_seconds)
 
 
 def _missing() -> NotFound:
     return NotFound("membership", path=["input", "membershipId"])
+
+
+async def _seen(session: Session, scope: Scope, membership_id: str) -> Membership:
+    """Find a membership that the caller may see.
+
+    Raises:
+        NotFound: it is not there, or not the caller's.
+    """
+    seen = await Reading(scope=scope).membership(session, membership_id)
+    if seen is None:
+        raise _missing()
+    return seen
+
+
+async def _still(session: Session, scope: Scope, seen: Membership) -> tuple[Membership, Role]:
+    """Lock the organization of a membership, read the membership again under the lock, and rank the caller.
+
+    Raises:
+        NotFound: it is gone meanwhile, or the caller or the whole organization is.
+    """
+    organization = await locked(session, seen.organization_id)
+    membership = await session.get(Membership, seen.id, populate_existing=True)
+    own = await rank(session, scope, seen.organization_id)
+    if organization is None or membership is None or own is None:
+        raise _missing()
+    return membership, own
 
 
 async def _held(session: Session, scope: Scope, who: UserRef) -> User | None:

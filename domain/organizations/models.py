@@ -12,7 +12,10 @@ from domain.scope import ActorKind, Role
 
 
 class Organization(Base):
-    """A tenant: who belongs together and pays together. Deleted, it is hidden until it is restored or goes for good."""
+    """A tenant: who belongs together and pays together. Deleted, it is hidden until it is restored or goes for good.
+
+    `purge_at` is when the worker takes it away, or tries again to; null while it lives.
+    """
 
     __tablename__ = "organizations"
 
@@ -24,6 +27,7 @@ class Organization(Base):
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     restorable_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    purge_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (
         Index(
@@ -33,7 +37,7 @@ class Organization(Base):
             sqlite_where=text("deleted_at IS NULL"),
             postgresql_where=text("deleted_at IS NULL"),
         ),
-        Index(None, "restorable_until"),
+        Index(None, "purge_at"),
     )
 
 

@@ -8,6 +8,12 @@ from domain.errors import InvalidInput
 
 NAME_LENGTH = 255
 SLUG_LENGTH = (3, 63)
+# Words that stand for a part of a product in its addresses, and so for no organization.
+_RESERVED = (
+    "admin api app auth billing blog cdn dashboard docs help login logout new oauth orgs organizations register"
+    " settings signup static status support switch system webhooks www"
+)
+RESERVED = frozenset(_RESERVED.split())
 _SLUG = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 
 
@@ -28,13 +34,15 @@ def checked_slug(slug: str) -> str:
 
     Raises:
         InvalidInput: not 3 to 63 of lower-case letters, digits and hyphens, beginning with a letter and not ending
-            with a hyphen.
+            with a hyphen; or a reserved word.
     """
     if not SLUG_LENGTH[0] <= len(slug) <= SLUG_LENGTH[1] or not _SLUG.fullmatch(slug):
         raise InvalidInput(
             "A slug has 3 to 63 lower-case letters, digits and hyphens, begins with a letter and ends with no hyphen.",
             path=["input", "slug"],
         )
+    if slug in RESERVED:
+        raise InvalidInput("This slug is reserved.", path=["input", "slug"])
     return slug
 
 
@@ -50,11 +58,13 @@ def checked_external_id(external_id: str) -> str:
 
 
 def slug_of(name: str) -> str:
-    """Make a slug from a name: plain lower-case letters and digits, everything else a hyphen."""
+    """Make a slug from a name: plain lower-case letters and digits, everything else a hyphen; never a reserved word."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     if not slug[:1].isalpha() or len(slug) < SLUG_LENGTH[0]:
         slug = f"org-{slug}".strip("-")
+    if slug in RESERVED:
+        return varied(slug)
     return slug[: SLUG_LENGTH[1]].rstrip("-") if len(slug) > SLUG_LENGTH[0] else f"{slug}-{secrets.token_hex(2)}"
 
 

@@ -3,6 +3,7 @@
 Also what every command on an organization begins with: hold it still, then ask what the caller may do in it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, func, select
@@ -15,16 +16,27 @@ from domain.identity import User
 from domain.ids import MembershipId, Prefix
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
 from domain.organizations.models import Invitation, Membership, Organization
-from domain.organizations.reading import role_in
+from domain.organizations.reading import role_in_living
 from domain.scope import Role, Scope
 
-_LOCK = (
+# What was read before the lock was waited for may be gone, so rows are read anew even where the session knows them.
+_ANEW = {"populate_existing": True}
+_HELD = (
     select(Organization)
-    .where(Organization.id == bindparam("organization"), Organization.deleted_at.is_(None))
-    .with_for_update(key_share=True)
+    .order_by(Organization.id)
+    .with_for_update(of=Organization, key_share=True)
+    .execution_options(**_ANEW)
 )
-_MEMBERSHIP = select(Membership).where(
-    Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user")
+_LIVING = _HELD.where(Organization.deleted_at.is_(None))
+_LOCK = _LIVING.where(Organization.id == bindparam("organization"))
+_LOCK_DELETED = _HELD.where(Organization.id == bindparam("organization"), Organization.deleted_at.is_not(None))
+_OWN = select(Membership.organization_id).where(Membership.user_id == bindparam("user"))
+_LOCK_OWN = _HELD.where(Organization.id.in_(_OWN))
+_LOCK_OWNED = _LIVING.where(Organization.id.in_(_OWN.where(Membership.role == Role.OWNER)))
+_MEMBERSHIP = (
+    select(Membership)
+    .where(Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user"))
+    .execution_options(**_ANEW)
 )
 _OWNERS = (
     select(func.count())
@@ -101,15 +113,30 @@ async def locked(session: Session, organization_id: str) -> Organization | None:
     return (await session.execute(_LOCK, {"organization": organization_id})).scalar_one_or_none()
 
 
+async def locked_deleted(session: Session, organization_id: str) -> Organization | None:
+    """Hold a deleted organization still."""
+    return (await session.execute(_LOCK_DELETED, {"organization": organization_id})).scalar_one_or_none()
+
+
+async def locked_own(session: Session, user_id: str) -> Sequence[Organization]:
+    """Hold every organization that a user is in, deleted ones too, in the order that keeps everybody from a circle."""
+    return (await session.execute(_LOCK_OWN, {"user": user_id})).scalars().all()
+
+
+async def locked_owned(session: Session, user_id: str) -> Sequence[Organization]:
+    """Hold every living organization that a user owns, in the same order."""
+    return (await session.execute(_LOCK_OWNED, {"user": user_id})).scalars().all()
+
+
 async def rank(session: Session, scope: Scope, organization_id: str) -> Role | None:
-    """Say as what the caller acts in an organization: administrators as its OWNER, strangers as nobody."""
+    """Say as what the caller acts in a living organization: administrators as its OWNER, strangers as nobody."""
     if scope.administrator:
         return Role.OWNER
-    return await role_in(session, organization_id=organization_id, user_id=scope.user_id)
+    return await role_in_living(session, organization_id=organization_id, user_id=scope.user_id)
 
 
 async def membership_of(session: Session, organization_id: str, user_id: str) -> Membership | None:
-    """Find a user's place in an organization."""
+    """Find a user's place in an organization, as it is now."""
     values = {"organization": organization_id, "user": user_id}
     return (await session.execute(_MEMBERSHIP, values)).scalar_one_or_none()
 

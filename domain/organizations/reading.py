@@ -1,11 +1,15 @@
-"""Reads of organizations and memberships. The tenant stands in every WHERE: not yours and not there are one answer."""
+"""Reads of organizations and memberships. The tenant stands in every WHERE: not yours and not there are one answer.
+
+A deleted organization is not there, but for its owners and administrators, who find it by its id; in no list, and
+nobody is anybody's fellow through it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import BindParameter, Select, bindparam, func, or_, select
 
 from domain.db import Page, Session, Slice, keyset
 from domain.identity import User
@@ -17,9 +21,16 @@ MembershipQuery = Select[Membership]
 """A selection of memberships, to be read by `list_memberships` and counted by `count_memberships`."""
 
 
-_ROLE = select(Membership.role).where(
-    Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user")
+UserParameter = UserId | BindParameter[str] | None
+_LIVING = Organization.deleted_at.is_(None)
+# Whether the member of a membership still sees its organization.
+_SEEN = or_(_LIVING, Membership.role == Role.OWNER)
+_ROLE = (
+    select(Membership.role)
+    .join(Organization, Organization.id == Membership.organization_id)
+    .where(Membership.organization_id == bindparam("organization"), Membership.user_id == bindparam("user"))
 )
+_ROLE_SEEN, _ROLE_IN_LIVING = _ROLE.where(_SEEN), _ROLE.where(_LIVING)
 
 
 class OrganizationOrder(StrEnum):
@@ -31,7 +42,7 @@ class OrganizationOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Every read that one caller may make. Administrators see all; users what they belong to."""
+    """Every read that one caller may make. Administrators see all; users what they belong to, and what they deleted."""
 
     scope: Scope
 
@@ -40,17 +51,20 @@ class Reading:
         query = select(Organization)
         if self.scope.administrator:
             return query
-        return query.where(Organization.id.in_(_own(self.scope.user_id)))
+        return query.where(Organization.id.in_(organizations_seen_by(self.scope.user_id)))
 
     async def organization(
         self, session: Session, *, id: str | None = None, slug: str | None = None, external_id: str | None = None
     ) -> Organization | None:
-        """Find one organization by exactly one of its names; None when it is not there or not the caller's."""
+        """Find one organization by exactly one of its names; None when it is not there or not the caller's.
+
+        A deleted one has no slug any more.
+        """
         query = self.visible()
         if id is not None:
             query = query.where(Organization.id == id)
         if slug is not None:
-            query = query.where(Organization.slug == slug)
+            query = query.where(Organization.slug == slug, _LIVING)
         if external_id is not None:
             query = query.where(Organization.external_id == external_id)
         return (await session.execute(query)).scalar_one_or_none()
@@ -65,21 +79,34 @@ class Reading:
     ) -> Slice[Organization]:
         """List the organizations that the caller belongs to; all of them for administrators."""
         by = Organization.name if order is OrganizationOrder.NAME else Organization.created_at
-        return await keyset(session, self.visible(), page=page, by=by, id=Organization.id, descending=descending)
+        return await keyset(session, self._listed(), page=page, by=by, id=Organization.id, descending=descending)
 
     async def count_organizations(self, session: Session) -> int:
         """Count what `organizations` lists."""
-        return await _count(session, self.visible())
+        return await _count(session, self._listed())
+
+    def _listed(self) -> Select[Organization]:
+        return self.visible().where(_LIVING)
+
+    def members_of(self, organization: Organization, roles: Sequence[Role] | None) -> MembershipQuery | None:
+        """Select the memberships of an organization that the caller sees, of these roles when given.
+
+        None: it is deleted, and its members are hidden from everybody but administrators.
+        """
+        if organization.deleted_at is not None and not self.scope.administrator:
+            return None
+        query = select(Membership).where(Membership.organization_id == organization.id)
+        return query if roles is None else query.where(Membership.role.in_(roles))
 
     async def membership(self, session: Session, id: str) -> Membership | None:
         """Find a membership of an organization that the caller may see."""
         return (await self.memberships_by_id(session, [id])).get(id)
 
     async def memberships_by_id(self, session: Session, ids: Sequence[str]) -> dict[str, Membership]:
-        """Find many memberships at once; those of organizations that the caller may not see are left out."""
+        """Find many memberships at once; those of deleted organizations and of others' are left out."""
         query = select(Membership).where(Membership.id.in_(ids))
         if not self.scope.administrator:
-            query = query.where(Membership.organization_id.in_(_own(self.scope.user_id)))
+            query = query.where(Membership.organization_id.in_(_lived_in_by(self.scope.user_id)))
         return {row.id: row for row in (await session.execute(query)).scalars()}
 
     async def user(self, session: Session, id: str) -> User | None:
@@ -90,31 +117,45 @@ class Reading:
         """Find many users at once; those whom the caller may not see are left out."""
         query = select(User).where(User.id.in_(ids))
         if not self.scope.administrator:
-            fellows = select(Membership.user_id).where(Membership.organization_id.in_(_own(self.scope.user_id)))
+            own = _lived_in_by(self.scope.user_id)
+            fellows = select(Membership.user_id).where(Membership.organization_id.in_(own))
             query = query.where((User.id == self.scope.user_id) | User.id.in_(fellows))
         return {row.id: row for row in (await session.execute(query)).scalars()}
 
     async def roles(self, session: Session, ids: Sequence[str]) -> dict[str, Role]:
         """Tell the caller's role in each of these organizations; those without one are left out."""
-        query = select(Membership.organization_id, Membership.role).where(
-            Membership.user_id == self.scope.user_id, Membership.organization_id.in_(ids)
+        query = (
+            select(Membership.organization_id, Membership.role)
+            .join(Organization, Organization.id == Membership.organization_id)
+            .where(Membership.user_id == self.scope.user_id, Membership.organization_id.in_(ids), _SEEN)
         )
         return {organization_id: Role(role) for organization_id, role in (await session.execute(query))}
 
 
-def _own(user_id: UserId | None) -> Select[OrganizationId]:
-    return select(Membership.organization_id).where(Membership.user_id == user_id)
+def organizations_seen_by(user_id: UserParameter) -> Select[OrganizationId]:
+    """Select the ids of the organizations that a user sees: those they belong to, and deleted ones they own."""
+    return _places_of(user_id).where(_SEEN)
 
 
-def members_of(organization_id: str, roles: Sequence[Role] | None) -> Select[Membership]:
-    """Select the memberships of one organization, of these roles when given."""
-    query = select(Membership).where(Membership.organization_id == organization_id)
-    return query if roles is None else query.where(Membership.role.in_(roles))
+def _lived_in_by(user_id: UserParameter) -> Select[OrganizationId]:
+    return _places_of(user_id).where(_LIVING)
+
+
+def _places_of(user_id: UserParameter) -> Select[OrganizationId]:
+    return (
+        select(Membership.organization_id)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .where(Membership.user_id == user_id)
+    )
 
 
 def memberships_of(user_id: str) -> Select[Membership]:
-    """Select the memberships of one user."""
-    return select(Membership).where(Membership.user_id == user_id)
+    """Select the memberships of one user in living organizations."""
+    return (
+        select(Membership)
+        .join(Organization, Organization.id == Membership.organization_id)
+        .where(Membership.user_id == user_id, _LIVING)
+    )
 
 
 async def list_memberships(session: Session, query: Select[Membership], *, page: Page) -> Slice[Membership]:
@@ -128,8 +169,17 @@ async def count_memberships(session: Session, query: Select[Membership]) -> int:
 
 
 async def role_in(session: Session, *, organization_id: str, user_id: str | None) -> Role | None:
-    """Tell a user's role in an organization; None when there is none."""
-    role = (await session.execute(_ROLE, {"organization": organization_id, "user": user_id})).scalar_one_or_none()
+    """Tell a user's role in an organization; None when there is none, in a deleted one for everybody but its owners."""
+    return await _role(session, _ROLE_SEEN, organization_id, user_id)
+
+
+async def role_in_living(session: Session, *, organization_id: str, user_id: str | None) -> Role | None:
+    """Tell the same of organizations that are not deleted; no command but deleting and restoring asks more."""
+    return await _role(session, _ROLE_IN_LIVING, organization_id, user_id)
+
+
+async def _role(session: Session, query: Select[Any], organization_id: str, user_id: str | None) -> Role | None:
+    role = (await session.execute(query, {"organization": organization_id, "user": user_id})).scalar_one_or_none()
     return None if role is None else Role(role)
 
 

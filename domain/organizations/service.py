@@ -3,7 +3,7 @@
 Lock before judging by rows, refuse first, write last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -17,16 +17,42 @@ from domain.db import Session
 from domain.errors import InvalidInput, NotFound
 from domain.identity import User
 from domain.ids import OrganizationId, Prefix
+from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
 from domain.organizations.models import Organization
 from domain.organizations.names import checked_external_id, checked_name, checked_slug, slug_of, varied
-from domain.organizations.places import Places
+from domain.organizations.places import Places, locked, rank
 from domain.scope import Role, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What an organization shall be called from now on. None stays as it is; `no_external_id` empties that one."""
+
+    name: str | None = None
+    slug: str | None = None
+    external_id: str | None = None
+    no_external_id: bool = False
+
+    def of(self, organization: Organization) -> dict[str, str | None]:
+        """Give what becomes another, and what it becomes.
+
+        Raises:
+            InvalidInput: a name, slug or external id that cannot be.
+        """
+        wanted: dict[str, str | None] = {}
+        if self.name is not None:
+            wanted["name"] = checked_name(self.name)
+        if self.slug is not None and self.slug != organization.slug:
+            wanted["slug"] = checked_slug(self.slug)
+        if self.external_id is not None or self.no_external_id:
+            wanted["external_id"] = None if self.external_id is None else checked_external_id(self.external_id)
+        return {field: value for field, value in wanted.items() if value != getattr(organization, field)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Organizations:
-    """Creates organizations. `callbacks` run in the order given, inside the transaction."""
+    """Creates and renames organizations. `callbacks` run in the order given, inside the transaction."""
 
     clock: Clock
     callbacks: Sequence[OrganizationCallbacks]
@@ -79,6 +105,45 @@ class Organizations:
         )
         return organization
 
+    async def authorize(self, session: Session, *, scope: Scope, organization_id: str) -> None:
+        """Let pass whoever may update the organization.
+
+        Raises:
+            NotFound: no such organization for this caller.
+            Forbidden: the caller's role is too low.
+        """
+        policy.require(await rank(session, scope, organization_id), Role.ADMIN)
+
+    async def update(self, session: Session, *, scope: Scope, organization_id: str, changes: Changes) -> Organization:
+        """Call an organization otherwise. Where nothing becomes another, nothing is written and nothing remembered.
+
+        Raises:
+            NotFound: no such organization for this caller.
+            Forbidden: the caller's role is too low.
+            InvalidInput: the name, slug or external id cannot be, or is taken.
+        """
+        organization = await locked(session, organization_id)
+        await self.authorize(session, scope=scope, organization_id=organization_id)
+        if organization is None:
+            raise NotFound("organization", path=["input", "organizationId"])
+        after = changes.of(organization)
+        if not after:
+            return organization
+        before = {field: getattr(organization, field) for field in after}
+        now = self.clock.now()
+        await _rename(session, organization, after | {"updated_at": now})
+        await audit.record(
+            session,
+            "organization.updated",
+            scope=scope,
+            at=now,
+            subject_id=organization.id,
+            organization_id=organization.id,
+            before=before,
+            after=after,
+        )
+        return organization
+
     def _run(self, operation: str) -> CallbackRun:
         return CallbackRun(self.callbacks, operation=operation, seconds=self.callback_seconds)
 
@@ -100,6 +165,22 @@ async def _taken(session: Session, slug: str) -> bool:
     """Say whether a living organization has the slug; the unique key of the table has the last word."""
     query = select(Organization.id).where(Organization.slug == slug, Organization.deleted_at.is_(None))
     return (await session.execute(query)).scalar_one_or_none() is not None
+
+
+async def _rename(session: Session, organization: Organization, after: Mapping[str, object]) -> None:
+    """Write what becomes another; the unique keys of the table decide who was first.
+
+    Raises:
+        InvalidInput: the slug or the external id is taken.
+    """
+    try:
+        async with session.begin_nested():
+            for field, value in after.items():
+                setattr(organization, field, value)
+    except IntegrityError as error:
+        slug = after.get("slug")
+        field = "slug" if isinstance(slug, str) and await _taken(session, slug) else "externalId"
+        raise InvalidInput(f"This {field} is taken.", path=["input", field]) from error
 
 
 async def _insert(

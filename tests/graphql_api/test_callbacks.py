@@ -42,20 +42,34 @@ class Host(OrganizationCallbacks):
     async def after_member_remove(self, **_: Any) -> None:
         await self._at("after_member_remove")
 
+    async def before_role_change(self, **_: Any) -> None:
+        await self._at("before_role_change")
 
-STEPS = {
-    "before_create_organization": "createOrganization",
-    "after_create_organization": "createOrganization",
-    "before_add_member": "addMember",
-    "after_add_member": "addMember",
-    "after_member_remove": "removeMember",
-}
+    async def before_delete_organization(self, **_: Any) -> None:
+        await self._at("before_delete_organization")
+
+    async def after_delete_organization(self, **_: Any) -> None:
+        await self._at("after_delete_organization")
+
+
+STEPS = [
+    ("createOrganization", "before_create_organization"),
+    ("createOrganization", "after_create_organization"),
+    ("addMember", "before_add_member"),
+    ("addMember", "after_add_member"),
+    ("removeMember", "after_member_remove"),
+    ("leaveOrganization", "after_member_remove"),
+    ("changeMemberRole", "before_role_change"),
+    ("transferOwnership", "before_role_change"),
+    ("deleteOrganization", "before_delete_organization"),
+    ("deleteOrganization", "after_delete_organization"),
+]
 
 
 @pytest.mark.parametrize("refusal", [Refused, Blocked])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(("mutation", "step"), STEPS)
 async def test_a_callback_refuses_with_its_reason_and_nothing_is_left(
-    serve: Serve, step: str, refusal: type[Refused]
+    serve: Serve, mutation: str, step: str, refusal: type[Refused]
 ) -> None:
     host = Host(refusal)
     async with serve(callbacks=[host]) as api:
@@ -67,10 +81,15 @@ async def test_a_callback_refuses_with_its_reason_and_nothing_is_left(
             "createOrganization": {"name": "Next"},
             "addMember": {"organizationId": organization["id"], "userId": cy},
             "removeMember": {"membershipId": bobs},
+            "leaveOrganization": {"organizationId": organization["id"]},
+            "changeMemberRole": {"membershipId": bobs, "role": "ADMIN"},
+            "transferOwnership": {"organizationId": organization["id"], "membershipId": bobs},
+            "deleteOrganization": {"organizationId": organization["id"]},
         }
+        who = "bob" if mutation == "leaveOrganization" else "ada"
         facts = "errors { ... on CallbackRefusedError { operation step reason } }"
 
-        found = await refused(api, STEPS[step], "ada", facts, **inputs[STEPS[step]])
+        found = await refused(api, mutation, who, facts, **inputs[mutation])
 
     expected = error("CallbackRefused", "CALLBACK_REFUSED", "This was refused.")
-    assert found == expected | {"operation": STEPS[step], "step": step, "reason": "blocked_domain"}
+    assert found == expected | {"operation": mutation, "step": step, "reason": "blocked_domain"}

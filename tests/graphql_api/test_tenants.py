@@ -20,9 +20,16 @@ KINDS = {
     "customer(id)": "cst",
     "entitlements(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
+    "updateOrganization(input.organizationId)": "org",
+    "deleteOrganization(input.organizationId)": "org",
+    "restoreOrganization(input.organizationId)": "org",
     "addMember(input.organizationId)": "org",
     "addMember(input.userId)": "usr",
     "removeMember(input.membershipId)": "mem",
+    "leaveOrganization(input.organizationId)": "org",
+    "changeMemberRole(input.membershipId)": "mem",
+    "transferOwnership(input.organizationId)": "org",
+    "transferOwnership(input.membershipId)": "mem",
     "subscribe(input.customerId)": "cst",
     "cancelSubscription(input.subscriptionId)": "bsb",
 }
@@ -62,7 +69,10 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
     }
     rest = {
         "createOrganization": {"name": "Another"},
+        "updateOrganization": {"name": "Another"},
         "addMember": {"organizationId": own["id"]},
+        "changeMemberRole": {"role": "ADMIN"},
+        "transferOwnership": {"organizationId": own["id"], "membershipId": own["memberships"]["nodes"][0]["id"]},
         "subscribe": {"items": [{"priceId": "price_seat_pack"}]},
     }
     return others, rest

@@ -11,7 +11,7 @@ from domain.billing.states import ProcessorName
 from domain.errors import Refused
 from domain.scope import system
 from tests.graphql_api.conftest import Serve
-from tests.support.api import Api
+from tests.support.api import JWT_SECRET, Api
 from tests.support.api import user_error as error
 
 NOBODY = f"usr_{'0' * 32}"
@@ -109,8 +109,8 @@ async def test_only_a_newer_token_makes_somebody_new(either: Api) -> None:
     either.clock.forward(minutes=1)
     dated = int((either.clock.now() - timedelta(seconds=1)).timestamp())
 
-    async def status(**claims: object) -> int:
-        headers = {"authorization": f"Bearer {either.token('ann', **claims)}"}
+    async def status(**claims: int) -> int:
+        headers = {"authorization": f"Bearer {either.token('ann', JWT_SECRET, **claims)}"}
         asked = {"query": "{ viewer { actor { ... on User { id } } } }"}
         return (await either.client.post("/graphql", json=asked, headers=headers)).status_code
 

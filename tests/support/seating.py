@@ -17,7 +17,17 @@ from domain.entitlements.gate import SeatUsage
 from domain.hooks import lifecycle_hooks
 from domain.identity import Arrival, User, Users
 from domain.ids import SubscriptionId
-from domain.organizations import Members, Membership, Organization, OrganizationCallbacks, Organizations, UserRef
+from domain.organizations import (
+    Members,
+    Membership,
+    Organization,
+    OrganizationCallbacks,
+    Organizations,
+    Ownership,
+    Purging,
+    Standing,
+    UserRef,
+)
 from domain.scope import Actor, ActorKind, Role, Scope
 from domain.wiring import SeatCallbacks, _customer_of_user
 
@@ -47,6 +57,9 @@ class House:
     users: Users
     organizations: Organizations
     members: Members
+    ownership: Ownership
+    standing: Standing
+    purging: Purging
     entitlements: Entitlements
 
     async def user(self, subject: str, *, email: str | None = None) -> User:
@@ -61,11 +74,11 @@ class House:
     async def add(
         self, organization: Organization | str, who: UserRef | User, *, by: User | Scope, role: Role = Role.MEMBER
     ) -> Membership:
-        scope = by if isinstance(by, Scope) else scope_of(by)
         ref = UserRef(id=who.id) if isinstance(who, User) else who
-        organization_id = organization if isinstance(organization, str) else organization.id
         return await self.database.run(
-            lambda session: self.members.add(session, scope=scope, organization_id=organization_id, who=ref, role=role)
+            lambda session: self.members.add(
+                session, scope=acting(by), organization_id=id_of(organization), who=ref, role=role
+            )
         )
 
     async def join(self, organization: Organization, subject: str, *, role: Role = Role.MEMBER) -> User:
@@ -75,9 +88,8 @@ class House:
         return user
 
     async def remove(self, membership_id: str, *, by: User | Scope) -> Membership:
-        scope = by if isinstance(by, Scope) else scope_of(by)
         return await self.database.run(
-            lambda session: self.members.remove(session, scope=scope, membership_id=membership_id)
+            lambda session: self.members.remove(session, scope=acting(by), membership_id=membership_id)
         )
 
     async def membership_id(self, organization: Organization, user: User) -> str:
@@ -87,9 +99,10 @@ class House:
 
     async def pay(self, organization: Organization, *, seats: int, price: str = "price_team", nth: int = 1) -> None:
         """Let the mirror show that the organization has bought this many seats; again changes how many."""
-        await self.database.run(
-            partial(_mirror, clock=self.clock, id=organization.id, price=price, seats=seats, nth=nth)
-        )
+        await self.pay_by_id(organization.id, seats=seats, price=price, nth=nth)
+
+    async def pay_by_id(self, id: str, *, seats: int, price: str = "price_team", nth: int = 1) -> None:
+        await self.database.run(partial(_mirror, clock=self.clock, id=id, price=price, seats=seats, nth=nth))
 
     async def usage(self, organization: Organization) -> SeatUsage:
         async with self.database.snapshot() as session:
@@ -118,18 +131,30 @@ def house(
     entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": CATALOG}))
     seats = SeatCallbacks(entitlements=entitlements, clock=clock)
     joined = lifecycle_hooks(*hooks, {"on_register": _customer_of_user})
+    seams = (*callbacks, seats)
     return House(
         database=database,
         clock=clock,
         users=Users(database=database, clock=clock, hooks=joined),
-        organizations=Organizations(clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds),
-        members=Members(clock=clock, callbacks=(*callbacks, seats), callback_seconds=seconds),
+        organizations=Organizations(clock=clock, callbacks=seams, callback_seconds=seconds),
+        members=Members(clock=clock, callbacks=seams, callback_seconds=seconds),
+        ownership=Ownership(clock=clock, callbacks=seams, callback_seconds=seconds),
+        standing=Standing(clock=clock, callbacks=seams, callback_seconds=seconds, restore_days=14),
+        purging=Purging(database=database, clock=clock, callbacks=seams, callback_seconds=seconds),
         entitlements=entitlements,
     )
 
 
 def scope_of(user: User, *, request_id: str | None = None) -> Scope:
     return Scope(actor=Actor(kind=ActorKind.USER, id=user.id), request_id=request_id)
+
+
+def acting(by: User | Scope) -> Scope:
+    return by if isinstance(by, Scope) else scope_of(by)
+
+
+def id_of(organization: Organization | str) -> str:
+    return organization if isinstance(organization, str) else organization.id
 
 
 ADMINISTRATOR = Scope(actor=Actor(kind=ActorKind.SYSTEM, id="test"), administrator=True)

@@ -12,12 +12,22 @@ from sqlalchemy.exc import IntegrityError
 from domain.db import Database, Session
 from domain.errors import CallbackRefused, Refused, SeatLimitReached
 from domain.identity import User
-from domain.organizations import Entry, Members, Organization, OrganizationCallbacks, Organizations
+from domain.ids import InvitationId
+from domain.organizations import (
+    Entry,
+    Invitation,
+    InvitationStatus,
+    Members,
+    Organization,
+    OrganizationCallbacks,
+    Organizations,
+)
 from domain.organizations.callbacks import CallbackRun
-from domain.scope import Role
+from domain.scope import ActorKind, Role
 from tests.support.clock import FixedClock
 from tests.support.seating import ADMINISTRATOR, house, scope_of
 from tests.support.tables import execute, scalar, unchanged
+from tests.support.tenancy import change_role, delete, restore
 
 STEPS = {
     "before_create_organization": "createOrganization",
@@ -25,6 +35,11 @@ STEPS = {
     "before_add_member": "addMember",
     "after_add_member": "addMember",
     "after_member_remove": "removeMember",
+    "before_delete_organization": "deleteOrganization",
+    "after_delete_organization": "deleteOrganization",
+    "after_invitation_end": "deleteOrganization",
+    "after_restore_organization": "restoreOrganization",
+    "before_role_change": "changeMemberRole",
 }
 SLOW = {
     "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1e8) SELECT count(*) FROM n",
@@ -84,6 +99,9 @@ async def carry_out(database: Database, clock: FixedClock, step: str, deed: Deed
     await made.pay(organization, seats=5)
     member, newcomer = await made.join(organization, "member"), await made.user("newcomer")
     membership_id = await made.membership_id(organization, member)
+    if STEPS[step] == "restoreOrganization":
+        await delete(made, organization, by=owner)
+    await _invite(database, organization)
     host.told = True
     made = house(database, clock, host, seconds=seconds)
     async with unchanged(database):
@@ -92,8 +110,33 @@ async def carry_out(database: Database, clock: FixedClock, step: str, deed: Deed
                 await made.organization(owner, "Second")
             case "addMember":
                 await made.add(organization, newcomer, by=ADMINISTRATOR)
+            case "deleteOrganization":
+                await delete(made, organization, by=owner)
+            case "restoreOrganization":
+                await restore(made, organization, by=owner)
+            case "changeMemberRole":
+                await change_role(made, membership_id, Role.ADMIN, by=owner)
             case _:
                 await made.remove(membership_id, by=owner)
+
+
+async def _invite(database: Database, organization: Organization) -> None:
+    """Write a pending invitation."""
+    at = FixedClock().now()
+    invitation = Invitation(
+        id=InvitationId("inv_1"),
+        organization_id=organization.id,
+        email="somebody@example.com",
+        role=Role.MEMBER,
+        status=InvitationStatus.PENDING,
+        invited_by_kind=ActorKind.USER,
+        invited_by_id="usr_1",
+        nonce="n",
+        created_at=at,
+        expires_at=at,
+    )
+    async with database.transaction() as session:
+        session.add(invitation)
 
 
 async def works_afterwards(database: Database, clock: FixedClock) -> None:

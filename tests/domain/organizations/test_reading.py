@@ -13,7 +13,6 @@ from domain.organizations import (
     Reading,
     count_memberships,
     list_memberships,
-    members_of,
     memberships_of,
     role_in,
 )
@@ -124,14 +123,16 @@ async def test_memberships_are_listed_oldest_first_and_by_role(made: House, cloc
         clock.forward(seconds=1)
         joined.append(await made.join(acme, name))
 
-    async def users(query: Select[Membership]) -> list[str]:
+    async def users(query: Select[Membership] | None) -> list[str]:
+        assert query is not None
         async with made.database.snapshot() as session:
             rows = (await list_memberships(session, query, page=Page(size=9))).rows
             assert await count_memberships(session, query) == len(rows)
             return [row.user_id for row in rows]
 
-    assert await users(members_of(acme.id, None)) == [user.id for user in joined]
-    assert await users(members_of(acme.id, [Role.MEMBER])) == [user.id for user in joined[1:]]
+    reading = Reading(scope=scope_of(owner))
+    assert await users(reading.members_of(acme, None)) == [user.id for user in joined]
+    assert await users(reading.members_of(acme, [Role.MEMBER])) == [user.id for user in joined[1:]]
     assert await users(memberships_of(owner.id)) == [owner.id]
 
 

@@ -1,0 +1,68 @@
+"""Migrations that make a table anew keep its rows and those that point at them, up and down."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from domain.db import migrating, open_database
+from tests.support.databases import Engine
+from tests.support.tables import dump, execute
+
+ROWS = {
+    "users (id, issuer, subject, created_at)": "('usr_1', 'i', 'one', {now}), ('usr_2', 'i', 'two', {now})",
+    "organizations (id, slug, name, external_id, created_at, updated_at)": (
+        "('org_1', 'acme', 'Acme', 'crm-1', {now}, {now}), ('org_2', 'apex', 'Apex', NULL, {now}, {now})"
+    ),
+    "memberships (id, organization_id, user_id, role, joined_at)": (
+        "('mem_1', 'org_1', 'usr_1', 'OWNER', {now}), ('mem_2', 'org_1', 'usr_2', 'MEMBER', {now}),"
+        " ('mem_3', 'org_2', 'usr_2', 'OWNER', {now})"
+    ),
+    "customers (id, owner_kind, owner_id, created_at)": "('cst_1', 'organization', 'org_1', {now})",
+}
+
+
+async def _fill(url: str) -> None:
+    database = open_database(url)
+    now = "'2026-11-21 12:00:00.000000" + ("'" if database.dialect == "sqlite" else "+00'")
+    for table, values in ROWS.items():
+        await execute(database, f"INSERT INTO {table} VALUES {values.format(now=now)}")
+    await database.aclose()
+
+
+async def _dump(url: str) -> dict[str, list[str]]:
+    database = open_database(url)
+    found = await dump(database)
+    await database.aclose()
+    return found
+
+
+async def _living(url: str) -> list[str]:
+    """Read the organizations with their members, as they stand after the migration."""
+    database = open_database(url)
+    query = "SELECT o.id, m.id FROM organizations o JOIN memberships m ON m.organization_id = o.id"
+    query += " WHERE o.deleted_at IS NULL AND o.restorable_until IS NULL AND o.purge_at IS NULL ORDER BY m.id"
+    async with database.snapshot() as session:
+        found = [" ".join(row) for row in await session.execute(text(query))]
+    await database.aclose()
+    return found
+
+
+@pytest.mark.parametrize("newer", ["0011", "head"])
+def test_letting_organizations_be_deleted_loses_no_row_on_the_way_up_or_down(
+    engine: Engine, tmp_path: Path, newer: str
+) -> None:
+    url = engine.fresh(tmp_path, empty=True)
+    migrating.upgrade(url, to="0010")
+    asyncio.run(_fill(url))
+    before = asyncio.run(_dump(url))
+
+    migrating.upgrade(url, to=newer)
+    living = asyncio.run(_living(url))
+    migrating.downgrade(url, to="0010")
+    after = asyncio.run(_dump(url))
+
+    assert living == ["org_1 mem_1", "org_1 mem_2", "org_2 mem_3"]
+    assert {**before, "alembic_version": []} == {**after, "alembic_version": []}
+    assert [len(before[name]) for name in ("users", "organizations", "memberships", "customers")] == [2, 2, 3, 1]
