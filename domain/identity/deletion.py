@@ -15,18 +15,19 @@ from functools import partial
 from domain import hooks
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.errors import NotFound, contained
+from domain.errors import CallbackRefused, NotFound, contained
 from domain.hooks import Irrevocable, LifecycleHook, Undecided
 from domain.idempotency import Call
 from domain.identity import going
 from domain.identity.going import OPERATION, DeletionStatus, Erase, Progress
-from domain.identity.models import Deletion, DeletionStage
+from domain.identity.models import Deletion, DeletionStage, User
 from domain.scope import Scope
 from domain.settings import OnCancelFailure
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 9.0
+CHECK_SECONDS = 5.0
 # The deeds must have ended before their lease does, or two processes would do them at once.
 DEED_SECONDS = 45.0
 
@@ -42,7 +43,8 @@ class _Outcome(StrEnum):
 class Deletions:
     """Deletes users. `hooks` are those of `on_delete`, in the order they run; `policy` says what a failed deed means.
 
-    `answer_seconds` is how long a caller is kept waiting, `deed_seconds` how long the hooks may act outside.
+    `answer_seconds` is how long a caller is kept waiting, `check_seconds` how long all checks may take together, and
+    `deed_seconds` how long all hooks may act outside.
     """
 
     database: Database
@@ -51,6 +53,7 @@ class Deletions:
     policy: OnCancelFailure
     erase: Erase | None = None
     answer_seconds: float = ANSWER_SECONDS
+    check_seconds: float = CHECK_SECONDS
     deed_seconds: float = DEED_SECONDS
 
     async def delete(self, *, scope: Scope, user_id: str, call: Call | None = None) -> DeletionStatus:
@@ -62,7 +65,7 @@ class Deletions:
         Raises:
             NotFound: there is no such user, or the caller is neither that user nor an administrator.
             LastOwner: the user is the last owner of an organization.
-            CallbackRefused: a host's `on_delete` refused.
+            CallbackRefused: a host's `on_delete` refused, or took too long (reason `timeout`).
             IdempotencyMismatch: the key was used for another input.
             IdempotencyInProgress: the first call with the key has not got its answer.
         """
@@ -105,12 +108,18 @@ class Deletions:
             if call is not None:
                 await call.finish(session, {"user_id": user_id})
             return going.told(row)
-        await hooks.run_checks(
-            self.hooks, operation=OPERATION, step="on_delete", session=session, user=user, scope=scope
-        )
         assert user is not None, "told above"
+        await self._check(session, user, scope)
         made = secrets.token_hex(16)
         return await going.start(session, user, row, operation_id=made, scope=scope, now=self.clock.now())
+
+    async def _check(self, session: Session, user: User, scope: Scope) -> None:
+        told = {"operation": OPERATION, "step": "on_delete"}
+        try:
+            async with asyncio.timeout(self.check_seconds):
+                await hooks.run_checks(self.hooks, **told, session=session, user=user, scope=scope)
+        except TimeoutError as error:
+            raise CallbackRefused(**told, reason="timeout") from error
 
     async def step(self, progress: Progress) -> Progress:
         """Take the next step of a leased deletion, and say how far it is then."""

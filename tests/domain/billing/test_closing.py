@@ -102,6 +102,32 @@ async def test_it_ends_with_its_period_and_comes_back_with_its_owner(
     )
 
 
+async def test_a_deleted_organization_stops_renewing_comes_back_and_goes_for_good(
+    services: Services, clock: FixedClock, ann: Scope, acme: Organization, payer: CustomerId
+) -> None:
+    await buy(services, clock, ann, payer)
+    told = []
+
+    for comes_back in (True, False):
+        async with services.database.transaction() as session:
+            await services.standing.delete(session, scope=ann, organization_id=acme.id)
+        await rounds(services)
+        told.append(await endings(services))
+        clock.forward(days=1)
+        if comes_back:
+            async with services.database.transaction() as session:
+                await services.standing.restore(session, scope=ann, organization_id=acme.id)
+            await rounds(services)
+            told.append(await endings(services))
+            clock.forward(seconds=2)
+    clock.forward(days=14)
+    await rounds(services)
+
+    assert told == [[(True, False)], [(False, False)], [(True, False)]]
+    assert await endings(services) == [(True, True)]
+    assert await scalar(services.database, "SELECT count(*) FROM organizations") == 0
+
+
 async def test_when_the_owner_can_no_longer_come_back_it_ends_at_once(
     services: Services, clock: FixedClock, ann: Scope, acme: Organization, payer: CustomerId
 ) -> None:

@@ -1,6 +1,7 @@
 """Deleting a user: who may, what keeps one, what is left, and that a crash between any two steps is made up for."""
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain.billing import seats
-from domain.db import Database
+from domain.db import Database, Session
 from domain.errors import (
     CallbackRefused,
     IdempotencyInProgress,
@@ -22,15 +23,15 @@ from domain.idempotency import Call
 from domain.identity import Deletions, DeletionStatus, Person
 from domain.identity.going import LEASE, Progress
 from domain.identity.models import DeletionStage
-from domain.organizations import OrganizationCallbacks
+from domain.organizations import Organization, UserRef
 from domain.scope import Role, Scope, system
 from domain.settings import OnCancelFailure
 from domain.wiring import Services
 from tests.support.clock import FixedClock
-from tests.support.leaving import audited, deletion_row, user_row
+from tests.support.leaving import TEAM, audited, deletion_row, user_row
 from tests.support.tables import scalar, unchanged
 from tests.support.triggers import accept_inserts, refuse_inserts
-from tests.support.wired import member, organization, user
+from tests.support.wired import customer_of, member, organization, user
 
 ADMINISTRATOR = system("test")
 DONE, PENDING, ABORTED = DeletionStatus.DONE, DeletionStatus.PENDING, DeletionStatus.ABORTED
@@ -132,6 +133,17 @@ class TestWhatKeepsAUser:
         assert refused.value.reason == "holds a lease"
         assert after.told == []
 
+    async def test_a_check_that_takes_too_long_is_a_refusal(self, services: Services, ann: Scope) -> None:
+        class Slow(LifecycleHook):
+            async def check(self, **_: Any) -> None:
+                await asyncio.Event().wait()
+
+        async with unchanged(services.database):
+            with pytest.raises(CallbackRefused, match="refused") as refused:
+                await with_hooks(services, Slow(), check_seconds=0.2).delete(scope=ann, user_id=ann.actor.id)
+
+        assert refused.value.reason == "timeout"
+
     async def test_the_last_owner_of_a_living_organization_stays(self, services: Services, ann: Scope) -> None:
         acme = await organization(services, ann)
         await member(services, acme, await user(services, "bob"), Role.ADMIN)
@@ -180,14 +192,26 @@ class TestWhatKeepsAUser:
         assert await scalar(services.database, "SELECT count(*) FROM memberships") == 0
 
 
-class Witness(OrganizationCallbacks):
-    """Notes who leaves."""
+async def test_who_is_added_while_they_go_is_out_again_or_never_came_in(services: Services, ann: Scope) -> None:
+    bob = await user(services, "bob")
+    homes = [await organization(services, bob, f"Home {number}") for number in range(6)]
+    for home in homes:
+        await services.commands.subscribe(scope=bob, customer_id=await customer_of(services, home), items=TEAM)
 
-    def __init__(self) -> None:
-        self.left: list[str] = []
+    async def add(home: Organization) -> None:
+        async def added(session: Session) -> None:
+            who = UserRef(email="ann@example.com")
+            await services.members.add(session, scope=ADMINISTRATOR, organization_id=home.id, who=who, role=Role.MEMBER)
 
-    async def after_member_remove(self, *, membership: Any, **_: Any) -> None:
-        self.left.append(membership.organization_id)
+        with contextlib.suppress(NotFound):
+            await services.database.run(added)
+
+    await asyncio.gather(*map(add, homes[:3]), delete(services, ann), *map(add, homes[3:]))
+
+    assert await user_row(services, ann) is None
+    assert await scalar(services.database, "SELECT count(*) FROM memberships") == len(homes)
+    assert await scalar(services.database, "SELECT count(*) FROM seat_holders") == len(homes)
+    assert await scalar(services.database, "SELECT sum(used) FROM seat_pools") == len(homes)
 
 
 async def unlimited(*_: object) -> None:
