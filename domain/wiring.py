@@ -26,7 +26,7 @@ from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock, SystemClock
 from domain.db import Database, Session, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
-from domain.hooks import LifecycleHook, lifecycle_hooks
+from domain.hooks import LifecycleHook, LifecycleHooks, lifecycle_hooks
 from domain.identity import Deletions, User, Users
 from domain.organizations import (
     Entry,
@@ -176,11 +176,7 @@ def build(
     inbox = Inbox(database=database, clock=clock, processors=processors)
     fetches = Fetches(database=database, clock=clock, processors=processors)
     members = Members(clock=clock, callbacks=seams, callback_seconds=seconds)
-    joined = lifecycle_hooks(
-        hooks or {},
-        {"on_register": _customer_of_user, "on_delete": Leaving(members)},
-        {"on_delete": Departing(commands)},
-    )
+    joined = _hooks(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
         settings=settings,
@@ -199,6 +195,12 @@ def build(
         inbox=inbox,
         worker=Worker(jobs=_jobs(commands, inbox, fetches, deletions) | {"organizations": purging.purge_due}),
     )
+
+
+def _hooks(given: Mapping[str, object], members: Members, commands: Commands) -> LifecycleHooks:
+    """Join the host's hooks and ours; when a user is deleted, organizations are asked before billing."""
+    ours = {"on_register": _customer_of_user, "on_delete": Leaving(members)}
+    return lifecycle_hooks(given, ours, {"on_delete": Departing(commands)})
 
 
 def _processors(settings: Settings, database: Database, clock: Clock) -> dict[ProcessorName, Processor]:
