@@ -4,6 +4,7 @@ Every cancellation is an intent of the deletion's own, so that whoever takes the
 which are confirmed, and which nobody has heard of.
 """
 
+import logging
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,10 +20,12 @@ from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnav
 from domain.billing.states import Snapshot
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb, live_subscriptions
 from domain.db import Session
-from domain.errors import UpstreamUnavailable
+from domain.errors import UpstreamUnavailable, contained
 from domain.hooks import Irrevocable, LifecycleHook, Undecided
 from domain.ids import CustomerId
 from domain.scope import Scope, system
+
+log = logging.getLogger(__name__)
 
 
 class Departing(LifecycleHook):
@@ -35,9 +38,9 @@ class Departing(LifecycleHook):
         """Cancel every live subscription of the user's own; what has ended or is unknown to its processor is done.
 
         Raises:
-            UpstreamUnavailable: one of them is known not to have ended, and none was ended before it.
-            Irrevocable: one of them may not have ended, and another has.
-            Undecided: nobody can tell whether one of them has ended.
+            Irrevocable: it has failed, and one of them has ended.
+            Undecided: it has failed, and nobody can tell whether one of them has ended.
+            Exception: whatever it failed with, and none of them has ended.
         """
         owner = Owner(kind=OwnerKind.USER, id=user.id)
         async with self._commands.database.snapshot() as session:
@@ -45,19 +48,27 @@ class Departing(LifecycleHook):
         if customer is None:
             return
         prefix = f"del:{operation_id}:"
-        try:
-            await self._commands.finish_purchases(customer.id)
-            while intent := await self._next(customer.id, prefix):
-                await self._end(intent)
-        except (UpstreamUnavailable, Undecided) as error:
-            if await self._any_ended(customer.id, prefix):
-                raise Irrevocable from error
-            raise
+        error = (await contained(self._end_all(customer.id, prefix), log=log, where="departing")).error
+        if error is not None:
+            raise await self._verdict(customer.id, prefix, error) from error
 
     async def apply(self, *, session: Session, user: Any, scope: Scope) -> None:  # noqa: ARG002 - the hook's signature
         """Close the user's customer; what of it still lives ends now."""
         now = self._commands.clock.now()
         await close_customer(session, owner=Owner(kind=OwnerKind.USER, id=user.id), at=now, now=now)
+
+    async def _end_all(self, customer_id: CustomerId, prefix: str) -> None:
+        await self._commands.finish_purchases(customer_id)
+        while intent := await self._next(customer_id, prefix):
+            await self._end(intent)
+
+    async def _verdict(self, customer_id: CustomerId, prefix: str, error: Exception) -> Exception:
+        """Say what a failure leaves, by what was asked for; the error alone could not tell."""
+        async with self._commands.database.snapshot() as session:
+            asked = await intents_of(session, customer_id, prefix)
+        if any(intent.settled_at is not None and intent.failure is None for intent in asked):
+            return Irrevocable()
+        return Undecided() if any(intent.settled_at is None for intent in asked) else error
 
     async def _next(self, customer_id: CustomerId, prefix: str) -> Intent | None:
         times = {name: await processor.now() for name, processor in self._commands.processors.items()}
@@ -147,11 +158,6 @@ class Departing(LifecycleHook):
             await audit.record(
                 session, "subscription.cancel", scope=intent.scope, at=now, subject_id=row.id, after=intent.request
             )
-
-    async def _any_ended(self, customer_id: CustomerId, prefix: str) -> bool:
-        async with self._commands.database.snapshot() as session:
-            asked = await intents_of(session, customer_id, prefix)
-        return any(intent.settled_at is not None and intent.failure is None for intent in asked)
 
 
 async def _seen(processor: Processor, processor_id: str) -> Snapshot | None:

@@ -15,7 +15,7 @@ from functools import partial
 from domain import hooks
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.errors import CallbackRefused, NotFound, contained
+from domain.errors import CallbackRefused, NotFound, Unavailable, contained
 from domain.hooks import Irrevocable, LifecycleHook, Undecided
 from domain.idempotency import Call
 from domain.identity import going
@@ -164,7 +164,7 @@ async def _until(deadline: float, deed: Awaitable[None]) -> None:
 
 
 def _read(error: Exception, *, bound: bool) -> _Outcome:
-    """Say what a failed deed leaves; of what has not ended in time nobody knows what it has done."""
+    """Say what a failed deed leaves; nobody knows that of one that has not ended in time, or has lost the database."""
     if bound or isinstance(error, Irrevocable):
         return _Outcome.IRREVOCABLE
-    return _Outcome.UNDECIDED if isinstance(error, Undecided | TimeoutError) else _Outcome.FAILED
+    return _Outcome.UNDECIDED if isinstance(error, Undecided | TimeoutError | Unavailable) else _Outcome.FAILED

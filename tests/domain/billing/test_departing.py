@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from domain.billing import BillingSubscription, lifecycle
+from domain.billing import BillingSubscription, Departing, lifecycle
 from domain.billing.intents import Intent
 from domain.billing.processors.fake import Fault, FaultKind
 from domain.errors import InvalidInput, NotFound, Unauthenticated, UpstreamUnavailable
@@ -30,7 +30,9 @@ from tests.support.leaving import (
     time_passes,
     user_row,
 )
+from tests.support.scripted import Scene, ScriptedProcessor
 from tests.support.tables import scalar
+from tests.support.triggers import accept_inserts, refuse_inserts
 from tests.support.wired import customer_of, user, wired
 
 ADMINISTRATOR = system("test")
@@ -128,9 +130,9 @@ async def test_a_fault_at_the_first_cancellation_ends_as_the_policy_says(
     services: Services, ann: Scope, kind: FaultKind, at_once: DeletionStatus
 ) -> None:
     await buys(services, ann, TEAM, SEATS)
-    fake_of(services).script([Fault(kind=kind, operation="cancel", seconds=2)])
+    fake_of(services).script([Fault(kind=kind, operation="cancel", seconds=5)])
 
-    status = await delete(services, ann, answer_seconds=0.5 if kind is FaultKind.HANG else 60)
+    status = await delete(services, ann, answer_seconds=2.5 if kind is FaultKind.HANG else 60)
     await quiet(services)
     await time_passes(services)
 
@@ -193,6 +195,37 @@ async def test_a_silent_request_that_may_still_arrive_brings_nobody_back(service
     assert status is PENDING
     assert await all_right(services, ann)
     assert unheard.key.endswith(await scalar(services.database, "SELECT id FROM fake_subscriptions"))
+
+
+async def test_an_end_that_cannot_be_written_down_brings_nobody_back(
+    services: Services, ann: Scope, clock: FixedClock
+) -> None:
+    await buys(services, ann, TEAM)
+    await refuse_inserts(services.database, "subscription_facts")
+
+    status = await delete(services, ann)
+    await accept_inserts(services.database, "subscription_facts")
+    clock.forward(seconds=2)
+    await services.deletions.finish_due()
+
+    assert status is PENDING
+    assert await all_right(services, ann)
+
+
+async def test_an_error_that_nobody_expects_brings_nobody_back_once_something_was_asked(
+    services: Services, ann: Scope, clock: FixedClock
+) -> None:
+    await buys(services, ann, TEAM)
+    processor = ScriptedProcessor(fake_of(services), Scene.BREAKS)
+    commands = replace(services.commands, processors={processor.name: processor})
+    hooks = (*services.deletions.hooks[:-1], Departing(commands))
+
+    status = await replace(services.deletions, hooks=hooks).delete(scope=ann, user_id=ann.actor.id)
+    clock.forward(seconds=2)
+    await services.deletions.finish_due()
+
+    assert status is PENDING
+    assert await all_right(services, ann)
 
 
 async def test_an_aborted_deletion_can_be_asked_for_again(services: Services, ann: Scope) -> None:

@@ -17,6 +17,7 @@ from domain.errors import (
     LastOwner,
     NotFound,
     Refused,
+    Unavailable,
 )
 from domain.hooks import Irrevocable, LifecycleHook, Undecided
 from domain.idempotency import Call
@@ -285,7 +286,7 @@ class TestFailures:
         assert (deletion.stage, deletion.person, deletion.due_at) == (DeletionStage.ABORTED, None, None)
         assert await audited(services) == ["user.deletion_aborted", "user.deletion_started", "user.registered"]
 
-    @pytest.mark.parametrize("error", [Irrevocable(), Undecided(), TimeoutError()])
+    @pytest.mark.parametrize("error", [Irrevocable(), Undecided(), TimeoutError(), Unavailable()])
     async def test_in_doubt_and_past_return_it_is_pending_and_the_worker_goes_on(
         self, services: Services, ann: Scope, clock: FixedClock, error: Exception
     ) -> None:
