@@ -8,6 +8,7 @@ from domain.billing import PauseBehavior, ProcessorName
 from domain.billing import Status as SubscriptionStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
+from domain.identity import DeletionStatus
 from domain.organizations import InvitationStatus
 from domain.organizations import OrganizationOrder as OrganizationOrderField
 from domain.scope import Role as MemberRole
@@ -15,6 +16,7 @@ from domain.scope import Role as MemberRole
 __all__ = [
     "ApiScope",
     "DecisionReason",
+    "DeletionStatus",
     "InvitationStatus",
     "LimitMerge",
     "MemberRole",
@@ -43,6 +45,11 @@ strawberry.enum(
     InvitationStatus, name="InvitationStatus", description="EXPIRED is told by the clock at the time of reading."
 )
 strawberry.enum(DecisionReason, name="DecisionReason", description="Why an answer is what it is; a closed list.")
+strawberry.enum(
+    DeletionStatus,
+    name="DeletionStatus",
+    description="DONE: gone. PENDING: the worker goes on. ABORTED: nothing was cancelled and the user is back.",
+)
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 
 

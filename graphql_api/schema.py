@@ -20,6 +20,7 @@ from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
     identity,
+    identity_mutations,
     invitation_mutations,
     loaders,
     membership_mutations,
@@ -141,6 +142,12 @@ class Mutation:
     )
     revoke_invitation: invitation_mutations.RevokeInvitationPayload | None = _write(
         invitation_mutations.revoke_invitation, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    upsert_user: identity_mutations.UpsertUserPayload | None = _write(
+        identity_mutations.upsert_user, UnitOfWork(), ApiScope.USERS_WRITE
+    )
+    delete_user: identity_mutations.DeleteUserPayload | None = _write(
+        identity_mutations.delete_user, Refusals(), ApiScope.USERS_WRITE
     )
     subscribe: billing_mutations.SubscribePayload | None = _write(
         billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE

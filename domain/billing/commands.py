@@ -1,5 +1,6 @@
 """Commands that speak to a processor, in three steps: intent, call, outcome. The call is in no transaction."""
 
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +8,11 @@ from datetime import datetime
 from functools import partial
 from typing import Protocol
 
-from domain import audit
+from domain import audit, identity
 from domain.billing import lifecycle
-from domain.billing.customers import Customer, account_of, link_account, locked_customer
+from domain.billing.customers import Customer, OwnerKind, account_of, link_account, locked_customer, owner_of
 from domain.billing.facts import FactSource
-from domain.billing.intents import Intent, Operation, Order, give_up, lease_due, open_intent, purchase_open, settle
+from domain.billing.intents import Intent, Operation, Order, give_up, lease_due, open_intent, purchases_open, settle
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, Purchase, Subscribed
 from domain.billing.purchases import Prices, check_items
 from domain.billing.states import ProcessorName
@@ -71,7 +72,7 @@ class Commands:
         """Buy a new subscription for a customer; once for each `call`.
 
         Raises:
-            NotFound: no such customer for this caller.
+            NotFound: no such customer for this caller, or its owner is going.
             Forbidden: only the organization's OWNER and administrators may buy.
             InvalidInput: no item or over 20, a price twice or unknown, a quantity below 1, or two base plans.
             AlreadySubscribed: a live base subscription is in the mirror, or another purchase is under way.
@@ -121,6 +122,21 @@ class Commands:
                 continue
         return sent
 
+    async def finish_purchases(self, customer_id: str) -> None:
+        """Find out what became of every purchase of a customer that is under way, by sending it again.
+
+        Raises:
+            UpstreamUnavailable: of one of them that is still unknown; the worker goes on with it.
+        """
+        async with self.database.snapshot() as session:
+            purchases = await purchases_open(session, customer_id)
+        for intent in purchases:
+            if intent.processor not in self.processors:
+                raise UpstreamUnavailable
+            # The processor's own no settles a purchase too.
+            with contextlib.suppress(InvalidInput):
+                await self._carry_out(intent)
+
     async def _do(self, order: Ordering, *, scope: Scope, call: Call | None) -> Bought:
         times = {name: await processor.now() for name, processor in self.processors.items()}
         begun = await self.database.run(partial(self._begin, order, scope, call, times))
@@ -147,10 +163,16 @@ class Commands:
         self, session: Session, *, scope: Scope, customer_id: str, items: Sequence[Purchase], times: Times
     ) -> Order:
         check_items(items, self.prices)
-        customer = await self._owned(session, scope, customer_id, missing=["input", "customerId"])
+        missing = ["input", "customerId"]
+        owner = await owner_of(session, customer_id)
+        if owner and owner.kind is OwnerKind.USER and await identity.hold(session, owner.id) is None:
+            raise NotFound("customer", path=missing)
+        customer = await self._owned(session, scope, customer_id, missing=missing)
+        if customer.closing_at is not None:
+            raise NotFound("customer", path=missing)
         if self.prices.has_base(item.price_id for item in items):
             await self._require_no_base(session, customer.id)
-        if await purchase_open(session, customer.id):
+        if await purchases_open(session, customer.id):
             raise AlreadySubscribed(subscription_id=None)
         rail = next(iter(self.processors))
         account = await account_of(session, customer_id=customer.id, processor=rail)
@@ -188,6 +210,8 @@ class Commands:
             raise WrongSubscriptionState("This subscription has ended.", status=row.status)
         if row.processor not in self.processors:
             raise Unsupported(processor=row.processor, capability="subscription.cancel")
+        # Somebody wants this end, whatever becomes of the owner.
+        row.closing_since = None
         request = {"at_period_end": at_period_end, "at": at.isoformat() if at else None}
         return Order(
             operation=Operation.CANCEL,

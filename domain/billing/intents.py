@@ -88,9 +88,19 @@ class Order:
 
 
 async def open_intent(
-    session: Session, order: Order, *, key: str, scope: Scope, now: datetime, claim: Claim | None = None
+    session: Session,
+    order: Order,
+    *,
+    key: str,
+    scope: Scope,
+    now: datetime,
+    claim: Claim | None = None,
+    own: bool = False,
 ) -> Intent:
-    """Write the intent down; for the length of a lease only its own process carries it out."""
+    """Write the intent down; for the length of a lease only its own process carries it out.
+
+    An intent of one's `own` is nobody else's business: whoever opens it comes back to it.
+    """
     intent = Intent(
         key=key,
         operation=order.operation,
@@ -106,7 +116,7 @@ async def open_intent(
         opened_at=now,
         processor_time=order.processor_time,
         attempts=1,
-        due_at=now + LEASE,
+        due_at=None if own else now + LEASE,
     )
     session.add(intent)
     await session.flush()
@@ -143,12 +153,18 @@ async def _closed(session: Session, key: str, *, now: datetime) -> Intent | None
     return intent
 
 
-async def purchase_open(session: Session, customer_id: str) -> bool:
-    """Say whether a purchase for this customer is under way."""
-    query = select(Intent.key).where(
+async def purchases_open(session: Session, customer_id: str) -> list[Intent]:
+    """List this customer's purchases that are under way."""
+    query = select(Intent).where(
         Intent.customer_id == customer_id, Intent.operation == Operation.SUBSCRIBE, Intent.settled_at.is_(None)
     )
-    return (await session.execute(query)).first() is not None
+    return list((await session.execute(query.order_by(Intent.opened_at))).scalars())
+
+
+async def intents_of(session: Session, customer_id: str, prefix: str) -> list[Intent]:
+    """List this customer's intents whose keys begin alike, the oldest first."""
+    query = select(Intent).where(Intent.customer_id == customer_id, Intent.key.startswith(prefix, autoescape=True))
+    return list((await session.execute(query.order_by(Intent.opened_at, Intent.key))).scalars())
 
 
 async def lease_due(session: Session, *, now: datetime, processors: Collection[ProcessorName]) -> Intent | None:

@@ -160,16 +160,16 @@ class Members:
     async def remove_all_of(self, session: Session, *, user: User, scope: Scope, operation: str) -> int:
         """End every membership of a user who goes, in deleted organizations too, and say how many there were.
 
-        Whether organizations are left with an owner has been asked before, by `require_replaceable`.
+        Whether organizations are left with an owner has been asked before, by `require_replaceable`. The callbacks have
+        their time for each of them anew, because a user who must go cannot be let out of some.
 
         Raises:
             CallbackRefused: a host refused.
         """
         await locked_own(session, user.id)
         memberships = (await session.execute(_OF_USER, {"user": user.id})).scalars().all()
-        places = self._places(operation)
         for membership in memberships:
-            await places.leave(session, membership=membership, scope=scope)
+            await self._places(operation).leave(session, membership=membership, scope=scope)
             await self._record_end(session, scope, membership, action="membership.removed")
         return len(memberships)
 

@@ -21,8 +21,7 @@ from domain.billing import (
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
 from domain.entitlements import Catalog, Entitlements, catalog
-from domain.hooks import lifecycle_hooks
-from domain.identity import AuthAdapter, AuthAuditForwarder, StepUp, Users
+from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
     InvitationReading,
@@ -41,7 +40,7 @@ from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, customer_of_user, role_for
+from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -57,6 +56,7 @@ class Services:
     catalog: Catalog
     processors: Mapping[ProcessorName, Processor]
     users: Users
+    deletions: Deletions
     step_up: StepUp
     organizations: Organizations
     members: Members
@@ -66,7 +66,6 @@ class Services:
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
-    sealer: Sealer
     forwarding: Forwarding
     worker: Worker
 
@@ -115,19 +114,18 @@ def build(
     """
     if auth is not None:
         identity.check_adapter(auth)
-    clock = clock or SystemClock()
+    clock, database = clock or SystemClock(), open_database(settings.database_url)
     prices = catalog.read([Path(path) for path in settings.catalog])
-    database = open_database(settings.database_url)
-    lifecycle_hooks(hooks or {}, {"on_register": customer_of_user})
-    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
-    seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
-    doors = _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
-    invitations = doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days)
-    members = doors.made(Members)
-    commands = rooms.made(Commands, prices=prices, role_for=role_for)
-    inbox = rooms.made(Inbox)
-    sealer = Sealer(database=database, keys=settings.secret_keys)
+    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
+    doors = _doors(settings, clock, callbacks, entitlements)
+    members, commands, inbox = (
+        doors.made(Members),
+        rooms.made(Commands, prices=prices, role_for=role_for),
+        rooms.made(Inbox),
+    )
+    joined = hooks_of(hooks or {}, members, commands)
+    deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     return Services(
         settings=settings,
@@ -135,27 +133,19 @@ def build(
         clock=clock,
         catalog=prices,
         processors=rooms.processors,
-        users=Users(
-            database=database, clock=clock, hooks=lifecycle_hooks(hooks or {}, {"on_register": customer_of_user})
-        ),
+        users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
+        deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=doors.made(Organizations),
         members=members,
         ownership=doors.made(Ownership),
         standing=doors.made(Standing, restore_days=settings.restore_days),
-        invitations=invitations,
+        invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        sealer=sealer,
         forwarding=forwarding,
-        worker=Worker(
-            jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
-            | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
-            | jobs.mail(settings, database, clock, mailer)
-            | jobs.audit(sealer, forwarding)
-            | jobs.prunings(database, clock)
-        ),
+        worker=_worker(settings, rooms, doors, commands, inbox, deletions, forwarding, mailer),
     )
 
 
@@ -185,6 +175,37 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
+def _doors(
+    settings: Settings, clock: Clock, callbacks: Sequence[OrganizationCallbacks], entitlements: Entitlements
+) -> _Doors:
+    """Let the host's callbacks run first and billing's last."""
+    seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
+    return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
+
+
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:
     """Name everybody who is told of audit events: the host's forwarders, then its adapter's `log_audit`."""
     return forwarders if auth is None else (*forwarders, AuthAuditForwarder(auth, database=database))
+
+
+def _worker(
+    settings: Settings,
+    rooms: _Rooms,
+    doors: _Doors,
+    commands: Commands,
+    inbox: Inbox,
+    deletions: Deletions,
+    forwarding: Forwarding,
+    mailer: Mailer | None,
+) -> Worker:
+    """Make the worker with all that it goes round."""
+    database, clock = rooms.database, rooms.clock
+    sealer = Sealer(database=database, keys=settings.secret_keys)
+    return Worker(
+        jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
+        | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
+        | {"deletions": deletions.finish_due}
+        | jobs.mail(settings, database, clock, mailer)
+        | jobs.audit(sealer, forwarding)
+        | jobs.prunings(database, clock)
+    )

@@ -4,7 +4,7 @@ from functools import partial
 
 from domain import idempotency, identity, outbox, rates
 from domain.audit import Forwarding, Sealer
-from domain.billing import Commands, Fetches, Inbox, ProcessorName
+from domain.billing import Closing, Commands, Fetches, Inbox, ProcessorName
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
@@ -17,11 +17,13 @@ from domain.worker import Job, Seldom
 def billing(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
     """List what the worker goes round; where the Fake is configured its time passes and its webhooks arrive."""
     fake = inbox.processors.get(ProcessorName.FAKE)
-    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver}
+    closing = Closing(commands=commands)
+    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver, Closing.TOPIC: closing.deliver}
     jobs: dict[str, Job] = {
         "intents": commands.finish_open,
         "inbox": inbox.retry_due,
         "fetches": fetches.settle_owed,
+        "closing": closing.find_due,
     }
     if isinstance(fake, FakeProcessor):
         deliveries[fake.TOPIC] = fake.deliverer(inbox)

@@ -1,20 +1,24 @@
 """What each half answers to the other's seams. Only wiring hands these in; without them organizations work on alone."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from domain import billing
-from domain.billing import Customer, Owner, OwnerKind
+from domain.billing import Commands, Customer, Departing, Owner, OwnerKind
 from domain.clock import Clock
 from domain.db import Session
 from domain.entitlements import Entitlements
+from domain.hooks import LifecycleHook, LifecycleHooks, lifecycle_hooks
 from domain.identity import User
 from domain.organizations import (
     Entry,
     Invitation,
     InvitationStatus,
+    Members,
     Membership,
     Organization,
     OrganizationCallbacks,
+    require_replaceable,
     role_in,
 )
 from domain.scope import Role, Scope
@@ -32,6 +36,17 @@ class SeatCallbacks(OrganizationCallbacks):
         """Give the organization its customer, in its founding transaction."""
         owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
         await billing.create_customer(session, owner=owner, at=organization.created_at)
+
+    async def after_delete_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Let the organization's subscriptions end with their periods, and at once when it can no longer come back."""
+        now = self._clock.now()
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.close_customer(session, owner=owner, at=organization.restorable_until or now, now=now)
+
+    async def after_restore_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Take that back."""
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.reopen_customer(session, owner=owner, now=self._clock.now())
 
     async def before_add_member(
         self,
@@ -85,6 +100,31 @@ class SeatCallbacks(OrganizationCallbacks):
     ) -> None:
         limit = self._entitlements.seat_limit
         await billing.seats.claim(session, organization_id=organization.id, holder=holder, limit=limit, now=now)
+
+
+class Leaving(LifecycleHook):
+    """Organizations' part in a user's going: none loses its last owner, and every place is given up."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+
+    async def check(self, *, session: Session, user: User, **_: object) -> None:
+        """Let pass whom every living organization can do without.
+
+        Raises:
+            LastOwner: the user is the only owner of one who stays.
+        """
+        await require_replaceable(session, user=user)
+
+    async def apply(self, *, session: Session, user: User, scope: Scope) -> None:
+        """End every membership, as if each had been removed."""
+        await self._members.remove_all_of(session, user=user, scope=scope, operation="deleteUser")
+
+
+def hooks_of(given: Mapping[str, object], members: Members, commands: Commands) -> LifecycleHooks:
+    """Join the host's hooks and ours; when a user is deleted, organizations are asked before billing."""
+    ours = {"on_register": customer_of_user, "on_delete": Leaving(members)}
+    return lifecycle_hooks(given, ours, {"on_delete": Departing(commands)})
 
 
 async def customer_of_user(*, session: Session, user: User, **_: object) -> None:

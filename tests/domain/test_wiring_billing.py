@@ -11,7 +11,7 @@ from tests.support.clock import FixedClock
 from tests.support.wired import settings_of, wired
 
 STRIPE = {"SEATGATE_STRIPE_API_KEY": "sk_test_1", "SEATGATE_STRIPE_WEBHOOK_SECRETS": "whsec_1"}
-BILLING = {"intents", "inbox", "fetches", "outbox"}
+BILLING = {"intents", "inbox", "fetches", "outbox", "deletions", "closing"}
 OTHERS = {
     "organizations",
     "invitations",

@@ -107,7 +107,7 @@ async def test_who_acted_is_told_as_far_as_the_caller_may_see_them(either: Api, 
 
 
 async def test_a_sealed_event_says_so(either: Api, acme: dict[str, Any]) -> None:
-    await either.services.sealer.seal()
+    await either.services.worker.jobs["audit seals"]()
 
     assert {event["sealed"] for event in await full(either, "ann", acme["id"])} == {True}
 

@@ -64,6 +64,9 @@ class ScriptedProcessor:
 
         return await self._play("cancel", key, deed)
 
+    async def resume(self, processor_id: str, *, key: str) -> Snapshot:
+        return await self._play("resume", key, lambda: self._fake.resume(processor_id, key=key))
+
     async def fetch(self, processor_id: str) -> Snapshot | None:
         found = await self._play("fetch", processor_id, lambda: self._fake.fetch(processor_id))
         if self.on_fetch is not None:

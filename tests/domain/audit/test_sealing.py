@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from domain.audit import Sealer
 from domain.db import Database, open_database
 from domain.wiring import Services
 from tests.support import ledger
@@ -136,4 +135,3 @@ async def test_the_worker_seals_and_rests(services: Services) -> None:
     assert await services.worker.round() == 0
 
     assert await scalar(services.database, "SELECT count(*) FROM audit_seals") == 1
-    assert isinstance(services.sealer, Sealer)
