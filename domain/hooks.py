@@ -27,6 +27,10 @@ class Irrevocable(Exception):
     """Raised by `perform` when a part of its deed is done for good: from here on the deletion only goes forward."""
 
 
+class Undecided(Exception):
+    """Raised by `perform` when nobody can tell yet whether anything is done: it is asked again until that is known."""
+
+
 class LifecycleHook:
     """What a host overrides. Every method does nothing by default."""
 
@@ -37,7 +41,8 @@ class LifecycleHook:
         """Act outside, in no transaction; `on_delete` alone calls it.
 
         It may run again with the same `operation_id`, so it bears repetition. Raising means that it has failed and
-        nothing is done; raise `Irrevocable` when something is. `user` is a plain copy: `id issuer subject email name`.
+        nothing is done; raise `Irrevocable` when something is, and `Undecided` when that is unknown, as it is taken to
+        be of whatever does not end in time. `user` is a plain copy: `id issuer subject email name`.
         """
 
     async def apply(self, *, session: "Session", user: Any, scope: "Scope") -> None:
@@ -84,6 +89,11 @@ def lifecycle_hooks(*given: Mapping[str, object]) -> LifecycleHooks:
 
 def _hook(given: Any) -> LifecycleHook:
     return given if isinstance(given, LifecycleHook) else _Checking(given)
+
+
+def acting(hooks: Iterable[LifecycleHook]) -> list[LifecycleHook]:
+    """List the hooks that have a deed outside, in order."""
+    return [hook for hook in hooks if type(hook).perform is not LifecycleHook.perform]
 
 
 async def run_checks(

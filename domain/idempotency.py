@@ -1,6 +1,7 @@
 """Idempotency keys: the same call with the same key has one effect and one answer. Only successes are remembered.
 
-The row is written in the command's own transaction, so that a refusal or a crash leaves no trace of the key.
+The row is written in the command's own transaction, so that a refusal or a crash leaves no trace of the key. A command
+that goes through several transactions claims the key in the first and finishes or frees it in the last.
 """
 
 import hashlib
@@ -46,56 +47,16 @@ def digest_of(input: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call as its key names it: who calls, what, under which key, with which input, and when."""
+class Claim:
+    """A key in use: whose, for which operation."""
 
     actor_id: str
     operation: str
     key: str
-    digest: str
-    now: datetime
 
-    def __post_init__(self) -> None:
-        """Check the key.
-
-        Raises:
-            InvalidInput: it is not 1 to 64 printable ASCII characters.
-        """
-        if not 1 <= len(self.key) <= LONGEST_KEY or not (self.key.isascii() and self.key.isprintable()):
-            raise InvalidInput(
-                f"A key has 1 to {LONGEST_KEY} printable ASCII characters.", path=["input", "idempotencyKey"]
-            )
-
-    async def begin(self, session: Session) -> Answer | None:
-        """Claim the key for the command that this transaction carries out; give the answer when that is done already.
-
-        Keys are kept for 24 hours and are unused after that.
-
-        Raises:
-            IdempotencyMismatch: the key was used for another input.
-            IdempotencyInProgress: the first call has not finished; it is not waited for.
-        """
-        if session.locks_rows and not await _alone(session, *self._place):
-            raise IdempotencyInProgress
+    def sign(self, session: Session) -> None:
+        """Let the audit rows of this transaction name the key."""
         session.info["idempotency_key"] = self.key
-        known = await session.get(IdempotencyRecord, self._place)
-        if known is not None and known.created_at <= self.now - KEPT:
-            await session.delete(known)
-            await session.flush()
-            known = None
-        if known is None:
-            actor_id, operation, key = self._place
-            session.add(
-                IdempotencyRecord(
-                    actor_id=actor_id, operation=operation, key=key, digest=self.digest, created_at=self.now
-                )
-            )
-            return None
-        if known.digest != self.digest:
-            raise IdempotencyMismatch
-        if known.answer is None:
-            raise IdempotencyInProgress
-        return known.answer
 
     async def finish(self, session: Session, answer: Answer) -> None:
         """Remember what came of the command; it stays if the transaction does."""
@@ -113,14 +74,65 @@ class Call:
         return self.actor_id, self.operation, self.key
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Claim):
+    """One call as its key names it: who calls, what, under which key, with which input, and when."""
+
+    digest: str
+    now: datetime
+
+    def __post_init__(self) -> None:
+        """Check the key.
+
+        Raises:
+            InvalidInput: it is not 1 to 64 printable ASCII characters.
+        """
+        if not 1 <= len(self.key) <= LONGEST_KEY or not (self.key.isascii() and self.key.isprintable()):
+            raise InvalidInput(
+                f"A key has 1 to {LONGEST_KEY} printable ASCII characters.", path=["input", "idempotencyKey"]
+            )
+
+    async def begin(self, session: Session) -> Answer | None:
+        """Claim the key for the command that this transaction carries out; give the answer when that is done already.
+
+        Finished keys are kept for 24 hours and are unused after that; one whose command has not finished stays.
+
+        Raises:
+            IdempotencyMismatch: the key was used for another input.
+            IdempotencyInProgress: the first call has not finished; it is not waited for.
+        """
+        if session.locks_rows and not await _alone(session, *self._place):
+            raise IdempotencyInProgress
+        self.sign(session)
+        known = await session.get(IdempotencyRecord, self._place)
+        if known is not None and known.answer is not None and known.created_at <= self.now - KEPT:
+            await session.delete(known)
+            await session.flush()
+            known = None
+        if known is None:
+            actor_id, operation, key = self._place
+            session.add(
+                IdempotencyRecord(
+                    actor_id=actor_id, operation=operation, key=key, digest=self.digest, created_at=self.now
+                )
+            )
+            return None
+        if known.digest != self.digest:
+            raise IdempotencyMismatch
+        if known.answer is None:
+            raise IdempotencyInProgress
+        return known.answer
+
+
 async def prune(database: Database, clock: Clock) -> int:
-    """Delete keys that are older than 24 hours, and say how many."""
+    """Delete finished keys that are older than 24 hours, 500 at once, and say how many."""
     return await database.run(partial(_prune, before=clock.now() - KEPT))
 
 
 async def _prune(session: Session, *, before: datetime) -> int:
     columns = IdempotencyRecord.actor_id, IdempotencyRecord.operation, IdempotencyRecord.key
-    old = select(*columns).where(IdempotencyRecord.created_at <= before).limit(PRUNED_AT_ONCE)
+    finished = IdempotencyRecord.answer.is_not(None)
+    old = select(*columns).where(IdempotencyRecord.created_at <= before, finished).limit(PRUNED_AT_ONCE)
     found = (await session.execute(old)).all()
     for actor_id, operation, key in found:
         await session.execute(

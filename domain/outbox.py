@@ -48,6 +48,21 @@ async def put(session: Session, *, topic: str, key: str, payload: dict[str, Any]
     await session.flush()
 
 
+async def put_once(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:
+    """Ask for an effect whose handler looks at things as they are then, unless the same one waits untried.
+
+    The one that waits is held still, so that it cannot be carried out before this transaction has committed.
+    """
+    waits = (
+        select(OutboxMessage)
+        .where(OutboxMessage.topic == topic, OutboxMessage.key == key, OutboxMessage.attempts == 0)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    if (await session.execute(waits)).scalar_one_or_none() is None:
+        await put(session, topic=topic, key=key, payload=payload, at=at)
+
+
 async def deliver_due(database: Database, clock: Clock, handlers: Mapping[str, Deliver]) -> int:
     """Carry out what is due, one message at a time, and say how many were tried."""
     tried = 0

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from math import ceil
 
-from sqlalchemy import Index, case, delete
+from sqlalchemy import Index, case, delete, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -36,6 +36,16 @@ async def spend(database: Database, clock: Clock, *, bucket: str, most: int, win
     tries, resets_at = await database.run(partial(_count, bucket=bucket, now=now, window=window))
     if tries > most:
         raise RateLimited(retry_after_seconds=max(1, ceil((resets_at - now).total_seconds())))
+
+
+async def give_back(database: Database, *, bucket: str) -> None:
+    """Take one try off a bucket's count: it turned out to be none of those that are limited."""
+
+    async def work(session: Session) -> None:
+        counted = update(RateCount).where(RateCount.bucket == bucket, RateCount.tries > 0)
+        await session.execute(counted.values(tries=RateCount.tries - 1))
+
+    await database.run(work)
 
 
 async def prune(database: Database, clock: Clock) -> int:

@@ -5,15 +5,35 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from domain.clock import Clock
 from domain.errors import contained
 
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
+SELDOM = timedelta(minutes=1)
 
 Job = Callable[[], Awaitable[int]]
 """Does whatever is due and says how much there was."""
+
+
+class Seldom:
+    """A job that runs once a minute at most, however often the worker comes round."""
+
+    def __init__(self, job: Job, *, clock: Clock) -> None:
+        self._job = job
+        self._clock = clock
+        self._due: datetime | None = None
+
+    async def __call__(self) -> int:
+        """Run the job if it is due."""
+        now = self._clock.now()
+        if self._due is not None and now < self._due:
+            return 0
+        self._due = now + SELDOM
+        return await self._job()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,18 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
 from domain.errors import ConfigError
-from domain.identity import Arrival
+from domain.identity import AuthAdapter, Visitor
+from domain.mail import Mailer
 from domain.organizations import OrganizationCallbacks
 from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
 from domain.wiring import Services, build
 from graphql_api import edge, explorer, health, webhooks
-from graphql_api.auth import Bearer, Claims, Expected
+from graphql_api.auth import JwtAdapter
 from graphql_api.context import Context
 from graphql_api.permissions import BillableOf
 from graphql_api.schema import build_schema, check_gates
@@ -30,22 +32,30 @@ def create_app(
     mutation: Sequence[type] = (),
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
+    auth: AuthAdapter | None = None,
+    forwarders: Sequence[Forwarder] = (),
     billable: BillableOf | None = None,
     clock: Clock | None = None,
+    mailer: Mailer | None = None,
 ) -> Starlette:
     """Make the ASGI application.
 
     `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
-    order given, inside the transactions that they may refuse. `billable` tells whose entitlements count for a gate that
-    does not say so itself.
+    order given, inside the transactions that they may refuse. `auth` tells who is asking, in the place of the bearer
+    tokens that the settings describe. `forwarders` are told of every audit event after its commit. `billable` tells
+    whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the place of the configured
+    server.
 
     Raises:
-        ConfigError: the catalog, a hook or a gate is wrong; every fault is named.
+        ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
     """
-    services = build(settings, callbacks=callbacks, hooks=hooks, clock=clock)
+    services = build(
+        settings, callbacks=callbacks, hooks=hooks, auth=auth, forwarders=forwarders, clock=clock, mailer=mailer
+    )
     schema = build_schema(query=query, mutation=mutation)
     check_gates(schema, services.catalog)
-    transport = Transport(schema, bearer=_bearer(services), make_context=_ContextMaker(services, billable))
+    adapter = auth or JwtAdapter.of(settings, clock=services.clock)
+    transport = Transport(schema, adapter=adapter, make_context=_ContextMaker(services, billable))
     app = Starlette(
         routes=[
             Route("/graphql", transport),
@@ -87,39 +97,27 @@ async def _living(services: Services) -> AsyncIterator[None]:
 
 
 class _ContextMaker:
-    """Makes each operation's context: turns what a credential proves into a user and a scope."""
+    """Makes each operation's context: turns who is asking into a user and a scope."""
 
     def __init__(self, services: Services, billable: BillableOf | None) -> None:
         self._services = services
         self._billable = billable
 
-    async def __call__(self, *, request_id: str, claims: Claims | None) -> Context:
+    async def __call__(self, *, request_id: str, visitor: Visitor | None) -> Context:
         """Make the context of one operation.
 
         Raises:
             Unauthenticated: a hook refused the user.
             Unavailable: the database could not be reached.
         """
-        scope = None if claims is None else await self._scope(claims, request_id)
+        scope = None if visitor is None else await self._scope(visitor, request_id)
         return Context(request_id=request_id, scope=scope, services=self._services, billable=self._billable)
 
-    async def _scope(self, claims: Claims, request_id: str) -> Scope:
-        arrival = Arrival(
-            issuer=claims.issuer,
-            subject=claims.subject,
-            email=claims.email,
-            name=claims.name,
-            issued_at=claims.issued_at,
-        )
-        user = await self._services.users.arrive(arrival, request_id=request_id)
+    async def _scope(self, visitor: Visitor, request_id: str) -> Scope:
+        user = await self._services.users.arrive(visitor, request_id=request_id)
         return Scope(
             actor=Actor(kind=ActorKind.USER, id=user.id),
-            administrator=claims.administrator,
+            administrator=visitor.administrator,
             request_id=request_id,
+            label=visitor.label or user.name or user.email,
         )
-
-
-def _bearer(services: Services) -> Bearer:
-    settings = services.settings
-    expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-    return Bearer(secrets=settings.jwt_secrets, expected=expected, clock=services.clock)

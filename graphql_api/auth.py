@@ -1,21 +1,24 @@
-"""Bearer tokens: proves who a caller is, from the text of one header. Knows no database and makes no user.
+"""Bearer tokens: prove who a caller is, from the text of one header. Know no database and make no user.
 
-Whatever is wrong with a token, the answer is `Unauthenticated` and never says what.
+`JwtAdapter` is how Seatgate recognizes people when its host does not. Whatever is wrong with a token, the answer is
+`Unauthenticated` and never says what.
 """
 
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Self
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import Headers
+from starlette.requests import Request
 
-from domain.clock import Clock
+from domain.clock import Clock, SystemClock
 from domain.errors import Unauthenticated
+from domain.identity import Asking, User, Visitor
+from domain.settings import Settings
 
 ALGORITHM = "HS256"
 ADMINISTRATOR_SCOPE = "seatgate:admin"
@@ -26,20 +29,14 @@ _BEARER = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class Claims(Visitor):
     """What a proven token says of its bearer. A user is (issuer, subject); instants are UTC.
 
     The issuer is empty when the token names none, which no token can claim by itself. The e-mail is there only when
     the issuer has verified it.
     """
 
-    issuer: str
-    subject: str
-    email: str | None
-    name: str | None
-    issued_at: datetime | None
     expires_at: datetime
-    administrator: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +99,59 @@ class Bearer:
             raise Unauthenticated
 
 
-def credential(headers: Headers) -> str | None:
-    """Take the Authorization header; None without one.
+class JwtAdapter:
+    """The adapter of who hands in none: bearer tokens by the settings, administrators by the token's scope."""
+
+    def __init__(self, bearer: Bearer) -> None:
+        self._bearer = bearer
+
+    @classmethod
+    def of(cls, settings: Settings, *, clock: Clock | None = None) -> Self:
+        """Make the adapter that the settings describe."""
+        expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
+        return cls(Bearer(secrets=settings.jwt_secrets, expected=expected, clock=clock or SystemClock()))
+
+    async def current_user(self, *, asking: Asking) -> Claims | None:
+        """Read the bearer token; None without one.
+
+        Raises:
+            Unauthenticated: the token is there and does not prove who is asking.
+        """
+        return self._bearer.claims(asking.headers.get("authorization"))
+
+    async def require_admin(self, *, visitor: Claims) -> bool:
+        """Say whether the token's scope makes an administrator."""
+        return visitor.administrator
+
+    def user_schema(self) -> type[Claims]:
+        """Name the type of what tokens say."""
+        return Claims
+
+    async def actor_id(self, *, visitor: Claims) -> str:
+        """Give the token's subject."""
+        return visitor.subject
+
+    async def log_audit(self, *, user: User | None, event: object) -> None:
+        """Do nothing: the ledger is here already."""
+
+
+def asking_of(request: Request) -> Asking:
+    """Write down what a request shows of who is asking.
 
     Raises:
-        Unauthenticated: there are two, so proxies and we might each believe another one.
+        Unauthenticated: there are two Authorization headers, so proxies and we might each believe another one.
     """
-    found = headers.getlist("authorization")
-    if len(found) > 1:
-        raise Unauthenticated
-    return found[0] if found else None
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name not in headers:
+            headers[name] = value
+        elif name == "authorization":
+            raise Unauthenticated
+        else:
+            headers[name] += f"{'; ' if name == 'cookie' else ', '}{value}"
+    client = request.scope.get("client")
+    return Asking(headers=headers, path=request.scope["path"], remote_address=client and client[0])
 
 
 def _plain(value: str) -> str:

@@ -6,10 +6,13 @@ from typing import Annotated
 import strawberry
 
 from domain.billing import Purchase
+from graphql_api import unit_of_work
 from graphql_api.customers import BillingSubscription, ContextInfo
 from graphql_api.described import described, described_input
 from graphql_api.user_errors import (
     AlreadySubscribedError,
+    IdempotencyInProgressError,
+    IdempotencyMismatchError,
     InvalidInputError,
     NotFoundError,
     SubscriptionStateError,
@@ -18,11 +21,23 @@ from graphql_api.user_errors import (
 )
 
 SubscribeError = Annotated[
-    InvalidInputError | NotFoundError | AlreadySubscribedError | UnsupportedError | UpstreamUnavailableError,
+    InvalidInputError
+    | NotFoundError
+    | AlreadySubscribedError
+    | UnsupportedError
+    | UpstreamUnavailableError
+    | IdempotencyMismatchError
+    | IdempotencyInProgressError,
     strawberry.union("SubscribeError", description="Refusals of subscribe."),
 ]
 CancelSubscriptionError = Annotated[
-    InvalidInputError | NotFoundError | SubscriptionStateError | UnsupportedError | UpstreamUnavailableError,
+    InvalidInputError
+    | NotFoundError
+    | SubscriptionStateError
+    | UnsupportedError
+    | UpstreamUnavailableError
+    | IdempotencyMismatchError
+    | IdempotencyInProgressError,
     strawberry.union("CancelSubscriptionError", description="Refusals of cancelSubscription."),
 ]
 
@@ -41,6 +56,7 @@ class SubscribeInput:
 
     customer_id: strawberry.ID
     items: list[SubscriptionItemInput]
+    idempotency_key: str | None = None
 
 
 @described
@@ -50,7 +66,7 @@ class SubscribePayload:
     subscription: BillingSubscription | None = None
     client_secret: str | None = strawberry.field(
         default=None,
-        description="What a browser needs to confirm the first payment; null when nothing is to confirm.",
+        description="What a browser needs to confirm the first payment; null in a replay, or when there is nothing to.",
     )
     errors: list[SubscribeError] = strawberry.field(default_factory=list)
 
@@ -62,6 +78,7 @@ class CancelSubscriptionInput:
     subscription_id: strawberry.ID
     at_period_end: bool = True
     at: datetime | None = None
+    idempotency_key: str | None = None
 
 
 @described
@@ -78,6 +95,7 @@ async def subscribe(info: ContextInfo, input: SubscribeInput) -> SubscribePayloa
         scope=info.context.caller,
         customer_id=input.customer_id,
         items=[Purchase(price_id=item.price_id, quantity=item.quantity) for item in input.items],
+        call=unit_of_work.call_of(info, {"input": input}),
     )
     return SubscribePayload(
         subscription=BillingSubscription.of(bought.subscription), client_secret=bought.client_secret
@@ -87,6 +105,10 @@ async def subscribe(info: ContextInfo, input: SubscribeInput) -> SubscribePayloa
 async def cancel_subscription(info: ContextInfo, input: CancelSubscriptionInput) -> CancelSubscriptionPayload | None:
     """End a subscription."""
     ended = await info.context.services.commands.cancel(
-        scope=info.context.caller, subscription_id=input.subscription_id, at_period_end=input.at_period_end, at=input.at
+        scope=info.context.caller,
+        subscription_id=input.subscription_id,
+        at_period_end=input.at_period_end,
+        at=input.at,
+        call=unit_of_work.call_of(info, {"input": input}),
     )
     return CancelSubscriptionPayload(subscription=BillingSubscription.of(ended.subscription))

@@ -8,12 +8,16 @@ from domain.billing import PauseBehavior, ProcessorName
 from domain.billing import Status as SubscriptionStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
+from domain.identity import DeletionStatus
+from domain.organizations import InvitationStatus
 from domain.organizations import OrganizationOrder as OrganizationOrderField
 from domain.scope import Role as MemberRole
 
 __all__ = [
     "ApiScope",
     "DecisionReason",
+    "DeletionStatus",
+    "InvitationStatus",
     "LimitMerge",
     "MemberRole",
     "OrganizationOrderField",
@@ -37,7 +41,15 @@ strawberry.enum(
     description="As Stripe names them; anything unknown reads as INCOMPLETE.",
 )
 strawberry.enum(PauseBehavior, name="PauseBehavior", description="What becomes of invoices meanwhile.")
+strawberry.enum(
+    InvitationStatus, name="InvitationStatus", description="EXPIRED is told by the clock at the time of reading."
+)
 strawberry.enum(DecisionReason, name="DecisionReason", description="Why an answer is what it is; a closed list.")
+strawberry.enum(
+    DeletionStatus,
+    name="DeletionStatus",
+    description="DONE: gone. PENDING: the worker goes on. ABORTED: nothing was cancelled and the user is back.",
+)
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 
 

@@ -57,9 +57,12 @@ class Code(StrEnum):
 class PublicError(GraphQLError):
     """A refusal whose text is written for the caller. `code` is one of the closed list."""
 
-    def __init__(self, message: str, code: Code, *, at: GraphQLError | None = None) -> None:
+    def __init__(
+        self, message: str, code: Code, *, at: GraphQLError | None = None, retry_after_seconds: int | None = None
+    ) -> None:
         super().__init__(message, nodes=at.nodes if at else None)
         self.code = code
+        self.retry_after_seconds = retry_after_seconds
 
 
 class OperationNotAllowed(PublicError):
@@ -162,7 +165,8 @@ def _refusal(error: GraphQLError, *, executed: bool) -> PublicError | None:
     cause = _cause(error)
     for kind, code in TOP_LEVEL:
         if isinstance(cause, kind):
-            return PublicError(cause.message, code)
+            later = cause.retry_after_seconds if isinstance(cause, RateLimited) else None
+            return PublicError(cause.message, code, retry_after_seconds=later)
     if executed and _is_bad_value(error):
         complaint = worded(error, Code.BAD_USER_INPUT)
         return complaint if isinstance(complaint, PublicError) else None
@@ -181,9 +185,11 @@ def _is_bad_value(error: GraphQLError) -> bool:
 
 def _public(error: GraphQLError, refusal: PublicError | None, *, request_id: str, anonymous: bool) -> GraphQLError:
     code, message = (refusal.code, refusal.message) if refusal else (Code.INTERNAL, INTERNAL_MESSAGE)
-    extensions = {"code": str(code)}
+    extensions: dict[str, object] = {"code": str(code)}
     if code is not Code.FORBIDDEN:
         extensions["requestId"] = request_id
+    if refusal and refusal.retry_after_seconds is not None:
+        extensions["retryAfterSeconds"] = refusal.retry_after_seconds
     return GraphQLError(
         message.partition(SUGGESTION)[0] if anonymous else message,
         nodes=error.nodes,

@@ -84,12 +84,12 @@ class Viewer:
     @strawberry.field
     async def actor(self) -> Actor | None:
         """Who sent the credential."""
-        return await _actor(self.scope.actor)
+        return await actor_of(self.scope.actor)
 
     @strawberry.field
     async def effective_actor(self) -> Actor | None:
         """For whom it acts: the same."""
-        return await _actor(self.scope.actor)
+        return await actor_of(self.scope.actor)
 
     @strawberry.field
     async def memberships(
@@ -107,7 +107,8 @@ class Viewer:
         return await membership_connection(info, user, memberships_of(user), first, after, last, before)
 
 
-async def _actor(actor: DomainActor) -> User | SystemActor | None:
+async def actor_of(actor: DomainActor) -> User | SystemActor | None:
+    """Dress an actor; None for a user whom the caller may not see."""
     if actor.kind is ActorKind.USER:
         return User.of(await loaders.current().users.load(actor.id))
     return SystemActor(name=actor.id)

@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
 
-from domain import billing
+from domain import audit, billing
+from domain.audit import AuditEvent, LabelPart
 from domain.billing import BillingSubscription, Customer, ProcessorAccount
 from domain.db import Session
 from domain.entitlements import Billable, EntitlementSet, SeatUsage
 from domain.errors import Contained
 from domain.identity import User
-from domain.organizations import Membership, Organization
+from domain.organizations import Invitation, Membership, Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services
 
@@ -34,6 +35,7 @@ class Loaders:
         self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
         self.organizations: DataLoader[str, Organization | None] = self._loader(reading.organizations_by_id)
         self.memberships: DataLoader[str, Membership | None] = self._loader(reading.memberships_by_id)
+        self.invitations: DataLoader[str, Invitation | None] = self._loader(services.invitation_reading(scope).by_id)
         self.roles: DataLoader[str, Role | None] = self._loader(reading.roles)
         self.seats: DataLoader[str, SeatUsage | None] = self._loader(entitlements.seat_usages)
         self.customers: DataLoader[str, Customer | None] = self._loader(customers.by_id)
@@ -47,6 +49,10 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
+
+        self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
+        self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)
+        self.sealed: DataLoader[str, bool | None] = self._loader(audit.sealed)
 
         self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
 

@@ -6,6 +6,7 @@ import strawberry
 
 from domain.idempotency import Answer
 from domain.organizations import UserRef
+from domain.scope import Scope
 from graphql_api import loaders, unit_of_work
 from graphql_api.described import described, described_input
 from graphql_api.enums import MemberRole
@@ -187,6 +188,11 @@ async def add_member(info: ContextInfo, input: AddMemberInput) -> AddMemberPaylo
         role=input.role,
     )
     return AddMemberPayload(membership=Membership.of(added), organization_id=added.organization_id)
+
+
+def by_address(scope: Scope, input: AddMemberInput) -> bool:
+    """Say whether somebody is looked for by address, and not by who may see everybody anyway."""
+    return input.email is not None and not scope.administrator
 
 
 async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMemberPayload | None:

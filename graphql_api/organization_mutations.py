@@ -6,7 +6,7 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import UNSET
 
-from domain.errors import CallbackRefused, InvalidInput
+from domain.errors import CallbackRefused, InvalidInput, NotFound
 from domain.idempotency import Answer
 from domain.organizations import Changes
 from graphql_api import unit_of_work
@@ -67,9 +67,11 @@ class CreateOrganizationPayload:
 
     @classmethod
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
-        """Show the organization as it is now, to whoever may see it."""
+        """Show the organization as it is now, to whoever may still see it."""
         reading = info.context.services.reading(info.context.caller)
         found = await reading.organization(unit_of_work.session(), id=answer["organization_id"])
+        if found is None:
+            raise NotFound("organization")
         return cls(organization=Organization.of(found))
 
 
@@ -198,9 +200,9 @@ async def update_organization(info: ContextInfo, input: UpdateOrganizationInput)
 
 async def delete_organization(info: ContextInfo, input: DeleteOrganizationInput) -> DeleteOrganizationPayload | None:
     """Hide an organization at once; it can be restored for a while and is taken away after that."""
-    deleted = await info.context.services.standing.delete(
-        unit_of_work.session(), scope=info.context.caller, organization_id=input.organization_id
-    )
+    services, session, scope = info.context.services, unit_of_work.session(), info.context.caller
+    await services.step_up.require(session, scope=scope, action="deleteOrganization", proof=input.step_up)
+    deleted = await services.standing.delete(session, scope=scope, organization_id=input.organization_id)
     return DeleteOrganizationPayload(
         organization_id=strawberry.ID(deleted.id), restorable_until=deleted.restorable_until
     )

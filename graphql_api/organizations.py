@@ -10,17 +10,23 @@ from domain import entitlements, organizations
 from domain.errors import InvalidInput
 from domain.organizations import MembershipQuery, count_memberships, list_memberships
 from graphql_api import loaders
-from graphql_api.connections import CountedConnection
+from graphql_api.connections import Connection, CountedConnection
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
-from graphql_api.enums import MemberRole, OrganizationOrderField, SortDirection
+from graphql_api.enums import ApiScope, InvitationStatus, MemberRole, OrganizationOrderField, SortDirection
 from graphql_api.identity import User
 from graphql_api.node import Node
+from graphql_api.permissions import require_scope
 
 if TYPE_CHECKING:
+    from graphql_api.audit import AuditEvent, AuditEventFilter
     from graphql_api.customers import Customer
+    from graphql_api.invitations import Invitation
 
+AnAuditEvent = Annotated["AuditEvent", strawberry.lazy("graphql_api.audit")]
+AnAuditEventFilter = Annotated["AuditEventFilter", strawberry.lazy("graphql_api.audit")]
 ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
+AnInvitation = Annotated["Invitation", strawberry.lazy("graphql_api.invitations")]
 ContextInfo = Info[Context, None]
 
 
@@ -142,12 +148,42 @@ class Organization(Node):
             return None
         return await membership_connection(info, self.row.id, members, first, after, last, before)
 
+    @strawberry.field(extensions=[require_scope(ApiScope.MEMBERS_WRITE)])  # type: ignore[untyped-decorator]  # strawberry types it only without arguments
+    async def invitations(
+        self,
+        info: ContextInfo,
+        status: InvitationStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> CountedConnection[AnInvitation] | None:
+        """The places offered, newest first; told to those who may invite."""
+        from graphql_api.invitations import invitation_connection
+
+        return await invitation_connection(info, self.row.id, status, first, after, last, before)
+
     @strawberry.field
     async def customer(self) -> ACustomer | None:
         """Who pays for the organization; made with it."""
         from graphql_api.customers import Customer
 
         return Customer.of(await loaders.current().customers_by_owner.load(self.row.id))
+
+    @strawberry.field(extensions=[require_scope(ApiScope.AUDIT_READ)])  # type: ignore[untyped-decorator]  # strawberry types it only without arguments
+    async def audit_events(
+        self,
+        info: ContextInfo,
+        filter: AnAuditEventFilter | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[AnAuditEvent] | None:
+        """What was done in it, newest first; for its OWNER and audit:read."""
+        from graphql_api.audit import event_connection
+
+        return await event_connection(info, self.row.id, filter, first, after, last, before)
 
 
 @described_input

@@ -72,11 +72,10 @@ class TransferOwnershipPayload:
 
 async def transfer_ownership(info: ContextInfo, input: TransferOwnershipInput) -> TransferOwnershipPayload | None:
     """Hand an organization on: a member becomes OWNER, and the caller ADMIN."""
-    done = await info.context.services.ownership.transfer(
-        unit_of_work.session(),
-        scope=info.context.caller,
-        organization_id=input.organization_id,
-        membership_id=input.membership_id,
+    services, session, scope = info.context.services, unit_of_work.session(), info.context.caller
+    await services.step_up.require(session, scope=scope, action="transferOwnership", proof=input.step_up)
+    done = await services.ownership.transfer(
+        session, scope=scope, organization_id=input.organization_id, membership_id=input.membership_id
     )
     return TransferOwnershipPayload(
         new_owner=Membership.of(done.new_owner),

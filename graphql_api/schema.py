@@ -1,11 +1,12 @@
 """The schema: Seatgate's own fields, a host's beside them, and the checks that every gate really guards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import strawberry
 from graphql import GraphQLFieldResolver, GraphQLResolveInfo, Undefined, default_field_resolver
+from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
@@ -19,24 +20,29 @@ from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
     identity,
+    identity_mutations,
+    invitation_mutations,
     loaders,
     membership_mutations,
     organization_mutations,
     ownership_mutations,
 )
+from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogPlan, list_plans
-from graphql_api.connections import CountedConnection
+from graphql_api.connections import Connection, CountedConnection
 from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
 from graphql_api.identity import User, Viewer
+from graphql_api.invitations import Invitation
 from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
 from graphql_api.permissions import RequireFeature, require_scope
+from graphql_api.rate_limits import Limited
 from graphql_api.scalars import DATE_TIME, JSON, JSON_VALUE
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
@@ -47,19 +53,20 @@ PUBLIC = frozenset({"serverInfo", "plans"})
 async def find_node(id: strawberry.ID) -> Node | None:
     """Any object by its id; the prefix names the type."""
     found = loaders.current()
-    match ids.prefix_of(id):
-        case Prefix.ORGANIZATION:
-            return Organization.of(await found.organizations.load(id))
-        case Prefix.USER:
-            return User.of(await found.users.load(id))
-        case Prefix.MEMBERSHIP:
-            return Membership.of(await found.memberships.load(id))
-        case Prefix.CUSTOMER:
-            return Customer.of(await found.customers.load(id))
-        case Prefix.SUBSCRIPTION:
-            return BillingSubscription.of(await found.subscriptions.load(id))
-        case _:
-            return None
+    nodes: dict[Prefix | None, tuple[DataLoader[str, Any], Callable[[Any], Node | None]]] = {
+        Prefix.ORGANIZATION: (found.organizations, Organization.of),
+        Prefix.USER: (found.users, User.of),
+        Prefix.MEMBERSHIP: (found.memberships, Membership.of),
+        Prefix.INVITATION: (found.invitations, Invitation.of),
+        Prefix.CUSTOMER: (found.customers, Customer.of),
+        Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
+        Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
+    }
+    known = nodes.get(ids.prefix_of(id))
+    if known is None:
+        return None
+    loader, dress = known
+    return dress(await loader.load(id))
 
 
 def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
@@ -67,9 +74,10 @@ def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
     return strawberry.field(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
-def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None) -> Any:
-    # The extension listed last runs first: nobody without a credential opens a transaction.
-    extensions: list[FieldExtension] = [run, require_scope(scope)] if scope else [run]
+def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None, limited: Limited | None = None) -> Any:
+    # The extension listed last runs first: nobody without a credential is counted or opens a transaction.
+    asked = [limited, require_scope(scope) if scope else None]
+    extensions: list[FieldExtension] = [run, *filter(None, asked)]
     return strawberry.mutation(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
@@ -84,6 +92,7 @@ class Query:
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
+    audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -104,7 +113,11 @@ class Mutation:
         organization_mutations.restore_organization, UnitOfWork()
     )
     add_member: membership_mutations.AddMemberPayload | None = _write(
-        membership_mutations.add_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+        membership_mutations.add_member,
+        UnitOfWork(),
+        ApiScope.MEMBERS_WRITE,
+        # By address one could find out who is here.
+        Limited(most=30, when=membership_mutations.by_address),
     )
     remove_member: membership_mutations.RemoveMemberPayload | None = _write(
         membership_mutations.remove_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
@@ -117,6 +130,24 @@ class Mutation:
     )
     transfer_ownership: ownership_mutations.TransferOwnershipPayload | None = _write(
         ownership_mutations.transfer_ownership, UnitOfWork()
+    )
+    invite_member: invitation_mutations.InviteMemberPayload | None = _write(
+        invitation_mutations.invite_member, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    accept_invitation: invitation_mutations.AcceptInvitationPayload | None = _write(
+        invitation_mutations.accept_invitation,
+        UnitOfWork(),
+        # Each try is a guess at a token.
+        limited=Limited(most=10),
+    )
+    revoke_invitation: invitation_mutations.RevokeInvitationPayload | None = _write(
+        invitation_mutations.revoke_invitation, UnitOfWork(), ApiScope.MEMBERS_WRITE
+    )
+    upsert_user: identity_mutations.UpsertUserPayload | None = _write(
+        identity_mutations.upsert_user, UnitOfWork(), ApiScope.USERS_WRITE
+    )
+    delete_user: identity_mutations.DeleteUserPayload | None = _write(
+        identity_mutations.delete_user, Refusals(), ApiScope.USERS_WRITE
     )
     subscribe: billing_mutations.SubscribePayload | None = _write(
         billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE
@@ -142,9 +173,11 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
         types=[
             Organization,
             Membership,
+            Invitation,
             User,
             Customer,
             BillingSubscription,
+            AuditEvent,
         ],
         extensions=[Limits, FreshLoaders],
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME, JSON: JSON_VALUE}, sort_schema=sort),

@@ -4,18 +4,25 @@ Only that task sees the session. What is refused becomes the payload's one error
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Protocol, Self, cast
 
 from strawberry import UNSET, Info
 from strawberry.extensions import FieldExtension
-from strawberry.types.base import StrawberryOptional, has_object_definition
+from strawberry.types.base import (
+    StrawberryList,
+    StrawberryOptional,
+    get_object_definition,
+    has_object_definition,
+)
 from strawberry.types.field import StrawberryField
 
 from domain.db import Session
 from domain.errors import DomainError
 from domain.idempotency import Answer, Call, digest_of
+from domain.identity import StepUp
 from graphql_api import loaders
 from graphql_api.user_errors import user_error
 
@@ -42,10 +49,11 @@ class Refusals(FieldExtension):
     ) -> Any:
         """Run the mutation; refusals that belong into no payload pass on to the top."""
         try:
-            return await self.run(next_, source, info, **arguments)
+            async with _counted(info, arguments):
+                return await self.run(next_, source, info, **arguments)
         except DomainError as refused:
             error = user_error(refused)
-            if error is None:
+            if error is None or not isinstance(error, _members(self.payload)):
                 raise
             return self.payload(errors=[error])
         finally:
@@ -57,6 +65,13 @@ class Refusals(FieldExtension):
             return await next_(source, info, **arguments)
         finally:
             info.context.services.worker.wake()
+
+
+def _members(payload: type[Any]) -> tuple[type[Any], ...]:
+    """Give the kinds of error that a payload can hold; every other refusal belongs to the top of the answer."""
+    (errors,) = (field for field in get_object_definition(payload, strict=True).fields if field.name == "errors")
+    listed = cast("StrawberryList", errors.type).of_type
+    return tuple(getattr(listed, "types", (listed,)))
 
 
 class Replayable(Protocol):
@@ -100,6 +115,15 @@ class UnitOfWork(Refusals):
         if effects:
             info.context.services.worker.wake()
         return payload
+
+
+def _counted(info: Info, arguments: Mapping[str, Any]) -> AbstractAsyncContextManager[None]:
+    """Surround a mutation that takes proofs: tries are counted and challenges made outside of its transaction."""
+    input = arguments.get("input")
+    if input is None or not hasattr(input, "step_up"):
+        return nullcontext()
+    step_up: StepUp = info.context.services.step_up
+    return step_up.counted(scope=info.context.caller, proof=input.step_up)
 
 
 def call_of(info: Info, arguments: Mapping[str, Any]) -> Call | None:

@@ -4,17 +4,24 @@ import dataclasses
 import importlib
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 from starlette.applications import Starlette
 
 from domain import hooks, settings
+from domain.audit import Forwarder
 from domain.entitlements import catalog
 from domain.errors import ConfigError
+from domain.identity.adapter import ASKED
 from domain.organizations import OrganizationCallbacks
+from tests.support.api import serving
+from tests.support.clock import FixedClock
+from tests.support.databases import Sqlite
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+FORWARDING = ("forward", "aclose")
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -37,11 +44,56 @@ def test_the_code_of_the_hosting_guide_makes_applications(tmp_path: Path, monkey
     assert isinstance(made.guarded(here), Starlette)
 
 
+def test_the_code_of_the_authentication_guide_makes_applications(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "host_with_identity.py"
+    module.write_text("\n".join(blocks("authentication.md", "python")))
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("host_with_identity")
+    here = settings.read({"SEATGATE_CATALOG": str(ROOT / "catalog.toml")}, folder=tmp_path)
+
+    assert isinstance(made.make(here), Starlette)
+    assert isinstance(made.careful(here), Starlette)
+
+
+async def test_the_adapter_of_the_authentication_guide_lets_in_whom_it_says(
+    sqlite: Sqlite, tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "host_with_sessions.py"
+    module.write_text("\n".join(blocks("authentication.md", "python")))
+    monkeypatch.syspath_prepend(tmp_path)
+    made = importlib.import_module("host_with_sessions")
+    asked = {"query": "{ viewer { actor { ... on User { email } } } }"}
+
+    async with serving(sqlite.fresh(tmp_path), tmp_path, clock, auth=made.Sessions()) as api:
+        ann, nobody = [
+            await api.client.post("/graphql", json=asked, headers={"x-session": session}) for session in ("3f1c", "x")
+        ]
+
+    assert ann.json() == {"data": {"viewer": {"actor": {"email": "ann@example.com"}}}}
+    assert nobody.status_code == 401
+
+
+def test_every_callback_of_an_adapter_is_in_its_guide_with_its_arguments() -> None:
+    told = re.findall(r"^\| `(\w+)\(([\w, ]*)\)` \|", (DOCS / "authentication.md").read_text(), flags=re.MULTILINE)
+
+    assert {name: tuple(filter(None, arguments.split(", "))) for name, arguments in told} == {"user_schema": ()} | ASKED
+
+
 def test_every_seam_is_in_its_guide_and_no_other() -> None:
     seams = [name for kind in (OrganizationCallbacks, hooks.LifecycleHook) for name in vars(kind) if name[0] != "_"]
     told = re.findall(r"^\| `(\w+)` \|", (DOCS / "seams.md").read_text(), flags=re.MULTILINE)
 
-    assert sorted(told) == sorted([*seams, *hooks.NAMES])
+    assert sorted(told) == sorted([*seams, *hooks.NAMES, *FORWARDING])
+
+
+def test_the_code_of_the_ledgers_guide_is_code() -> None:
+    made: dict[str, object] = {}
+    for text in blocks("audit.md", "python"):
+        exec(compile(text, "audit.md", "exec"), made)
+
+    assert [forwarder.name for forwarder in cast("list[Forwarder]", made["FORWARDERS"])] == ["json_lines", "webhook"]
 
 
 def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:

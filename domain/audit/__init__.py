@@ -1,6 +1,43 @@
-"""The ledger: one row per command, written in the command's transaction and never changed afterwards."""
+"""The ledger: one row per command, written in the command's transaction and never changed afterwards.
 
-from domain.audit.ledger import record
-from domain.audit.models import AuditEvent
+Seals chain the rows after their commit, `verify` follows the chain, forwarders are told of it in its order.
+"""
 
-__all__ = ["AuditEvent", "record"]
+from domain.audit.exporting import export, head, read_heads
+from domain.audit.forwarders import Forwarder, JsonLinesForwarder, NotTaken, SealedEvent, WebhookForwarder, signature_of
+from domain.audit.forwarding import Forwarding
+from domain.audit.host import log
+from domain.audit.ledger import erase, record
+from domain.audit.models import AuditEvent, LabelPart
+from domain.audit.sealing import BEGINNING, Head, Sealer
+from domain.audit.timelines import EventFilter, RolesOf, Timelines, labels, sealed
+from domain.audit.verifying import Progress, Verdict, verify
+
+__all__ = [
+    "BEGINNING",
+    "AuditEvent",
+    "EventFilter",
+    "Forwarder",
+    "Forwarding",
+    "Head",
+    "JsonLinesForwarder",
+    "LabelPart",
+    "NotTaken",
+    "Progress",
+    "RolesOf",
+    "SealedEvent",
+    "Sealer",
+    "Timelines",
+    "Verdict",
+    "WebhookForwarder",
+    "erase",
+    "export",
+    "head",
+    "labels",
+    "log",
+    "read_heads",
+    "record",
+    "sealed",
+    "signature_of",
+    "verify",
+]

@@ -4,11 +4,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.db import Base, JsonDocument, Key, UtcDateTime, closed
 from domain.ids import AuditEventId, OrganizationId
+
+_ACTS_FOR_ANOTHER = text("effective_actor_id IS NOT NULL")
+ACTS_FOR_ANOTHER: Any = {"sqlite_where": _ACTS_FOR_ANOTHER, "postgresql_where": _ACTS_FOR_ANOTHER}
 
 
 class AuditEvent(Base):
@@ -37,30 +40,48 @@ class AuditEvent(Base):
 
     __table_args__ = (
         Index(None, "organization_id", "occurred_at", "id"),
-        Index(None, "subject_id", "occurred_at"),
         Index(None, "occurred_at", "id"),
+        Index(None, "subject_id", "occurred_at", "id"),
         Index(None, "actor_id", "occurred_at", "id"),
-        Index(None, "effective_actor_id", "occurred_at", "id"),
         Index(None, "action", "occurred_at", "id"),
+        Index("ix_audit_events_organization_subject", "organization_id", "subject_id", "occurred_at", "id"),
+        Index("ix_audit_events_organization_actor", "organization_id", "actor_id", "occurred_at", "id"),
+        Index("ix_audit_events_organization_action", "organization_id", "action", "occurred_at", "id"),
+        # Almost no event has one, so these two cost almost nothing.
+        Index("ix_audit_events_effective_actor", "effective_actor_id", "occurred_at", "id", **ACTS_FOR_ANOTHER),
+        Index(
+            "ix_audit_events_organization_effective_actor",
+            "organization_id",
+            "effective_actor_id",
+            "occurred_at",
+            "id",
+            **ACTS_FOR_ANOTHER,
+        ),
     )
 
 
 class AuditSeal(Base):
-    """One link of the chain over the events, in the order of `sequence`: 1, 2, 3 without a gap."""
+    """One link of the chain over the events, in the order of `sequence`: 1, 2, 3 without a gap.
+
+    Everything in it is proven by the seal itself, so it holds nothing else.
+    """
 
     __tablename__ = "audit_seals"
 
     sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     audit_event_id: Mapped[AuditEventId] = mapped_column(Key, unique=True)
     seal: Mapped[str] = mapped_column(Key)
-    sealed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class UnsealedEvent(Base):
-    """An event that the sealer has not reached yet; written with the event and deleted with its sealing."""
+    """An event that the sealer has not reached yet; written with the event and deleted with its sealing.
+
+    In the order in which they will be sealed.
+    """
 
     __tablename__ = "audit_unsealed"
 
+    occurred_at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
     audit_event_id: Mapped[AuditEventId] = mapped_column(Key, primary_key=True)
 
 
@@ -72,7 +93,10 @@ class LabelPart(StrEnum):
 
 
 class AuditLabel(Base):
-    """A name or address at the time of an event, apart from it, so that a person can be erased."""
+    """A name or address at the time of an event, apart from it, so that a person can be erased.
+
+    `person_id` is whose it is: a user's id, or the address of somebody who is no user yet.
+    """
 
     __tablename__ = "audit_labels"
 
@@ -86,7 +110,11 @@ class AuditLabel(Base):
 
 
 class ForwarderPlace(Base):
-    """How far along the seals a forwarder is, and when it is tried again."""
+    """How far along the seals a forwarder is, and when it may be run again.
+
+    `attempts` are those at the event after `sequence`. While a process runs the forwarder, `due_at` is when its lease
+    ends.
+    """
 
     __tablename__ = "audit_forwarders"
 

@@ -1,7 +1,8 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
-from domain.billing.commands import Bought, Commands, Prices
+from domain.billing.closing import Closing
+from domain.billing.commands import Bought, Commands
 from domain.billing.customers import (
     Customer,
     CustomerReading,
@@ -11,13 +12,17 @@ from domain.billing.customers import (
     ProcessorAccount,
     UserParameter,
     accounts_of,
+    close_customer,
     create_customer,
     find_customer,
     link_account,
     owned_by,
+    reopen_customer,
 )
+from domain.billing.departing import Departing
 from domain.billing.fetches import Fetches
 from domain.billing.processors import Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Status, SubscriptionState
 from domain.billing.subscriptions import (
@@ -32,9 +37,11 @@ from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
 __all__ = [
     "BillingSubscription",
     "Bought",
+    "Closing",
     "Commands",
     "Customer",
     "CustomerReading",
+    "Departing",
     "Fetches",
     "Inbox",
     "Item",
@@ -57,6 +64,7 @@ __all__ = [
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
+    "close_customer",
     "create_customer",
     "facts",
     "find_customer",
@@ -65,6 +73,7 @@ __all__ = [
     "list_subscriptions",
     "live_subscriptions",
     "owned_by",
+    "reopen_customer",
     "seats",
     "subscriptions_by_id",
 ]

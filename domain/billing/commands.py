@@ -1,18 +1,20 @@
 """Commands that speak to a processor, in three steps: intent, call, outcome. The call is in no transaction."""
 
+import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
-from domain import audit
+from domain import audit, identity
 from domain.billing import lifecycle
-from domain.billing.customers import Customer, account_of, link_account, locked_customer
+from domain.billing.customers import Customer, OwnerKind, account_of, link_account, locked_customer, owner_of
 from domain.billing.facts import FactSource
-from domain.billing.intents import Intent, Operation, Order, lease_due, open_intent, purchase_open, settle
+from domain.billing.intents import Intent, Operation, Order, give_up, lease_due, open_intent, purchases_open, settle
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, Purchase, Subscribed
+from domain.billing.purchases import Prices, check_items
 from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb, live_subscriptions
 from domain.clock import Clock
@@ -26,10 +28,8 @@ from domain.errors import (
     UpstreamUnavailable,
     WrongSubscriptionState,
 )
+from domain.idempotency import Answer, Call
 from domain.scope import Role, Scope
-
-MAX_ITEMS = 20
-MAX_QUANTITY = 2_147_483_646
 
 RoleFor = Callable[[Session, Scope, Customer], Awaitable[Role | None]]
 """Tells the caller's standing towards a customer: the role in the organization that owns it, OWNER for the own one."""
@@ -38,22 +38,19 @@ RoleFor = Callable[[Session, Scope, Customer], Awaitable[Role | None]]
 Times = Mapping[ProcessorName, datetime]
 
 
-class Prices(Protocol):
-    """What billing needs to know of the catalog."""
+class Ordering(Protocol):
+    """Judges a command inside its first transaction and says what to ask of the processor."""
 
-    def is_known(self, price_id: str) -> bool:
-        """Say whether some plan has this price."""
-
-    def has_base(self, price_ids: Iterable[str]) -> bool:
-        """Say whether not all of these prices are add-ons, as for a base subscription."""
-
-    def is_add_on(self, price_id: str) -> bool:
-        """Say whether the price's plan is an add-on; an unknown price is not."""
+    async def __call__(self, session: Session, *, times: Times) -> Order:
+        """Refuse, or give the order. `times` are the processors' clocks just before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bought:
-    """The outcome of a command: the mirror's row, and what a browser needs to confirm a first payment."""
+    """The outcome of a command: the mirror's row, and what a browser needs to confirm a first payment.
+
+    When the command's key gave the answer again, the row is as it is now and the secret is None.
+    """
 
     subscription: BillingSubscription
     client_secret: str | None
@@ -69,21 +66,33 @@ class Commands:
     prices: Prices
     role_for: RoleFor
 
-    async def subscribe(self, *, scope: Scope, customer_id: str, items: Sequence[Purchase]) -> Bought:
-        """Buy a new subscription for a customer.
+    async def subscribe(
+        self, *, scope: Scope, customer_id: str, items: Sequence[Purchase], call: Call | None = None
+    ) -> Bought:
+        """Buy a new subscription for a customer; once for each `call`.
 
         Raises:
-            NotFound: no such customer for this caller.
+            NotFound: no such customer for this caller, or its owner is going.
             Forbidden: only the organization's OWNER and administrators may buy.
             InvalidInput: no item or over 20, a price twice or unknown, a quantity below 1, or two base plans.
             AlreadySubscribed: a live base subscription is in the mirror, or another purchase is under way.
             UpstreamUnavailable: the outcome is unknown; the worker finishes it.
+            IdempotencyMismatch: the call's key was used for another input.
+            IdempotencyInProgress: the first call with this key has not finished.
         """
-        check_items(items, self.prices)
-        return await self.database.shielded(self._do(partial(self._order_purchase, scope, customer_id, items)))
+        order = partial(self._order_purchase, scope=scope, customer_id=customer_id, items=items)
+        return await self.database.shielded(self._do(order, scope=scope, call=call))
 
-    async def cancel(self, *, scope: Scope, subscription_id: str, at_period_end: bool, at: datetime | None) -> Bought:
-        """End a subscription at `at` (UTC), else at its period's end, else now.
+    async def cancel(
+        self,
+        *,
+        scope: Scope,
+        subscription_id: str,
+        at_period_end: bool,
+        at: datetime | None,
+        call: Call | None = None,
+    ) -> Bought:
+        """End a subscription at `at` (UTC), else at its period's end, else now; once for each `call`.
 
         Raises:
             NotFound: no such subscription for this caller.
@@ -92,11 +101,13 @@ class Commands:
             WrongSubscriptionState: it has ended already.
             Unsupported: its processor is not configured here.
             UpstreamUnavailable: the outcome is unknown; the worker finishes it.
+            IdempotencyMismatch: the call's key was used for another input.
+            IdempotencyInProgress: the first call with this key has not finished.
         """
-        if at is not None and at <= self.clock.now():
-            raise InvalidInput("This instant has passed.", path=["input", "at"])
-        request: dict[str, Any] = {"at_period_end": at_period_end, "at": at.isoformat() if at else None}
-        return await self.database.shielded(self._do(partial(self._order_cancel, scope, subscription_id, request)))
+        order = partial(
+            self._order_cancel, scope=scope, subscription_id=subscription_id, at_period_end=at_period_end, at=at
+        )
+        return await self.database.shielded(self._do(order, scope=scope, call=call))
 
     async def finish_open(self) -> int:
         """Send again what a crash or a silent processor left open, with the same keys; say how many."""
@@ -111,17 +122,57 @@ class Commands:
                 continue
         return sent
 
-    async def _do(self, order: Callable[..., Awaitable[Intent]]) -> Bought:
+    async def finish_purchases(self, customer_id: str) -> None:
+        """Find out what became of every purchase of a customer that is under way, by sending it again.
+
+        Raises:
+            UpstreamUnavailable: of one of them that is still unknown; the worker goes on with it.
+        """
+        async with self.database.snapshot() as session:
+            purchases = await purchases_open(session, customer_id)
+        for intent in purchases:
+            if intent.processor not in self.processors:
+                raise UpstreamUnavailable
+            # The processor's own no settles a purchase too.
+            with contextlib.suppress(InvalidInput):
+                await self._carry_out(intent)
+
+    async def _do(self, order: Ordering, *, scope: Scope, call: Call | None) -> Bought:
         times = {name: await processor.now() for name, processor in self.processors.items()}
-        return await self._carry_out(await self.database.run(partial(order, times=times)))
+        begun = await self.database.run(partial(self._begin, order, scope, call, times))
+        return begun if isinstance(begun, Bought) else await self._carry_out(begun)
+
+    async def _begin(
+        self, order: Ordering, scope: Scope, call: Call | None, times: Times, session: Session
+    ) -> Intent | Bought:
+        """Write the intent down with the claim to the call's key, or give the answer that the key has already."""
+        known = None if call is None else await call.begin(session)
+        if known is not None:
+            return await self._replay(session, scope, known)
+        ordered = await order(session, times=times)
+        return await open_intent(session, ordered, key=_new_key(), scope=scope, now=self.clock.now(), claim=call)
+
+    async def _replay(self, session: Session, scope: Scope, known: Answer) -> Bought:
+        """Show the subscription as it is now, to whoever may still buy and cancel for its customer."""
+        row = await session.get_one(BillingSubscription, known["subscription_id"])
+        await self._owned(session, scope, row.customer_id, missing=["input"], what="subscription")
+        await session.refresh(row)
+        return Bought(subscription=row, client_secret=None)
 
     async def _order_purchase(
-        self, scope: Scope, customer_id: str, items: Sequence[Purchase], session: Session, *, times: Times
-    ) -> Intent:
-        customer = await self._owned(session, scope, customer_id, missing=["input", "customerId"])
+        self, session: Session, *, scope: Scope, customer_id: str, items: Sequence[Purchase], times: Times
+    ) -> Order:
+        check_items(items, self.prices)
+        missing = ["input", "customerId"]
+        owner = await owner_of(session, customer_id)
+        if owner and owner.kind is OwnerKind.USER and await identity.hold(session, owner.id) is None:
+            raise NotFound("customer", path=missing)
+        customer = await self._owned(session, scope, customer_id, missing=missing)
+        if customer.closing_at is not None:
+            raise NotFound("customer", path=missing)
         if self.prices.has_base(item.price_id for item in items):
             await self._require_no_base(session, customer.id)
-        if await purchase_open(session, customer.id):
+        if await purchases_open(session, customer.id):
             raise AlreadySubscribed(subscription_id=None)
         rail = next(iter(self.processors))
         account = await account_of(session, customer_id=customer.id, processor=rail)
@@ -129,18 +180,26 @@ class Commands:
             "account": account.processor_id if account else None,
             "items": [{"price_id": item.price_id, "quantity": item.quantity} for item in items],
         }
-        order = Order(
+        return Order(
             operation=Operation.SUBSCRIBE,
             customer_id=customer.id,
             processor=rail,
             request=request,
             processor_time=times[rail],
         )
-        return await open_intent(session, order, key=_new_key(), scope=scope, now=self.clock.now())
 
     async def _order_cancel(
-        self, scope: Scope, subscription_id: str, request: dict[str, Any], session: Session, *, times: Times
-    ) -> Intent:
+        self,
+        session: Session,
+        *,
+        scope: Scope,
+        subscription_id: str,
+        at_period_end: bool,
+        at: datetime | None,
+        times: Times,
+    ) -> Order:
+        if at is not None and at <= self.clock.now():
+            raise InvalidInput("This instant has passed.", path=["input", "at"])
         missing = ["input", "subscriptionId"]
         row = await session.get(BillingSubscription, subscription_id)
         if row is None:
@@ -151,7 +210,10 @@ class Commands:
             raise WrongSubscriptionState("This subscription has ended.", status=row.status)
         if row.processor not in self.processors:
             raise Unsupported(processor=row.processor, capability="subscription.cancel")
-        order = Order(
+        # Somebody wants this end, whatever becomes of the owner.
+        row.closing_since = None
+        request = {"at_period_end": at_period_end, "at": at.isoformat() if at else None}
+        return Order(
             operation=Operation.CANCEL,
             customer_id=customer.id,
             processor=row.processor,
@@ -159,7 +221,6 @@ class Commands:
             processor_time=times[row.processor],
             subscription_id=row.id,
         )
-        return await open_intent(session, order, key=_new_key(), scope=scope, now=self.clock.now())
 
     async def _owned(
         self, session: Session, scope: Scope, customer_id: str, *, missing: list[str], what: str = "customer"
@@ -182,7 +243,7 @@ class Commands:
             answer = await self._call(self.processors[intent.processor], intent)
         except ProcessorRefused as refused:
             failure = type(refused).__name__
-            await self.database.run(partial(settle, key=intent.key, now=self.clock.now(), failure=failure))
+            await self.database.run(partial(give_up, key=intent.key, now=self.clock.now(), failure=failure))
             raise InvalidInput(f"The processor refused: {refused}", path=["input"]) from refused
         except ProcessorUnavailable as error:
             raise UpstreamUnavailable from error
@@ -202,6 +263,8 @@ class Commands:
 
     async def _conclude(self, intent: Intent, answer: Subscribed, session: Session) -> Bought:
         now = self.clock.now()
+        if intent.claim is not None:
+            intent.claim.sign(session)
         # Two processes may come back with the same answer, when one was so slow that another took over.
         await locked_customer(session, intent.customer_id)
         account = await link_account(
@@ -221,7 +284,7 @@ class Commands:
             asked_at=intent.opened_at,
         )
         row = await absorb(session, said, account=account, scope=intent.scope, now=now)
-        if await settle(session, intent.key, now=now):
+        if await settle(session, intent.key, now=now, answer={"subscription_id": row.id}):
             await audit.record(
                 session,
                 f"subscription.{intent.operation}",
@@ -231,26 +294,6 @@ class Commands:
                 after=intent.request,
             )
         return Bought(subscription=row, client_secret=answer.client_secret)
-
-
-def check_items(items: Sequence[Purchase], prices: Prices) -> None:
-    """Check what shall be bought.
-
-    Raises:
-        InvalidInput: no item or over 20, a price twice or unknown, a quantity below 1, or two base plans.
-    """
-    path = ["input", "items"]
-    if not 1 <= len(items) <= MAX_ITEMS:
-        raise InvalidInput(f"Buy 1 to {MAX_ITEMS} items.", path=path)
-    for place, item in enumerate(items):
-        if not prices.is_known(item.price_id):
-            raise InvalidInput("There is no such price.", path=[*path, str(place), "priceId"])
-        if not 1 <= item.quantity <= MAX_QUANTITY:
-            raise InvalidInput("A quantity is at least 1.", path=[*path, str(place), "quantity"])
-    if len({item.price_id for item in items}) < len(items):
-        raise InvalidInput("Each price stands once.", path=path)
-    if sum(not prices.is_add_on(item.price_id) for item in items) > 1:
-        raise InvalidInput("At most one base plan can be bought at a time.", path=path)
 
 
 def _new_key() -> str:

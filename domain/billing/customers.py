@@ -9,12 +9,15 @@ from typing import Any
 from sqlalchemy import BindParameter, ColumnElement, ForeignKey, Index, Select, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain import ids
+from domain import ids, outbox
 from domain.billing.states import ProcessorName
 from domain.db import Base, Key, Session, UtcDateTime, closed
 from domain.errors import InvalidInput
 from domain.ids import CustomerId, OrganizationId, Prefix, UserId
 from domain.scope import Scope
+
+CLOSING = "billing.closing"
+"""The outbox topic under which customers whose owners go or come back are seen to."""
 
 
 class OwnerKind(StrEnum):
@@ -87,7 +90,14 @@ async def find_customer(session: Session, *, owner: Owner) -> Customer | None:
 async def locked_customer(session: Session, customer_id: str) -> Customer | None:
     """Find a customer and hold it still until the transaction ends."""
     query = select(Customer).where(Customer.id == customer_id).with_for_update(key_share=True)
-    return (await session.execute(query)).scalar_one_or_none()
+    return (await session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def owner_of(session: Session, customer_id: str) -> Owner | None:
+    """Tell whose customer it is without holding it: an owner never changes, and is held before the customer."""
+    query = select(Customer.owner_kind, Customer.owner_id).where(Customer.id == customer_id)
+    found = (await session.execute(query)).one_or_none()
+    return None if found is None else Owner(kind=found.owner_kind, id=found.owner_id)
 
 
 async def account_of(session: Session, *, customer_id: str, processor: ProcessorName) -> ProcessorAccount | None:
@@ -124,6 +134,33 @@ async def link_account(
     session.add(account)
     await session.flush()
     return account
+
+
+async def close_customer(session: Session, *, owner: Owner, at: datetime, now: datetime) -> Customer:
+    """Let a customer's subscriptions end because its owner goes at `at`: until then each with its period, then at once.
+
+    From now on it is granted nothing and cannot buy. Carried out after this transaction.
+    """
+    return await _set_closing(session, owner, at=at, now=now)
+
+
+async def reopen_customer(session: Session, *, owner: Owner, now: datetime) -> Customer:
+    """Take back what `close_customer` has done, for an owner who has come back; what has ended stays ended."""
+    return await _set_closing(session, owner, at=None, now=now)
+
+
+async def ask_for_closing(session: Session, customer_id: str, *, now: datetime) -> None:
+    """Ask the worker to bring this customer's subscriptions to where its closing wants them, unless it is about to."""
+    await outbox.put_once(session, topic=CLOSING, key=customer_id, payload={"customer_id": customer_id}, at=now)
+
+
+async def _set_closing(session: Session, owner: Owner, *, at: datetime | None, now: datetime) -> Customer:
+    found = await find_customer(session, owner=owner)
+    customer = None if found is None else await locked_customer(session, found.id)
+    assert customer is not None, "every owner has a customer"
+    customer.closing_at = at
+    await ask_for_closing(session, customer.id, now=now)
+    return customer
 
 
 UserParameter = UserId | BindParameter[str] | None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.billing.states import ProcessorName
 from domain.db import Base, JsonDocument, Key, Session, UtcDateTime, closed
+from domain.idempotency import Answer, Claim
 from domain.ids import CustomerId, SubscriptionId
 from domain.scope import Actor, ActorKind, Scope
 
@@ -33,7 +34,7 @@ class Intent(Base):
     """One command on its way to a processor. Open while `settled_at` is null; `key` makes repetition harmless.
 
     `opened_at` is our clock and `processor_time` the processor's: a repeated request gets the answer to the first one,
-    so the answer is dated by when that was sent.
+    so the answer is dated by when that was sent. The idempotency key is the caller's, claimed for its operation.
     """
 
     __tablename__ = "billing_intents"
@@ -47,6 +48,8 @@ class Intent(Base):
     actor_kind: Mapped[ActorKind] = mapped_column(closed(ActorKind, name="actor_kind"))
     actor_id: Mapped[str] = mapped_column(Key)
     request_id: Mapped[str | None] = mapped_column(Key)
+    idempotency_operation: Mapped[str | None] = mapped_column(Key)
+    idempotency_key: Mapped[str | None] = mapped_column(Key)
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     processor_time: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=1)
@@ -60,6 +63,13 @@ class Intent(Base):
     def scope(self) -> Scope:
         """Who asked, for the audit row of the outcome."""
         return Scope(actor=Actor(kind=self.actor_kind, id=self.actor_id), request_id=self.request_id)
+
+    @property
+    def claim(self) -> Claim | None:
+        """The caller's idempotency key, to be finished or freed with the intent; None without one."""
+        if self.idempotency_operation is None or self.idempotency_key is None:
+            return None
+        return Claim(actor_id=self.actor_id, operation=self.idempotency_operation, key=self.idempotency_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +87,20 @@ class Order:
     subscription_id: SubscriptionId | None = None
 
 
-async def open_intent(session: Session, order: Order, *, key: str, scope: Scope, now: datetime) -> Intent:
-    """Write the intent down; for the length of a lease only its own process carries it out."""
+async def open_intent(
+    session: Session,
+    order: Order,
+    *,
+    key: str,
+    scope: Scope,
+    now: datetime,
+    claim: Claim | None = None,
+    own: bool = False,
+) -> Intent:
+    """Write the intent down; for the length of a lease only its own process carries it out.
+
+    An intent of one's `own` is nobody else's business: whoever opens it comes back to it.
+    """
     intent = Intent(
         key=key,
         operation=order.operation,
@@ -89,34 +111,60 @@ async def open_intent(session: Session, order: Order, *, key: str, scope: Scope,
         actor_kind=scope.actor.kind,
         actor_id=scope.actor.id,
         request_id=scope.request_id,
+        idempotency_operation=claim and claim.operation,
+        idempotency_key=claim and claim.key,
         opened_at=now,
         processor_time=order.processor_time,
         attempts=1,
-        due_at=now + LEASE,
+        due_at=None if own else now + LEASE,
     )
     session.add(intent)
     await session.flush()
     return intent
 
 
-async def settle(session: Session, key: str, *, now: datetime, failure: str | None = None) -> bool:
-    """Close an intent: its outcome is known, or it is given up with the reason in `failure`.
+async def settle(session: Session, key: str, *, now: datetime, answer: Answer) -> bool:
+    """Close an intent whose outcome is known, and finish the caller's key with the answer.
 
     Says whether it was open; the first outcome stays.
     """
+    intent = await _closed(session, key, now=now)
+    if intent is not None and intent.claim is not None:
+        await intent.claim.finish(session, answer)
+    return intent is not None
+
+
+async def give_up(session: Session, key: str, *, now: datetime, failure: str) -> None:
+    """Close an intent that came to nothing, and free the caller's key; an outcome that is known stays."""
+    intent = await _closed(session, key, now=now)
+    if intent is None:
+        return
+    intent.failure = failure
+    if intent.claim is not None:
+        await intent.claim.forget(session)
+
+
+async def _closed(session: Session, key: str, *, now: datetime) -> Intent | None:
+    """Close an intent; None when it was closed before."""
     intent = await session.get_one(Intent, key, with_for_update=True)
     if intent.settled_at is not None:
-        return False
-    intent.settled_at, intent.due_at, intent.failure = now, None, failure
-    return True
+        return None
+    intent.settled_at, intent.due_at = now, None
+    return intent
 
 
-async def purchase_open(session: Session, customer_id: str) -> bool:
-    """Say whether a purchase for this customer is under way."""
-    query = select(Intent.key).where(
+async def purchases_open(session: Session, customer_id: str) -> list[Intent]:
+    """List this customer's purchases that are under way."""
+    query = select(Intent).where(
         Intent.customer_id == customer_id, Intent.operation == Operation.SUBSCRIBE, Intent.settled_at.is_(None)
     )
-    return (await session.execute(query)).first() is not None
+    return list((await session.execute(query.order_by(Intent.opened_at))).scalars())
+
+
+async def intents_of(session: Session, customer_id: str, prefix: str) -> list[Intent]:
+    """List this customer's intents whose keys begin alike, the oldest first."""
+    query = select(Intent).where(Intent.customer_id == customer_id, Intent.key.startswith(prefix, autoescape=True))
+    return list((await session.execute(query.order_by(Intent.opened_at, Intent.key))).scalars())
 
 
 async def lease_due(session: Session, *, now: datetime, processors: Collection[ProcessorName]) -> Intent | None:
@@ -131,7 +179,7 @@ async def lease_due(session: Session, *, now: datetime, processors: Collection[P
     if intent is None:
         return None
     if intent.attempts >= MAX_ATTEMPTS:
-        await settle(session, intent.key, now=now, failure="given up")
+        await give_up(session, intent.key, now=now, failure="given up")
         return None
     intent.attempts += 1
     intent.due_at = now + LEASE * intent.attempts

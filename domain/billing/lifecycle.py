@@ -16,7 +16,8 @@ ENTITLING_STATUSES = frozenset({Status.ACTIVE, Status.TRIALING})
 CANDIDATE_STATUSES = ENTITLING_STATUSES | {Status.PAST_DUE}
 """Only rows with one of these can grant anything, grace included; a query may drop the others."""
 
-_ENDED_STATUSES = frozenset({Status.CANCELED, Status.INCOMPLETE_EXPIRED})
+ENDED_STATUSES = frozenset({Status.CANCELED, Status.INCOMPLETE_EXPIRED})
+"""Rows with one of these have ended; a query may drop them."""
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -52,7 +53,7 @@ def paused(state: SubscriptionState) -> bool:
 
 def ended(state: SubscriptionState) -> bool:
     """Say whether it is over: canceled, incomplete_expired, or any `ended_at`, even one in the future."""
-    return state.ended_at is not None or state.status in _ENDED_STATUSES
+    return state.ended_at is not None or state.status in ENDED_STATUSES
 
 
 def terminal(state: SubscriptionState) -> bool:
@@ -64,6 +65,16 @@ def canceling(state: SubscriptionState, now: datetime) -> bool:
     """Say whether it is active, paid until after `now`, and will not renew. A trial that will not is not canceling."""
     end = period_end(state)
     return state.status == Status.ACTIVE and state.cancel_at_period_end and end is not None and end > now
+
+
+def ending(state: SubscriptionState) -> bool:
+    """Say whether an end is set, at an instant or with the period, that has not come yet."""
+    return not ended(state) and (state.cancel_at_period_end or state.cancel_at is not None)
+
+
+def gone(state: SubscriptionState, at: datetime) -> SubscriptionState:
+    """Give the state of a subscription that its processor no longer knows: ended, since `at` at the latest."""
+    return replace(state, status=Status.CANCELED, ended_at=at)
 
 
 def entitling(state: SubscriptionState) -> bool:

@@ -3,9 +3,11 @@
 Claiming is exact under any concurrency and constant in time. Releasing never asks for a limit, a subscription or a
 processor.
 
-The counter equals the holder rows, always: both change in the same transaction as the member they stand for.
+The counter equals the holder rows, always: both change in the same transaction as the member or the pending invitation
+that they stand for.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +57,7 @@ class SeatPool(Base):
 
 
 class SeatHolder(Base):
-    """One seat taken. A member's row carries the user's id; an invitation's its own, and when it expires."""
+    """One seat taken. A member's row carries the user's id; an invitation's a digest, and when it expires."""
 
     __tablename__ = "seat_holders"
 
@@ -68,6 +70,29 @@ class SeatHolder(Base):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a seat. Only an invitation's holder expires, and lets its seat go by that."""
+
+    kind: HolderKind
+    id: str
+    expires_at: datetime | None = None
+
+
+def member(user_id: str) -> Holder:
+    """Name a member as the holder of a seat."""
+    return Holder(kind=HolderKind.MEMBER, id=user_id)
+
+
+def invited(*, organization_id: str, email: str, expires_at: datetime | None = None) -> Holder:
+    """Name an invited address as the holder of a seat: by a digest, because no personal data belongs into seats.
+
+    An organization invites an address at most once at a time, so the two say which invitation it is.
+    """
+    digest = hashlib.sha256(f"{organization_id}\0{email.lower()}".encode()).hexdigest()
+    return Holder(kind=HolderKind.INVITATION, id=digest, expires_at=expires_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeatCount:
     """How many seats members use and how many unexpired invitations reserve, read together."""
 
@@ -75,7 +100,7 @@ class SeatCount:
     reserved: int
 
 
-# Made once: every member who comes or goes runs these.
+# Made once: every member and every invitation that comes or goes runs these.
 _POOLS, _HOLDERS = cast("Table", SeatPool.__table__), cast("Table", SeatHolder.__table__)
 _HERE = _POOLS.c.organization_id == bindparam("here")
 _HELD_HERE = _HOLDERS.c.organization_id == bindparam("here")
@@ -83,8 +108,10 @@ _LOCK = select(_POOLS.c.used).where(_HERE).with_for_update(key_share=True)
 _TAKE = update(_POOLS).where(_HERE).values(used=_POOLS.c.used + 1)
 _TAKE_BELOW = _TAKE.where(_POOLS.c.used < bindparam("limit"))
 _GIVE_BACK = update(_POOLS).where(_HERE).values(used=_POOLS.c.used - bindparam("seats"))
-_LET_GO_OF_MEMBER = delete(_HOLDERS).where(
-    _HELD_HERE, _HOLDERS.c.kind == HolderKind.MEMBER, _HOLDERS.c.holder_id == bindparam("holder")
+_THE_HOLDER = (_HELD_HERE, _HOLDERS.c.kind == bindparam("of_kind"), _HOLDERS.c.holder_id == bindparam("holder"))
+_LET_GO = delete(_HOLDERS).where(*_THE_HOLDER)
+_HAND_OVER = (
+    update(_HOLDERS).where(*_THE_HOLDER).values(kind=HolderKind.MEMBER, holder_id=bindparam("user"), expires_at=None)
 )
 _LET_GO_OF_EXPIRED = delete(_HOLDERS).where(
     _HELD_HERE, _HOLDERS.c.kind == HolderKind.INVITATION, _HOLDERS.c.expires_at <= bindparam("now")
@@ -94,11 +121,11 @@ _LET_GO_OF_EXPIRED = delete(_HOLDERS).where(
 async def found(session: Session, *, organization_id: str, user_id: str) -> None:
     """Open an organization's pool with its founding owner's seat taken, without asking for a limit."""
     await session.execute(insert(_POOLS), {"organization_id": organization_id, "used": 1})
-    await _hold(session, organization_id, user_id)
+    await _hold(session, organization_id, member(user_id))
 
 
-async def claim(session: Session, *, organization_id: str, user_id: str, limit: Limit, now: datetime) -> None:
-    """Take a seat for a user, or refuse.
+async def claim(session: Session, *, organization_id: str, holder: Holder, limit: Limit, now: datetime) -> None:
+    """Take a seat for a member or an invitation, or refuse.
 
     Locks the pool, lets go of seats whose invitations have expired, then raises the counter only where a seat is free.
 
@@ -106,8 +133,7 @@ async def claim(session: Session, *, organization_id: str, user_id: str, limit: 
         SeatLimitReached: every seat is taken.
     """
     here = {"here": organization_id}
-    if session.locks_rows:
-        await session.execute(_LOCK, here)
+    await _lock(session, organization_id)
     await _give_back(session, organization_id, await _count(session, _LET_GO_OF_EXPIRED, {**here, "now": now}))
     seats = await limit(session, organization_id)
     if seats is None:
@@ -116,12 +142,32 @@ async def claim(session: Session, *, organization_id: str, user_id: str, limit: 
         taken = await _count(session, _TAKE_BELOW, {**here, "limit": seats})
     if taken == 0:
         raise SeatLimitReached(organization_id=organization_id, limit=seats or 0)
-    await _hold(session, organization_id, user_id)
+    await _hold(session, organization_id, holder)
 
 
-async def release(session: Session, *, organization_id: str, user_id: str) -> None:
-    """Give a user's seat back; a seat that is not held is no fault and changes nothing."""
-    held = await _count(session, _LET_GO_OF_MEMBER, {"here": organization_id, "holder": user_id})
+async def turn(session: Session, *, organization_id: str, invitation: Holder, user_id: str) -> None:
+    """Let an invitation's seat become a member's; the counter stays and no limit is asked.
+
+    An invitation that holds no seat, made before billing was wired, is given one without asking.
+
+    Raises:
+        SeatLimitReached: the organization has no pool of seats at all, being older than billing itself.
+    """
+    await _lock(session, organization_id)
+    handed = {**_place(organization_id, invitation), "user": user_id}
+    if await _count(session, _HAND_OVER, handed):
+        return
+    if await _count(session, _TAKE, {"here": organization_id}) == 0:
+        raise SeatLimitReached(organization_id=organization_id, limit=0)
+    await _hold(session, organization_id, member(user_id))
+
+
+async def release(session: Session, *, organization_id: str, holder: Holder) -> None:
+    """Give a seat back; a seat that is not held is no fault and changes nothing."""
+    if holder.kind is HolderKind.INVITATION:
+        # A claim may be letting go of the same seat, because it has expired.
+        await _lock(session, organization_id)
+    held = await _count(session, _LET_GO, _place(organization_id, holder))
     await _give_back(session, organization_id, held)
 
 
@@ -150,8 +196,23 @@ async def counts(session: Session, organization_ids: Sequence[str], *, now: date
     return {organization_id: SeatCount(used=used, reserved=reserved) for organization_id, used, reserved in rows}
 
 
-async def _hold(session: Session, organization_id: str, user_id: str) -> None:
-    values = {"organization_id": organization_id, "kind": HolderKind.MEMBER, "holder_id": user_id}
+async def _lock(session: Session, organization_id: str) -> None:
+    """Hold the pool still before its holders are touched; on SQLite a writer holds everything already."""
+    if session.locks_rows:
+        await session.execute(_LOCK, {"here": organization_id})
+
+
+def _place(organization_id: str, holder: Holder) -> dict[str, Any]:
+    return {"here": organization_id, "of_kind": holder.kind, "holder": holder.id}
+
+
+async def _hold(session: Session, organization_id: str, holder: Holder) -> None:
+    values = {
+        "organization_id": organization_id,
+        "kind": holder.kind,
+        "holder_id": holder.id,
+        "expires_at": holder.expires_at,
+    }
     await session.execute(insert(_HOLDERS), values)
 
 

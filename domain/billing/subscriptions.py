@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import audit, ids
 from domain.billing import facts, lifecycle
-from domain.billing.customers import Customer, CustomerReading, ProcessorAccount, locked_customer
+from domain.billing.customers import Customer, CustomerReading, ProcessorAccount, ask_for_closing, locked_customer
 from domain.billing.facts import Fact, FactSource, Folded
 from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
 from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
@@ -25,7 +25,11 @@ class ForeignSubscription(Exception):
 
 
 class BillingSubscription(Base):
-    """The current row of one subscription: the fold of its facts. `state` is everything the processor said."""
+    """The current row of one subscription: the fold of its facts. `state` is everything the processor said.
+
+    `closing_since` is no part of the fold: since when it ends because its owner goes; to be taken back if the owner
+    comes back.
+    """
 
     __tablename__ = "billing_subscriptions"
 
@@ -43,6 +47,7 @@ class BillingSubscription(Base):
     fetch_attempts: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    closing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (
         UniqueConstraint("processor", "livemode", "processor_id"),
@@ -104,10 +109,13 @@ async def absorb(
         ForeignSubscription: the mirror has the subscription under another customer.
     """
     # The customer's lock puts all that is said of its subscriptions in one line.
-    await locked_customer(session, account.customer_id)
+    customer = await locked_customer(session, account.customer_id)
     row = await _row(session, account, statement.snapshot.processor_id)
     if row is None:
         row = _begin(session, account, statement, now)
+        if customer is not None and customer.closing_at is not None:
+            # What was bought or made elsewhere while the owner went must end with the rest.
+            await ask_for_closing(session, customer.id, now=now)
     elif row.customer_id != account.customer_id:
         raise ForeignSubscription
     await session.flush()

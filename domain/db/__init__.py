@@ -6,7 +6,7 @@ The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
 from domain.db.base import Base, Counter, JsonDocument, Key, UtcDateTime, closed
 from domain.db.engine import Database, Session, answers, open_database, passing
 from domain.db.lookup import Lookup
-from domain.db.pages import Page, Position, Slice, keyset
+from domain.db.pages import Page, Position, Slice, keyset, merged
 
 __all__ = [
     "Base",
@@ -23,6 +23,7 @@ __all__ = [
     "answers",
     "closed",
     "keyset",
+    "merged",
     "open_database",
     "passing",
 ]

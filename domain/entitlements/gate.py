@@ -115,7 +115,7 @@ class Entitlements:
                 role=holdings.role,
                 as_of=now,
                 catalog=self.catalog,
-                resolved=self._resolve(holdings.rows, now),
+                resolved=self._resolve(holdings.rows, now) if holdings.customer.closing_at is None else Resolved(),
             )
             for customer_id, holdings in found.items()
         }

@@ -40,7 +40,9 @@ _COUNTS = and_(
     BillingSubscription.status.in_(lifecycle.CANDIDATE_STATUSES),
 )
 
-_OF_ANYONE = select(Customer.owner_id, *_HELD).outerjoin(BillingSubscription, _COUNTS)
+# A customer whose owner goes is to these reads as if it were not there: no plan, and no default either.
+_STAYING = Customer.closing_at.is_(None)
+_OF_ANYONE = select(Customer.owner_id, *_HELD).outerjoin(BillingSubscription, _COUNTS).where(_STAYING)
 _OF_OWNERS = _OF_ANYONE.where(
     Customer.owner_kind == bindparam("kind"), Customer.owner_id.in_(bindparam("owners", expanding=True))
 )
@@ -72,7 +74,7 @@ async def visible_holdings(
 
 
 async def held_by_owner(database: Database, kind: OwnerKind, owner_id: str) -> list[HeldRow] | None:
-    """Read the rows of an owner's customer; no caller is asked for. None: there is no such customer."""
+    """Read the rows of an owner's customer; no caller is asked for. None: there is none that stays."""
     return _rows(await database.look_up(_OF_OWNER, kind=kind.value, owner=owner_id)).get(owner_id)
 
 

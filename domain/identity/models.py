@@ -16,6 +16,7 @@ class User(Base):
     """A person, known by issuer and subject. `email` is verified, lower case, and unique among users.
 
     From `deleting_at` on their credentials prove nothing, and nobody may add, invite or promote them.
+    `credentials_after` is when an earlier user of the same name was deleted: credentials up to then were that user's.
     """
 
     __tablename__ = "users"
@@ -27,9 +28,15 @@ class User(Base):
     name: Mapped[str | None] = mapped_column(Key)
     claims_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    credentials_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
     deleting_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    @property
+    def label(self) -> str | None:
+        """What the audit ledger calls the user at this moment, until it is erased: the name, else the address."""
+        return self.name or self.email
 
 
 class Tombstone(Base):
@@ -54,7 +61,8 @@ class Deletion(Base):
     """One user's going. `operation_id` makes the deeds outside repeatable; `irrevocable` means only forward.
 
     `person` is what the deeds outside need to know of the user; it is emptied when they are done. `due_at` is when the
-    worker takes over; null once it has ended.
+    worker takes over; null once nothing is left to do. `attempts` grows with each lease, so that whoever has lost one
+    is told from whoever holds it. `idempotency_key` is the actor's, freed or answered when the deletion ends.
     """
 
     __tablename__ = "user_deletions"
@@ -67,6 +75,7 @@ class Deletion(Base):
     actor_kind: Mapped[ActorKind] = mapped_column(closed(ActorKind, name="actor_kind"))
     actor_id: Mapped[str] = mapped_column(Key)
     request_id: Mapped[str | None] = mapped_column(Key)
+    idempotency_key: Mapped[str | None] = mapped_column(Key)
     attempts: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

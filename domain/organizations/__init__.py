@@ -1,6 +1,9 @@
 """The seam half: organizations, memberships, and the callbacks that can veto a member. Knows nothing of billing."""
 
 from domain.organizations.callbacks import Entry, OrganizationCallbacks
+from domain.organizations.invitation_mail import InvitationMail
+from domain.organizations.invitation_reading import InvitationReading
+from domain.organizations.invitations import Invitations, Invited
 from domain.organizations.members import Members, UserRef
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.ownership import Ownership, Transfer, require_replaceable
@@ -17,12 +20,17 @@ from domain.organizations.reading import (
 )
 from domain.organizations.service import Changes, Organizations
 from domain.organizations.standing import Standing
+from domain.organizations.tidying import Tidying
 
 __all__ = [
     "Changes",
     "Entry",
     "Invitation",
+    "InvitationMail",
+    "InvitationReading",
     "InvitationStatus",
+    "Invitations",
+    "Invited",
     "Members",
     "Membership",
     "MembershipQuery",
@@ -34,6 +42,7 @@ __all__ = [
     "Purging",
     "Reading",
     "Standing",
+    "Tidying",
     "Transfer",
     "UserRef",
     "count_memberships",

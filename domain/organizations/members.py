@@ -15,6 +15,7 @@ from domain.errors import AlreadyMember, InvalidInput, NotFound
 from domain.identity import User
 from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
+from domain.organizations.endings import Endings
 from domain.organizations.models import Membership
 from domain.organizations.places import Places, locked, locked_own, membership_of, rank, require_another_owner
 from domain.organizations.reading import Reading
@@ -55,7 +56,7 @@ class Members:
 
         Raises:
             NotFound: no such organization or user for this caller.
-            Forbidden: the caller's role is too low.
+            Forbidden: the caller's role is too low, also for a pending invitation of the user that would end by this.
             AlreadyMember: the user has a place already.
             SeatLimitReached: no seat is free.
             CallbackRefused: a host refused.
@@ -69,7 +70,11 @@ class Members:
             raise NotFound("user", path=["input", "email" if who.id is None else "userId"])
         if found := await membership_of(session, organization.id, user.id):
             raise AlreadyMember(membership_id=found.id)
-        membership = await self._places("addMember").enter(
+        places = self._places("addMember")
+        # One person never holds two seats: whoever is added needs no invitation any more.
+        endings = Endings(run=places.run, scope=scope, now=self.clock.now())
+        await endings.supersede(session, organization=organization, email=user.email)
+        membership = await places.enter(
             session, organization=organization, user=user, role=role, scope=scope, entry=Entry.ADDED
         )
         await audit.record(
@@ -80,6 +85,8 @@ class Members:
             subject_id=membership.id,
             organization_id=organization.id,
             after={"user_id": user.id, "role": role},
+            subject_label=user.label,
+            subject_person=user.id,
         )
         return membership
 
@@ -153,16 +160,16 @@ class Members:
     async def remove_all_of(self, session: Session, *, user: User, scope: Scope, operation: str) -> int:
         """End every membership of a user who goes, in deleted organizations too, and say how many there were.
 
-        Whether organizations are left with an owner has been asked before, by `require_replaceable`.
+        Whether organizations are left with an owner has been asked before, by `require_replaceable`. The callbacks have
+        their time for each of them anew, because a user who must go cannot be let out of some.
 
         Raises:
             CallbackRefused: a host refused.
         """
         await locked_own(session, user.id)
         memberships = (await session.execute(_OF_USER, {"user": user.id})).scalars().all()
-        places = self._places(operation)
         for membership in memberships:
-            await places.leave(session, membership=membership, scope=scope)
+            await self._places(operation).leave(session, membership=membership, scope=scope)
             await self._record_end(session, scope, membership, action="membership.removed")
         return len(memberships)
 
@@ -173,6 +180,7 @@ class Members:
         await self._record_end(session, scope, membership, action=action)
 
     async def _record_end(self, session: Session, scope: Scope, membership: Membership, *, action: str) -> None:
+        user = await identity.find(session, membership.user_id)
         await audit.record(
             session,
             action,
@@ -181,6 +189,8 @@ class Members:
             subject_id=membership.id,
             organization_id=membership.organization_id,
             before={"user_id": membership.user_id, "role": membership.role},
+            subject_label=None if user is None else user.label,
+            subject_person=membership.user_id,
         )
 
     def _places(self, operation: str) -> Places:

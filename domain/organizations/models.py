@@ -72,7 +72,7 @@ class InvitationStatus(StrEnum):
 class Invitation(Base):
     """A place offered to an e-mail address (lower case). The token is made of the id, the nonce and a secret key.
 
-    `tidy_at` is when the worker writes down that it has expired; null once it has ended.
+    `ended_at` stays null when it expires. `tidy_at` is when the worker writes its expiry down; null once it has ended.
     """
 
     __tablename__ = "invitations"
@@ -103,3 +103,8 @@ class Invitation(Base):
         Index(None, "organization_id", "status", "expires_at"),
         Index(None, "tidy_at"),
     )
+
+    def status_at(self, now: datetime) -> InvitationStatus:
+        """Say how it stands at an instant, whether its expiry has been written down or not."""
+        over = self.status is InvitationStatus.PENDING and self.expires_at <= now
+        return InvitationStatus.EXPIRED if over else self.status

@@ -1,4 +1,4 @@
-"""Names and slugs: what they may look like, and how a slug is made from a name. Pure."""
+"""Names, slugs and addresses: what they may look like, and how a slug is made from a name. Pure."""
 
 import re
 import secrets
@@ -14,7 +14,12 @@ _RESERVED = (
     " settings signup static status support switch system webhooks www"
 )
 RESERVED = frozenset(_RESERVED.split())
+EMAIL_LENGTH = 254
+LOCAL_LENGTH = 64
 _SLUG = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_EMAIL = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 
 
 def checked_name(name: str) -> str:
@@ -55,6 +60,23 @@ def checked_external_id(external_id: str) -> str:
     if not external_id or len(external_id) > NAME_LENGTH or not _printable(external_id):
         raise InvalidInput(f"An external id has 1 to {NAME_LENGTH} printable characters.", path=["input", "externalId"])
     return external_id
+
+
+def checked_email(email: str) -> str:
+    """Give an address to which mail can be sent, in lower case and without surrounding space.
+
+    Other alphabets are refused before the case is changed, because some of their letters become plain ones by it.
+
+    Raises:
+        InvalidInput: it has not the form of an address, or over 254 characters.
+    """
+    email = email.strip()
+    if len(email) > EMAIL_LENGTH or len(email.partition("@")[0]) > LOCAL_LENGTH or not _EMAIL.fullmatch(email):
+        raise InvalidInput(
+            f"An address has the form name@example.com and at most {EMAIL_LENGTH} ASCII characters.",
+            path=["input", "email"],
+        )
+    return email.lower()
 
 
 def slug_of(name: str) -> str:

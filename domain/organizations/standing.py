@@ -17,15 +17,13 @@ from domain.errors import InvalidInput, NotFound
 from domain.ids import UserId
 from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, OrganizationCallbacks
-from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
+from domain.organizations.endings import Endings
+from domain.organizations.models import Membership, Organization
 from domain.organizations.names import checked_slug
 from domain.organizations.places import locked, locked_deleted, membership_of, rank
 from domain.organizations.reading import Reading, role_in
 from domain.scope import Role, Scope
 
-_PENDING = select(Invitation).where(
-    Invitation.organization_id == bindparam("organization"), Invitation.status == InvitationStatus.PENDING
-)
 _OWNERS = (
     select(Membership.user_id)
     .where(Membership.organization_id == bindparam("organization"), Membership.role == Role.OWNER)
@@ -76,7 +74,7 @@ class Standing:
             OrganizationCallbacks.after_delete_organization,
         )
         await run(before, session=session, organization=organization, scope=scope)
-        await _end_invitations(session, organization=organization, scope=scope, run=run, at=now)
+        await Endings(run=run, scope=scope, now=now).revoke_all(session, organization=organization)
         until = now + timedelta(days=self.restore_days)
         organization.deleted_at, organization.restorable_until, organization.purge_at = now, until, until
         await session.flush()
@@ -171,19 +169,3 @@ async def _revive(session: Session, organization: Organization, *, slug: str | N
             organization.updated_at = at
     except IntegrityError as error:
         raise InvalidInput("This slug is taken; give another.", path=["input", "slug"]) from error
-
-
-async def _end_invitations(
-    session: Session, *, organization: Organization, scope: Scope, run: CallbackRun, at: datetime
-) -> None:
-    """Revoke every pending invitation; nobody can be let into what is deleted."""
-    for invitation in (await session.execute(_PENDING, {"organization": organization.id})).scalars().all():
-        invitation.status, invitation.ended_at, invitation.tidy_at = InvitationStatus.REVOKED, at, None
-        await session.flush()
-        await run(
-            OrganizationCallbacks.after_invitation_end,
-            session=session,
-            invitation=invitation,
-            outcome=InvitationStatus.REVOKED,
-            scope=scope,
-        )

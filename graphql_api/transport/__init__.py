@@ -16,9 +16,10 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from domain import identity
 from domain.errors import Unauthenticated, Unavailable
+from domain.identity import AuthAdapter, Visitor
 from graphql_api import auth, edge
-from graphql_api.auth import Bearer, Claims
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, OperationNotAllowed
 from graphql_api.transport import media
@@ -34,16 +35,16 @@ ADVICE = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 class MakeContext(Protocol):
     """Makes the context of one operation. May raise Unauthenticated (401) or Unavailable (503)."""
 
-    async def __call__(self, *, request_id: str, claims: Claims | None) -> Context:
-        """Make it from what the credential proves; cheap, and holding nothing that must be closed."""
+    async def __call__(self, *, request_id: str, visitor: Visitor | None) -> Context:
+        """Make it for who is asking; cheap, and holding nothing that must be closed."""
 
 
 class Transport:
     """The `/graphql` endpoint: an ASGI application that stands behind `Edge`."""
 
-    def __init__(self, schema: MaskingSchema, *, bearer: Bearer, make_context: MakeContext) -> None:
+    def __init__(self, schema: MaskingSchema, *, adapter: AuthAdapter, make_context: MakeContext) -> None:
         self._schema = schema
-        self._bearer = bearer
+        self._adapter = adapter
         self._make_context = make_context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,9 +71,9 @@ class Transport:
     async def _run(self, request: Request, answer: "_Answer") -> Response:
         if answer.media is None:
             raise HttpRefusal(406, f"The answer is {media.RESPONSE} or {media.JSON}.")
-        claims = self._bearer.claims(auth.credential(request.headers))
+        visitor = await identity.recognize(self._adapter, auth.asking_of(request))
         asked = await read(request)
-        context = await self._make_context(request_id=answer.request_id, claims=claims)
+        context = await self._make_context(request_id=answer.request_id, visitor=visitor)
         result = await self._schema.execute(
             asked.query,
             variable_values=asked.variables,

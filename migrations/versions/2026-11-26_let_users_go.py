@@ -12,7 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("users", sa.Column("credentials_after", UtcDateTime(), nullable=True))
     op.add_column("users", sa.Column("deleting_at", UtcDateTime(), nullable=True))
+    op.add_column("billing_subscriptions", sa.Column("closing_since", UtcDateTime(), nullable=True))
     op.add_column("customers", sa.Column("closing_at", UtcDateTime(), nullable=True))
     op.create_index("ix_customers_closing_at", "customers", ["closing_at"], unique=False)
     op.create_table(
@@ -48,6 +50,7 @@ def upgrade() -> None:
         ),
         sa.Column("actor_id", Key, nullable=False),
         sa.Column("request_id", Key, nullable=True),
+        sa.Column("idempotency_key", Key, nullable=True),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=False),
         sa.Column("due_at", UtcDateTime(), nullable=True),
@@ -72,4 +75,6 @@ def downgrade() -> None:
     op.drop_table("user_tombstones")
     op.drop_index("ix_customers_closing_at", table_name="customers")
     op.drop_column("customers", "closing_at")
+    op.drop_column("billing_subscriptions", "closing_since")
     op.drop_column("users", "deleting_at")
+    op.drop_column("users", "credentials_after")

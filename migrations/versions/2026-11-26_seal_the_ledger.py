@@ -12,36 +12,56 @@ branch_labels = None
 depends_on = None
 
 COLUMNS = ("effective_actor_kind", "effective_actor_id", "idempotency_key", "actor_label", "subject_label")
-TIMELINES = (
-    ["occurred_at", "id"],
-    ["actor_id", "occurred_at", "id"],
-    ["effective_actor_id", "occurred_at", "id"],
-    ["action", "occurred_at", "id"],
-)
+# What a timeline can be narrowed by; each in the order of the timeline.
+TIMELINES = {
+    "ix_audit_events_occurred_at_id": [],
+    "ix_audit_events_subject_id_occurred_at_id": ["subject_id"],
+    "ix_audit_events_actor_id_occurred_at_id": ["actor_id"],
+    "ix_audit_events_action_occurred_at_id": ["action"],
+    "ix_audit_events_organization_subject": ["organization_id", "subject_id"],
+    "ix_audit_events_organization_actor": ["organization_id", "actor_id"],
+    "ix_audit_events_organization_action": ["organization_id", "action"],
+}
+FOR_ANOTHER = {
+    "ix_audit_events_effective_actor": ["effective_actor_id"],
+    "ix_audit_events_organization_effective_actor": ["organization_id", "effective_actor_id"],
+}
+SUBJECTS = "ix_audit_events_subject_id_occurred_at"
 
 
 def upgrade() -> None:
     # Adding columns in place leaves the triggers where they are.
     for name in COLUMNS:
         op.add_column("audit_events", sa.Column(name, Key, nullable=True))
-    for columns in TIMELINES:
-        op.create_index(f"ix_audit_events_{'_'.join(columns)}", "audit_events", columns, unique=False)
+    op.drop_index(SUBJECTS, table_name="audit_events")
+    for name, columns in TIMELINES.items():
+        op.create_index(name, "audit_events", [*columns, "occurred_at", "id"], unique=False)
+    where = sa.text("effective_actor_id IS NOT NULL")
+    for name, columns in FOR_ANOTHER.items():
+        op.create_index(
+            name,
+            "audit_events",
+            [*columns, "occurred_at", "id"],
+            unique=False,
+            sqlite_where=where,
+            postgresql_where=where,
+        )
     op.create_table(
         "audit_seals",
         sa.Column("sequence", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("audit_event_id", Key, nullable=False),
         sa.Column("seal", Key, nullable=False),
-        sa.Column("sealed_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name="pk_audit_seals"),
         sa.UniqueConstraint("audit_event_id", name="uq_audit_seals_audit_event_id"),
     )
     keep_append_only("audit_seals")
     op.create_table(
         "audit_unsealed",
+        sa.Column("occurred_at", UtcDateTime(), nullable=False),
         sa.Column("audit_event_id", Key, nullable=False),
-        sa.PrimaryKeyConstraint("audit_event_id", name="pk_audit_unsealed"),
+        sa.PrimaryKeyConstraint("occurred_at", "audit_event_id", name="pk_audit_unsealed"),
     )
-    op.execute("INSERT INTO audit_unsealed (audit_event_id) SELECT id FROM audit_events")
+    op.execute("INSERT INTO audit_unsealed (occurred_at, audit_event_id) SELECT occurred_at, id FROM audit_events")
     op.create_table(
         "audit_labels",
         sa.Column("audit_event_id", Key, nullable=False),
@@ -72,7 +92,8 @@ def downgrade() -> None:
     op.drop_table("audit_unsealed")
     let_change("audit_seals")
     op.drop_table("audit_seals")
-    for columns in TIMELINES:
-        op.drop_index(f"ix_audit_events_{'_'.join(columns)}", table_name="audit_events")
+    for name in (*FOR_ANOTHER, *TIMELINES):
+        op.drop_index(name, table_name="audit_events")
+    op.create_index(SUBJECTS, "audit_events", ["subject_id", "occurred_at"], unique=False)
     for name in COLUMNS:
         op.drop_column("audit_events", name)

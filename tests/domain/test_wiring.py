@@ -14,7 +14,7 @@ from domain.wiring import Services
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
 from tests.support.seating import CATALOG, scope_of
-from tests.support.tables import scalar, unchanged
+from tests.support.tables import execute, scalar, unchanged
 
 
 class Doorman(OrganizationCallbacks):
@@ -75,6 +75,27 @@ async def test_the_host_is_asked_before_a_seat_is_claimed(
                     role=Role.MEMBER,
                 )
             )
+    await services.aclose()
+
+
+async def test_the_worker_forgets_what_is_worth_nothing_more_once_a_minute(sqlite: Sqlite, tmp_path: Path) -> None:
+    services = build(sqlite, tmp_path)
+    clock = services.clock
+    assert isinstance(clock, FixedClock)
+    assert await services.worker.round() == 0
+    old = "2026-11-20 11:00:00.000000"
+    await execute(
+        services.database,
+        f"INSERT INTO idempotency_keys VALUES ('usr_1', 'addMember', 'k', 'd', '{{}}', '{old}')",
+        f"INSERT INTO rate_counts VALUES ('bucket', 1, '{old}')",
+        f"INSERT INTO used_proofs VALUES ('usr_1', 'proof', '{old}')",
+    )
+
+    within = await services.worker.round()
+    clock.forward(minutes=1)
+    after = await services.worker.round()
+
+    assert (within, after) == (0, 3)
     await services.aclose()
 
 

@@ -11,6 +11,17 @@ from tests.support.clock import FixedClock
 from tests.support.wired import settings_of, wired
 
 STRIPE = {"SEATGATE_STRIPE_API_KEY": "sk_test_1", "SEATGATE_STRIPE_WEBHOOK_SECRETS": "whsec_1"}
+BILLING = {"intents", "inbox", "fetches", "outbox", "deletions", "closing"}
+OTHERS = {
+    "organizations",
+    "invitations",
+    "mail",
+    "audit seals",
+    "audit forwarders",
+    "used keys",
+    "counted tries",
+    "used proofs",
+}
 
 
 @pytest.fixture
@@ -23,14 +34,14 @@ async def test_the_first_processor_named_is_the_rail_of_new_subscriptions(databa
     services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe,fake", **STRIPE)
 
     assert list(services.processors) == list(services.commands.processors) == [ProcessorName.STRIPE, ProcessorName.FAKE]
-    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "fake", "outbox", "organizations"}
+    assert set(services.worker.jobs) == {*BILLING, "fake", *OTHERS}
     await services.aclose()
 
 
 async def test_without_the_fake_its_time_does_not_pass(database_url: str, clock: FixedClock) -> None:
     services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe", **STRIPE)
 
-    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "outbox", "organizations"}
+    assert set(services.worker.jobs) == {*BILLING, *OTHERS}
     await services.aclose()
 
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from domain.worker import PAUSE_SECONDS, Worker
+from domain.worker import PAUSE_SECONDS, Seldom, Worker
+from tests.support.clock import FixedClock
 
 
 @contextlib.asynccontextmanager
@@ -122,3 +123,27 @@ async def test_it_stops_even_when_it_is_woken_in_the_same_moment(ticks: int) -> 
             await asyncio.sleep(0)
 
     assert not limit.expired()
+
+
+async def test_a_seldom_job_runs_once_a_minute_however_often_it_is_called(clock: FixedClock) -> None:
+    job = Rounds(work=9)
+    seldom = Seldom(job, clock=clock)
+
+    done = [await seldom(), await seldom()]
+    clock.forward(seconds=59)
+    done.append(await seldom())
+    clock.forward(seconds=1)
+    done.append(await seldom())
+
+    assert done == [1, 0, 0, 1]
+
+
+async def test_a_seldom_job_that_fails_is_not_tried_again_at_once(clock: FixedClock) -> None:
+    async def broken() -> int:
+        raise ZeroDivisionError
+
+    seldom = Seldom(broken, clock=clock)
+    with pytest.raises(ZeroDivisionError):
+        await seldom()
+
+    assert await seldom() == 0

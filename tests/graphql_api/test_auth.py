@@ -11,10 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
-from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from domain.errors import Unauthenticated
-from graphql_api.auth import Bearer, Claims, Expected, credential
+from domain.identity import Asking
+from graphql_api.auth import Bearer, Claims, Expected, asking_of
 from tests.graphql_api.toy import NOW, SECRET, Clock, token
 
 ISSUER, AUDIENCE = "https://id.example.com", "seatgate"
@@ -245,10 +246,20 @@ def test_a_token_nested_beyond_reason_is_refused() -> None:
     refuse(f"Bearer {deep}.e30.AA")
 
 
+def asked(*headers: tuple[bytes, bytes]) -> Asking:
+    return asking_of(Request({"type": "http", "path": "/graphql", "headers": headers, "client": None}))
+
+
 def test_two_authorization_headers_are_refused() -> None:
     pair = [(b"authorization", b"Bearer a"), (b"authorization", b"Bearer b")]
 
-    assert credential(Headers(raw=[])) is None
-    assert credential(Headers(raw=pair[:1])) == "Bearer a"
+    assert "authorization" not in asked().headers
+    assert asked(pair[0]).headers["authorization"] == "Bearer a"
     with pytest.raises(Unauthenticated):
-        credential(Headers(raw=pair))
+        asked(*pair)
+
+
+def test_other_headers_that_stand_twice_are_joined() -> None:
+    twice = asked((b"accept", b"a"), (b"accept", b"b"), (b"cookie", b"c=1"), (b"cookie", b"d=2"))
+
+    assert twice == Asking(headers={"accept": "a, b", "cookie": "c=1; d=2"}, path="/graphql", remote_address=None)

@@ -8,6 +8,7 @@ from domain.db import Session
 from domain.errors import Refused
 from domain.organizations import Membership, OrganizationCallbacks
 from tests.graphql_api.conftest import Serve
+from tests.graphql_api.test_invitations import invite
 from tests.graphql_api.test_memberships import paid, refused
 from tests.support.api import user_error as error
 
@@ -51,6 +52,12 @@ class Host(OrganizationCallbacks):
     async def after_delete_organization(self, **_: Any) -> None:
         await self._at("after_delete_organization")
 
+    async def before_invite(self, **_: Any) -> None:
+        await self._at("before_invite")
+
+    async def after_invitation_end(self, **_: Any) -> None:
+        await self._at("after_invitation_end")
+
 
 STEPS = [
     ("createOrganization", "before_create_organization"),
@@ -63,6 +70,11 @@ STEPS = [
     ("transferOwnership", "before_role_change"),
     ("deleteOrganization", "before_delete_organization"),
     ("deleteOrganization", "after_delete_organization"),
+    ("inviteMember", "before_invite"),
+    ("revokeInvitation", "after_invitation_end"),
+    ("deleteOrganization", "after_invitation_end"),
+    ("acceptInvitation", "before_add_member"),
+    ("acceptInvitation", "after_invitation_end"),
 ]
 
 
@@ -76,6 +88,7 @@ async def test_a_callback_refuses_with_its_reason_and_nothing_is_left(
         organization = await paid(api)
         bobs = await api.join(organization, "bob")
         cy = await api.user("cy")
+        invited = await invite(api, organization, "ada@example.com")
         host.step = step
         inputs: dict[str, dict[str, object]] = {
             "createOrganization": {"name": "Next"},
@@ -85,6 +98,9 @@ async def test_a_callback_refuses_with_its_reason_and_nothing_is_left(
             "changeMemberRole": {"membershipId": bobs, "role": "ADMIN"},
             "transferOwnership": {"organizationId": organization["id"], "membershipId": bobs},
             "deleteOrganization": {"organizationId": organization["id"]},
+            "inviteMember": {"organizationId": organization["id"], "email": "dee@example.com"},
+            "revokeInvitation": {"invitationId": invited["invitation"]["id"]},
+            "acceptInvitation": {"token": invited["token"]},
         }
         who = "bob" if mutation == "leaveOrganization" else "ada"
         facts = "errors { ... on CallbackRefusedError { operation step reason } }"

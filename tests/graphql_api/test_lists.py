@@ -14,6 +14,8 @@ DOCUMENTS = {
     } } } }""",
     "members": """{ organization(slug: "acme") { memberships { totalCount nodes {
         user { name customer { id } } organization { name } } } } }""",
+    "invitations": """{ organization(slug: "acme") { invitations { totalCount nodes {
+        email status organization { name } invitedBy { ... on User { name } } } } } }""",
     "memberships": """{ viewer { memberships { totalCount nodes {
         organization { name seats { used } } user { name } } } } }""",
 }
@@ -33,6 +35,7 @@ async def test_twelve_cost_as_many_statements_as_two(api: Api, name: str) -> Non
     await api.holds(acme["customer"], quantity=25)
     await api.organization()
     await api.join(acme, "bob")
+    await api.do("inviteMember", "ann", organizationId=acme["id"], email="first@example.com")
     # The worker looks around once in a while; between its rounds only our statements are sent.
     api.services.worker.jobs.clear()  # type: ignore[attr-defined]  # a plain dict
     await asyncio.sleep(0.05)
@@ -40,6 +43,7 @@ async def test_twelve_cost_as_many_statements_as_two(api: Api, name: str) -> Non
     for number in range(10):
         await api.organization()
         await api.join(acme, f"member{number}")
+        await api.do("inviteMember", "ann", organizationId=acme["id"], email=f"guest{number}@example.com")
 
     many = await count(api, document)
 

@@ -8,6 +8,7 @@ import pytest
 from graphql import GraphQLInputObjectType, build_schema, get_named_type
 
 from graphql_api.schema import print_schema
+from tests.graphql_api.test_invitations import invite
 from tests.support.api import Api, plain
 
 OURS = build_schema(print_schema())
@@ -16,8 +17,9 @@ KINDS = {
     "organization(id)": "org",
     "organization(slug)": "slug",
     "organization(externalId)": "external",
-    "node(id)": "org usr mem cst bsb",
+    "node(id)": "org usr mem inv cst bsb aud",
     "customer(id)": "cst",
+    "auditEvents(organizationId)": "org",
     "entitlements(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "updateOrganization(input.organizationId)": "org",
@@ -30,6 +32,8 @@ KINDS = {
     "changeMemberRole(input.membershipId)": "mem",
     "transferOwnership(input.organizationId)": "org",
     "transferOwnership(input.membershipId)": "mem",
+    "inviteMember(input.organizationId)": "org",
+    "revokeInvitation(input.invitationId)": "inv",
     "subscribe(input.customerId)": "cst",
     "cancelSubscription(input.subscriptionId)": "bsb",
 }
@@ -56,14 +60,18 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
     theirs = await api.organization("ann", slug="theirs", externalId="crm-7")
     await api.holds(theirs["customer"])
     subscription = (await api.rows("billing_subscriptions"))[0].id
+    invited = await invite(api, theirs, "guest@example.com")
+    remembered = next(row.id for row in await api.rows("audit_events") if row.organization_id == theirs["id"])
     own = await api.organization("eve", "Eve's")
     await api.holds(own["customer"])
     others = {
         "org": theirs["id"],
         "usr": await api.user("ann"),
         "mem": theirs["memberships"]["nodes"][0]["id"],
+        "inv": invited["invitation"]["id"],
         "cst": theirs["customer"]["id"],
         "bsb": subscription,
+        "aud": remembered,
         "slug": "theirs",
         "external": "crm-7",
     }
@@ -73,6 +81,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "addMember": {"organizationId": own["id"]},
         "changeMemberRole": {"role": "ADMIN"},
         "transferOwnership": {"organizationId": own["id"], "membershipId": own["memberships"]["nodes"][0]["id"]},
+        "inviteMember": {"email": "somebody@example.com"},
         "subscribe": {"items": [{"priceId": "price_seat_pack"}]},
     }
     return others, rest

@@ -19,10 +19,11 @@ from strawberry.permission import BasePermission
 from strawberry.schema.config import StrawberryConfig
 
 from domain.errors import AlreadyMember, Forbidden, InvalidCursor, InvalidInput, Unauthenticated, Unavailable
+from domain.identity import Visitor
 from domain.scope import Actor, ActorKind, Scope
 from domain.wiring import Services
 from graphql_api import edge, health
-from graphql_api.auth import Bearer, Claims, Expected
+from graphql_api.auth import Bearer, Expected, JwtAdapter
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, PublicError
 from graphql_api.limits import Limits
@@ -174,12 +175,12 @@ def schema(*extensions: Callable[[], SchemaExtension]) -> MaskingSchema:
     )
 
 
-async def make_context(*, request_id: str, claims: Claims | None) -> Context:
-    if claims and claims.subject == "deleted":
+async def make_context(*, request_id: str, visitor: Visitor | None) -> Context:
+    if visitor and visitor.subject == "deleted":
         raise Unauthenticated
-    if claims and claims.subject == "unlucky":
+    if visitor and visitor.subject == "unlucky":
         raise Unavailable
-    scope = Scope(actor=Actor(kind=ActorKind.USER, id=claims.subject)) if claims else None
+    scope = Scope(actor=Actor(kind=ActorKind.USER, id=visitor.subject)) if visitor else None
     return Context(request_id=request_id, scope=scope, services=NO_SERVICES)
 
 
@@ -192,8 +193,8 @@ async def ready() -> bool:
 
 
 def app(toy: MaskingSchema | None = None, *, hosts: Sequence[str] = ("*",), origins: Sequence[str] = ()) -> Starlette:
-    bearer = Bearer(secrets=(SECRET,), expected=Expected(), clock=Clock())
-    transport = Transport(toy or schema(), bearer=bearer, make_context=make_context)
+    adapter = JwtAdapter(Bearer(secrets=(SECRET,), expected=Expected(), clock=Clock()))
+    transport = Transport(toy or schema(), adapter=adapter, make_context=make_context)
     return Starlette(
         routes=[Route("/graphql", transport), Route("/explode", explode), *health.routes(ready=ready)],
         middleware=edge.middleware(allowed_hosts=hosts, allowed_origins=origins),

@@ -69,6 +69,7 @@ async def test_a_client_that_leaves_leaves_a_whole_mutation_or_none(
     founded = len(after["organizations"]) - len(before["organizations"])
     assert 0 < founded <= LEAVERS
     assert tables.changes(before, after) == dict.fromkeys(
-        ["organizations", "customers", "memberships", "seat_pools", "seat_holders", "audit_events"], (0, founded)
+        ["organizations", "customers", "memberships", "seat_pools", "seat_holders", "audit_events", "audit_labels"],
+        (0, founded),
     )
     assert still.status_code == httpx.codes.OK

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -33,6 +34,7 @@ class ScriptedProcessor:
         self.calls: list[tuple[str, str]] = []
         self.on_fetch: Callable[[], Awaitable[None]] | None = None
         self.fetched: Callable[[Snapshot | None], Snapshot | None] = lambda snapshot: snapshot
+        self.secret: str | None = None
         self.hanging = asyncio.Event()
         self.go_on = asyncio.Event()
         self._fake = fake
@@ -53,13 +55,17 @@ class ScriptedProcessor:
         return await self._fake.create_customer(customer_id, key=key)
 
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
-        return await self._play("subscribe", key, lambda: self._fake.subscribe(customer_processor_id, items, key=key))
+        answer = await self._play("subscribe", key, lambda: self._fake.subscribe(customer_processor_id, items, key=key))
+        return replace(answer, client_secret=self.secret)
 
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
         def deed() -> Awaitable[Snapshot]:
             return self._fake.cancel(processor_id, at_period_end=at_period_end, at=at, key=key)
 
         return await self._play("cancel", key, deed)
+
+    async def resume(self, processor_id: str, *, key: str) -> Snapshot:
+        return await self._play("resume", key, lambda: self._fake.resume(processor_id, key=key))
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         found = await self._play("fetch", processor_id, lambda: self._fake.fetch(processor_id))

@@ -1,10 +1,11 @@
 """A house with users, organizations and paid seats, joined the way wiring joins them, on a database of the test's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from domain.billing import Owner, OwnerKind, ProcessorName, Status, facts, find_customer
 from domain.billing.states import Item, SubscriptionState
@@ -18,6 +19,9 @@ from domain.hooks import lifecycle_hooks
 from domain.identity import Arrival, User, Users
 from domain.ids import SubscriptionId
 from domain.organizations import (
+    Invitation,
+    Invitations,
+    Invited,
     Members,
     Membership,
     Organization,
@@ -26,11 +30,15 @@ from domain.organizations import (
     Ownership,
     Purging,
     Standing,
+    Tidying,
     UserRef,
 )
 from domain.scope import Actor, ActorKind, Role, Scope
-from domain.wiring import SeatCallbacks, _customer_of_user
+from domain.wiring.seams import SeatCallbacks, customer_of_user
 
+Row = TypeVar("Row")
+DAYS = 7
+SECRET_KEYS = ("a secret of the tests that signs invitations", "an older secret of the tests that still verifies")
 CATALOG = """
 past_due_grace = 14
 [plans.team]
@@ -60,6 +68,8 @@ class House:
     ownership: Ownership
     standing: Standing
     purging: Purging
+    invitations: Invitations
+    tidying: Tidying
     entitlements: Entitlements
 
     async def user(self, subject: str, *, email: str | None = None) -> User:
@@ -90,6 +100,48 @@ class House:
     async def remove(self, membership_id: str, *, by: User | Scope) -> Membership:
         return await self.database.run(
             lambda session: self.members.remove(session, scope=acting(by), membership_id=membership_id)
+        )
+
+    async def invite(
+        self, organization: Organization | str, email: str, *, by: User | Scope, role: Role = Role.MEMBER
+    ) -> Invited:
+        id = organization if isinstance(organization, str) else organization.id
+        return await self.database.run(
+            lambda session: self.invitations.invite(
+                session, scope=acting(by), organization_id=id, email=email, role=role
+            )
+        )
+
+    async def accept(self, token: str, *, by: User | Scope) -> Membership:
+        return await self.database.run(lambda session: self.invitations.accept(session, scope=acting(by), token=token))
+
+    async def revoke(self, invitation: Invitation | str, *, by: User | Scope) -> Invitation:
+        id = invitation if isinstance(invitation, str) else invitation.id
+        return await self.database.run(
+            lambda session: self.invitations.revoke(session, scope=acting(by), invitation_id=id)
+        )
+
+    async def row(self, kind: type[Row], id: str) -> Row:
+        async with self.database.snapshot() as session:
+            return await session.get_one(kind, id)
+
+    async def rows(self, kind: type[Row]) -> list[Row]:
+        """Read every row of a table, the oldest first where its ids tell."""
+        async with self.database.snapshot() as session:
+            return sorted((await session.scalars(select(kind))).all(), key=lambda row: getattr(row, "id", ""))
+
+    async def mark_deleting(self, user: User) -> None:
+        async with self.database.transaction() as session:
+            (await session.get_one(User, user.id)).deleting_at = self.clock.now()
+
+    def without_billing(self) -> "House":
+        """The same house with nobody looking on, seats unlimited."""
+        free: dict[str, Any] = {"callbacks": ()}
+        return replace(
+            self,
+            organizations=replace(self.organizations, **free),
+            members=replace(self.members, **free),
+            invitations=replace(self.invitations, **free),
         )
 
     async def membership_id(self, organization: Organization, user: User) -> str:
@@ -129,8 +181,8 @@ def house(
 ) -> House:
     """Join the rooms; the host's callbacks and hooks run before billing's."""
     entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": CATALOG}))
-    seats = SeatCallbacks(entitlements=entitlements, clock=clock)
-    joined = lifecycle_hooks(*hooks, {"on_register": _customer_of_user})
+    seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=DAYS)
+    joined = lifecycle_hooks(*hooks, {"on_register": customer_of_user})
     seams = (*callbacks, seats)
     return House(
         database=database,
@@ -141,6 +193,10 @@ def house(
         ownership=Ownership(clock=clock, callbacks=seams, callback_seconds=seconds),
         standing=Standing(clock=clock, callbacks=seams, callback_seconds=seconds, restore_days=14),
         purging=Purging(database=database, clock=clock, callbacks=seams, callback_seconds=seconds),
+        invitations=Invitations(
+            clock=clock, callbacks=seams, callback_seconds=seconds, secret_keys=SECRET_KEYS, days=DAYS
+        ),
+        tidying=Tidying(database=database, clock=clock, callbacks=seams, callback_seconds=seconds),
         entitlements=entitlements,
     )
 

@@ -28,7 +28,14 @@ class IncompleteEvent(UnreadableEvent):
 
 
 class ProcessorUnavailable(Exception):
-    """The processor refused to answer or did not answer in time. It may have done the deed."""
+    """The processor refused to answer or did not answer in time. It may have done the deed.
+
+    `answered`: it did answer, with an error of its own, so the request is not under way any more.
+    """
+
+    def __init__(self, message: str = "no usable answer", *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class ProcessorRefused(Exception):
@@ -114,6 +121,9 @@ class Processor(Protocol):
 
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
         """End the subscription at `at`, else at the period's end, else now; hand back as it is what has ended."""
+
+    async def resume(self, processor_id: str, *, key: str) -> Snapshot:
+        """Take back an end that has not come yet, so that it renews; hand back as it is what has ended."""
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         """Read the subscription as it is; None when the processor does not know it."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
+CONFLICT = 409
 PAGE = 100
 
 
@@ -109,11 +110,36 @@ class StripeProcessor:
                 else:
                     said = await subscriptions.cancel_async(processor_id, {}, options)
                 return await self._whole(said)
-        except ProcessorRefused:
-            ended = await self.fetch(processor_id)
-            if ended is None or not terminal(ended.state):
-                raise
-            return ended
+        except ProcessorRefused as refusal:
+            return await self._ended(processor_id, refusal)
+
+    async def resume(self, processor_id: str, *, key: str) -> Snapshot:
+        """Take back an end that has not come yet, at the period's end or at an instant; hand back what has ended."""
+        subscriptions = self._api.subscriptions
+        try:
+            with _heard():
+                said = await subscriptions.update_async(
+                    processor_id, {"cancel_at_period_end": False}, {"idempotency_key": key}
+                )
+                if (await self._whole(said)).state.cancel_at is not None:
+                    # Stripe does not take both in one request.
+                    said = await subscriptions.update_async(
+                        processor_id, {"cancel_at": ""}, {"idempotency_key": f"{key}-at"}
+                    )
+                return await self._whole(said)
+        except ProcessorRefused as refusal:
+            return await self._ended(processor_id, refusal)
+
+    async def _ended(self, processor_id: str, refusal: ProcessorRefused) -> Snapshot:
+        """Read what was refused because it has ended.
+
+        Raises:
+            ProcessorRefused: it was refused for another reason.
+        """
+        ended = await self.fetch(processor_id)
+        if ended is None or not terminal(ended.state):
+            raise refusal
+        return ended
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         """Read the subscription with all its items; None when Stripe does not know it."""
@@ -152,7 +178,11 @@ def _heard() -> Iterator[None]:
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
         raise ProcessorRefused("The payment processor refused the request.", code=error.code) from error
     except (stripe.StripeError, UnreadableEvent) as error:
-        raise ProcessorUnavailable(f"Stripe gave no usable answer ({type(error).__name__})") from error
+        # A conflict means that the first request with this key is still under way.
+        status = getattr(error, "http_status", None)
+        raise ProcessorUnavailable(
+            f"Stripe gave no usable answer ({type(error).__name__})", answered=status not in {None, CONFLICT}
+        ) from error
 
 
 def _client_secret(subscription: dict[str, Any]) -> str | None:

@@ -14,7 +14,8 @@ from domain.errors import SeatLimitReached
 from domain.identity import User
 from domain.organizations import Members, Organization, OrganizationCallbacks
 from domain.proofs.seats.operations import enter
-from domain.wiring import SeatCallbacks, Services
+from domain.wiring import Services
+from domain.wiring.seams import SeatCallbacks
 
 MOMENT_SECONDS = 0.05
 
@@ -23,13 +24,18 @@ class SeatsForEverybody(SeatCallbacks):
     """Takes a seat for whoever comes: somebody has counted before."""
 
     def __init__(self, services: Services) -> None:
-        super().__init__(entitlements=services.entitlements, clock=services.clock)
+        days = services.settings.invitation_days
+        super().__init__(entitlements=services.entitlements, clock=services.clock, invitation_days=days)
         self._now = services.clock.now
 
     async def before_add_member(self, *, session: Session, organization: Organization, user: User, **_: object) -> None:
         """Take a seat, unasked."""
         await billing.seats.claim(
-            session, organization_id=organization.id, user_id=user.id, limit=_unlimited, now=self._now()
+            session,
+            organization_id=organization.id,
+            holder=billing.seats.member(user.id),
+            limit=_unlimited,
+            now=self._now(),
         )
 
 

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from domain.audit import AuditEvent
 from domain.billing import BillingSubscription, Bought, Purchase
-from domain.billing.commands import MAX_QUANTITY
 from domain.billing.intents import Intent
+from domain.billing.purchases import MAX_QUANTITY
 from domain.billing.states import Status
 from domain.db import Database
 from domain.errors import (

@@ -4,14 +4,17 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from domain.billing import SeatCount, seats
+from domain.billing.seats import Holder, SeatHolder
 from domain.db import Database
 from domain.errors import SeatLimitReached
+from domain.identity import User
 from domain.organizations import Membership, Organization
 from tests.support.clock import FixedClock
 from tests.support.seating import ADMINISTRATOR, House, house
-from tests.support.tables import execute, unchanged
+from tests.support.tables import scalar, unchanged
 
 
 @pytest.fixture
@@ -25,15 +28,36 @@ async def acme(made: House, *, paid: int) -> Organization:
     return organization
 
 
-async def invite(made: House, organization: Organization, number: int, **lasts: float) -> None:
-    """Let a pending invitation hold a seat."""
-    expires_at = (made.clock.now() + timedelta(**lasts)).strftime("%Y-%m-%d %H:%M:%S.%f")
-    offset = "+00" if made.database.dialect == "postgresql" else ""
-    await execute(
-        made.database,
-        f"INSERT INTO seat_holders VALUES ('{organization.id}', 'invitation', 'inv_{number}', '{expires_at}{offset}')",
-        f"UPDATE seat_pools SET used = used + 1 WHERE organization_id = '{organization.id}'",
+async def unlimited(*_: object) -> None:
+    return None
+
+
+async def invite(made: House, organization: Organization, number: int, **lasts: float) -> Holder:
+    """Let a pending invitation hold a seat, whatever the limit says."""
+    expires_at = made.clock.now() + timedelta(**lasts)
+    email = f"guest{number}@example.com"
+    holder = seats.invited(organization_id=organization.id, email=email, expires_at=expires_at)
+    await claim(made, organization, holder)
+    return holder
+
+
+async def claim(made: House, organization: Organization, holder: Holder) -> None:
+    now = made.clock.now()
+    await made.database.run(
+        lambda s: seats.claim(s, organization_id=organization.id, holder=holder, limit=unlimited, now=now)
     )
+
+
+async def turn(made: House, organization_id: str, holder: Holder, user: User) -> None:
+    await made.database.run(
+        lambda s: seats.turn(s, organization_id=organization_id, invitation=holder, user_id=user.id)
+    )
+
+
+async def holders_of(made: House, organization: Organization) -> list[tuple[str, str]]:
+    query = select(SeatHolder.kind, SeatHolder.holder_id).where(SeatHolder.organization_id == organization.id)
+    async with made.database.snapshot() as session:
+        return sorted((kind.value, id) for kind, id in await session.execute(query))
 
 
 async def test_forty_at_once_for_five_seats_fill_exactly_five(made: House) -> None:
@@ -90,26 +114,29 @@ async def test_without_an_end_nobody_is_refused(made: House) -> None:
 
 async def test_giving_back_a_seat_that_is_not_held_changes_nothing(made: House) -> None:
     organization = await acme(made, paid=5)
-    member = await made.join(organization, "member")
+    held = seats.member((await made.join(organization, "member")).id)
 
     for _ in range(2):
-        await made.database.run(lambda s: seats.release(s, organization_id=organization.id, user_id=member.id))
+        await made.database.run(lambda s: seats.release(s, organization_id=organization.id, holder=held))
     async with unchanged(made.database):
-        await made.database.run(lambda s: seats.release(s, organization_id=organization.id, user_id="usr_none"))
-        await made.database.run(lambda s: seats.release(s, organization_id="org_none", user_id=member.id))
+        await made.database.run(
+            lambda s: seats.release(s, organization_id=organization.id, holder=seats.member("usr_none"))
+        )
+        await made.database.run(lambda s: seats.release(s, organization_id="org_none", holder=held))
 
     assert (await made.holders(organization))[:2] == (1, 1)
 
 
 async def test_an_organization_without_a_pool_has_no_seat(made: House) -> None:
-    async def unlimited(*_: object) -> None:
-        return None
-
     async with unchanged(made.database):
         with pytest.raises(SeatLimitReached):
             await made.database.run(
                 lambda s: seats.claim(
-                    s, organization_id="org_none", user_id="usr_1", limit=unlimited, now=made.clock.now()
+                    s,
+                    organization_id="org_none",
+                    holder=seats.member("usr_1"),
+                    limit=unlimited,
+                    now=made.clock.now(),
                 )
             )
 
@@ -152,6 +179,59 @@ async def test_one_organizations_claim_leaves_anothers_invitations_alone(made: H
     await made.join(first, "member")
 
     assert (await made.holders(second))[:2] == (2, 2)
+
+
+async def test_an_invitations_seat_becomes_the_members_and_the_counter_stays(made: House) -> None:
+    organization = await acme(made, paid=2)
+    guest = await made.user("guest")
+    holder = await invite(made, organization, 1, hours=1)
+    await made.pay(organization, seats=1)
+
+    await turn(made, organization.id, holder, guest)
+
+    owner = [each for each in await holders_of(made, organization) if each[1] != guest.id]
+    assert await holders_of(made, organization) == sorted([*owner, ("member", guest.id)])
+    assert (await made.holders(organization))[:2] == (2, 2)
+    assert await scalar(made.database, "SELECT count(*) FROM seat_holders WHERE expires_at IS NOT NULL") == 0
+
+
+async def test_an_invitation_without_a_seat_is_given_one_without_asking(made: House) -> None:
+    organization, guest = await acme(made, paid=1), await made.user("guest")
+    holder = seats.invited(organization_id=organization.id, email="old@example.com")
+
+    await turn(made, organization.id, holder, guest)
+
+    assert ("member", guest.id) in await holders_of(made, organization)
+    assert (await made.holders(organization))[:2] == (2, 2)
+
+
+async def test_an_organization_without_a_pool_turns_nothing(made: House) -> None:
+    guest = await made.user("guest")
+    holder = seats.invited(organization_id="org_none", email="old@example.com")
+
+    async with unchanged(made.database):
+        with pytest.raises(SeatLimitReached):
+            await turn(made, "org_none", holder, guest)
+
+
+async def test_an_invitations_seat_is_given_back_once(made: House) -> None:
+    organization = await acme(made, paid=5)
+    holder, other = await invite(made, organization, 1, hours=1), await invite(made, organization, 2, hours=1)
+
+    for _ in range(2):
+        await made.database.run(lambda s: seats.release(s, organization_id=organization.id, holder=holder))
+
+    assert (await made.holders(organization))[:2] == (2, 2)
+    assert ("invitation", other.id) in await holders_of(made, organization)
+
+
+def test_a_holder_is_named_by_organization_and_address_whatever_its_case_and_without_showing_it() -> None:
+    one = seats.invited(organization_id="org_1", email="Ann@example.com")
+
+    assert one == seats.invited(organization_id="org_1", email="ann@EXAMPLE.com")
+    assert one.id != seats.invited(organization_id="org_2", email="ann@example.com").id
+    assert one.id != seats.invited(organization_id="org_1", email="bob@example.com").id
+    assert "ann" not in one.id
 
 
 async def test_after_a_downgrade_all_stay_none_come_and_any_may_go(made: House) -> None:

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from domain.billing import seats
-from domain.billing.seats import HolderKind, SeatHolder, SeatPool
-from domain.db import Session, open_database
+from domain.billing.seats import Holder, SeatPool
+from domain.db import open_database
 from domain.errors import SeatLimitReached
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
@@ -25,8 +25,12 @@ ORGANIZATION = "org_1"
 USERS = [f"usr_{number}" for number in range(6)]
 
 
+def invited(user: str, expires_at: datetime | None = None) -> Holder:
+    return seats.invited(organization_id=ORGANIZATION, email=f"{user}@example.com", expires_at=expires_at)
+
+
 class Seats(RuleBasedStateMachine):
-    """Members come and go, the limit moves, invitations hold seats and expire; a plain model says what must be."""
+    """Members come and go, the limit moves, the invited accept or let it expire; a plain model says what must be."""
 
     template: Sqlite
 
@@ -56,53 +60,71 @@ class Seats(RuleBasedStateMachine):
     async def seats_now(self, *_: object) -> int | None:
         return self.limit
 
-    @rule(user=st.sampled_from(USERS))
-    def add(self, user: str) -> None:
-        if user in self.members:
-            return
-        living = {id: at for id, at in self.invitations.items() if at > self.clock.now()}
+    def claim(self, holder: Holder) -> bool:
+        """Claim as the model says it must go, and say whether a seat was free."""
+        living = self.living()
         full = self.limit is not None and len(self.members) + len(living) >= self.limit
         claim = self.database.run(
             lambda s: seats.claim(
-                s, organization_id=ORGANIZATION, user_id=user, limit=self.seats_now, now=self.clock.now()
+                s, organization_id=ORGANIZATION, holder=holder, limit=self.seats_now, now=self.clock.now()
             )
         )
         if full:
             # The refusal undoes everything, so what has expired is not let go either.
             with pytest.raises(SeatLimitReached):
                 self.wait(claim)
-            return
+            return False
         self.wait(claim)
-        self.members.add(user)
         self.invitations = living
+        return True
+
+    def living(self) -> dict[str, datetime]:
+        return {user: at for user, at in self.invitations.items() if at > self.clock.now()}
+
+    @rule(user=st.sampled_from(USERS))
+    def add(self, user: str) -> None:
+        if user not in self.members and user not in self.invitations and self.claim(seats.member(user)):
+            self.members.add(user)
 
     @rule(user=st.sampled_from(USERS))
     def remove(self, user: str) -> None:
-        self.wait(self.database.run(lambda s: seats.release(s, organization_id=ORGANIZATION, user_id=user)))
+        self.release(seats.member(user))
         self.members.discard(user)
+
+    def release(self, holder: Holder) -> None:
+        self.wait(self.database.run(lambda s: seats.release(s, organization_id=ORGANIZATION, holder=holder)))
 
     @rule(limit=st.none() | st.integers(0, 6))
     def change_the_limit(self, limit: int | None) -> None:
         self.limit = limit
 
-    @precondition(lambda self: len(self.invitations) < 5)
-    @rule(minutes=st.integers(0, 90))
-    def invite(self, minutes: int) -> None:
-        id, expires_at = f"inv_{len(self.invitations)}_{minutes}", self.clock.now() + timedelta(minutes=minutes)
-        if id in self.invitations:
+    @rule(user=st.sampled_from(USERS), minutes=st.integers(1, 90))
+    def invite(self, user: str, minutes: int) -> None:
+        """Invite, or invite again: what was offered before ends first."""
+        if user in self.members:
             return
+        self.end(user)
+        expires_at = self.clock.now() + timedelta(minutes=minutes)
+        if self.claim(invited(user, expires_at)):
+            self.invitations[user] = expires_at
 
-        async def hold(session: Session) -> None:
-            pool = await session.get_one(SeatPool, ORGANIZATION)
-            pool.used += 1
-            session.add(
-                SeatHolder(
-                    organization_id=ORGANIZATION, kind=HolderKind.INVITATION, holder_id=id, expires_at=expires_at
-                )
-            )
+    @rule(user=st.sampled_from(USERS))
+    def accept(self, user: str) -> None:
+        """Accept what is living, whatever the limit says by now."""
+        if user in self.members or user not in self.living():
+            return
+        held = invited(user)
+        self.wait(
+            self.database.run(lambda s: seats.turn(s, organization_id=ORGANIZATION, invitation=held, user_id=user))
+        )
+        del self.invitations[user]
+        self.members.add(user)
 
-        self.wait(self.database.run(hold))
-        self.invitations[id] = expires_at
+    @rule(user=st.sampled_from(USERS))
+    def end(self, user: str) -> None:
+        """Revoke, supersede, or find expired."""
+        self.release(invited(user))
+        self.invitations.pop(user, None)
 
     @rule(minutes=st.integers(1, 60))
     def time_passes(self, minutes: int) -> None:

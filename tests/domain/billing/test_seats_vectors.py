@@ -1,4 +1,4 @@
-"""The seat vectors that Seatgate can run today, and why the others wait or are answered otherwise."""
+"""The seat vectors that Seatgate answers as they say, and why the others are answered otherwise."""
 
 import asyncio
 import json
@@ -20,8 +20,8 @@ from tests.support.tables import execute, scalar, unchanged
 PATH = Path(__file__).parents[2] / "vectors" / "seats.json"
 CASES = {case["id"]: case for case in json.loads(PATH.read_text(encoding="utf-8"))["cases"]}
 
-WAITS = {"st-invite-signup-at-limit": "there are no invitations yet"}
 OVERRULED = {
+    "st-invite-signup-at-limit": "a living invitation holds its seat, so accepting it succeeds even over the limit",
     "st-pending-invites-do-not-hold": "a pending invitation holds a seat, so the house is full",
     "st-after-callback-error": "every callback runs inside the transaction, and refusing keeps the member",
 }
@@ -30,7 +30,7 @@ REASONS: dict[str, type[DomainError]] = {
     "last_owner": LastOwner,
     "already_member": AlreadyMember,
 }
-RUN = [id for id in CASES if id not in WAITS and id not in OVERRULED]
+RUN = [id for id in CASES if id not in OVERRULED]
 PLANS = {5: "price_five", 10: "price_ten"}
 
 
@@ -122,7 +122,7 @@ async def fall_behind(made: House, *, days: int) -> None:
 
 def test_every_vector_is_run_or_named_with_its_reason() -> None:
     assert len(CASES) == 18
-    assert not (WAITS.keys() | OVERRULED.keys()) - CASES.keys()
+    assert not OVERRULED.keys() - CASES.keys()
 
 
 @pytest.mark.parametrize("id", sorted(set(RUN) - {"st-create-org-limit-zero", "st-unknown-org"}))
@@ -146,6 +146,34 @@ async def test_the_vectors(database: Database, clock: FixedClock, id: str) -> No
         assert sum(isinstance(outcome, Membership) for outcome in outcomes) == 3
 
 
+async def test_an_invited_newcomer_comes_in_at_the_limit_because_the_seat_was_held(
+    database: Database, clock: FixedClock
+) -> None:
+    case = CASES["st-invite-signup-at-limit"]
+    at = await scene(database, clock, case | {"seat_limit": case["seat_limit"] + 1})
+    token = (await at.made.invite(at.organization, "guest@example.com", by=at.owner)).token
+    await subscribe(at.made, at.organization, case)
+
+    await at.made.accept(token, by=await at.made.user("guest", email="guest@example.com"))
+
+    assert case["expect"]["port"]["reason"] == "seat_limit_reached"
+    assert await at.made.holders(at.organization) == (case["members_before"] + 1,) * 3
+
+
+async def test_a_house_full_of_invitations_is_full(database: Database, clock: FixedClock) -> None:
+    case = CASES["st-pending-invites-do-not-hold"]
+    at = await scene(database, clock, case | {"seat_limit": case["members_before"] + case["pending_invitations"]})
+    for number in range(case["pending_invitations"]):
+        await at.made.invite(at.organization, f"guest{number}@example.com", by=at.owner)
+    await subscribe(at.made, at.organization, case)
+
+    outcomes = await at.act(case)
+
+    assert case["expect"]["port"]["result"] == "ok"
+    assert isinstance(outcomes[0], SeatLimitReached)
+    assert (await at.made.holders(at.organization))[2] == case["members_before"]
+
+
 async def test_an_organization_is_founded_without_any_seat(database: Database, clock: FixedClock) -> None:
     made = house(database, clock)
 
@@ -163,7 +191,7 @@ async def test_an_organization_that_is_not_there_has_no_seat(database: Database,
         await seats.claim(
             session,
             organization_id="org_none",
-            user_id="usr_1",
+            holder=seats.member("usr_1"),
             limit=made.entitlements.seat_limit,
             now=clock.now(),
         )

@@ -22,14 +22,19 @@ async def test_a_fresh_database_is_at_the_newest_migration(database: Database) -
     assert await migrating.current(database) == migrating.head()
 
 
-@pytest.mark.parametrize("table", ["audit_events", "subscription_facts"])
-@pytest.mark.parametrize("deed", ["UPDATE {} SET occurred_at = occurred_at", "DELETE FROM {}"])
-async def test_the_ledger_and_the_facts_refuse_to_be_changed(database: Database, table: str, deed: str) -> None:
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("audit_events", "occurred_at"), ("audit_seals", "seal"), ("subscription_facts", "occurred_at")],
+)
+@pytest.mark.parametrize("deed", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {0}"])
+async def test_the_ledger_and_the_facts_refuse_to_be_changed(
+    database: Database, table: str, column: str, deed: str
+) -> None:
     await _fill(database)
 
     with pytest.raises(DBAPIError, match="append-only"):
         async with database.transaction() as session:
-            await session.execute(text(deed.format(table)))
+            await session.execute(text(deed.format(table, column)))
 
 
 async def _fill(database: Database) -> None:
@@ -46,6 +51,7 @@ async def _fill(database: Database) -> None:
         "audit_events (id, occurred_at, action, actor_kind, actor_id, subject_id)": (
             f"'aud_1', {now}, 'a', 'user', 'usr_1', 'usr_1'"
         ),
+        "audit_seals (sequence, audit_event_id, seal)": "1, 'aud_1', '00'",
     }
     async with database.transaction() as session:
         for table, values in rows.items():

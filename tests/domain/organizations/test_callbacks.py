@@ -12,7 +12,6 @@ from sqlalchemy.exc import IntegrityError
 from domain.db import Database, Session
 from domain.errors import CallbackRefused, Refused, SeatLimitReached
 from domain.identity import User
-from domain.ids import InvitationId
 from domain.organizations import (
     Entry,
     Invitation,
@@ -23,7 +22,7 @@ from domain.organizations import (
     Organizations,
 )
 from domain.organizations.callbacks import CallbackRun
-from domain.scope import ActorKind, Role
+from domain.scope import Role
 from tests.support.clock import FixedClock
 from tests.support.seating import ADMINISTRATOR, house, scope_of
 from tests.support.tables import execute, scalar, unchanged
@@ -37,9 +36,15 @@ STEPS = {
     "after_member_remove": "removeMember",
     "before_delete_organization": "deleteOrganization",
     "after_delete_organization": "deleteOrganization",
-    "after_invitation_end": "deleteOrganization",
+    "after_invitation_end REVOKED": "deleteOrganization",
     "after_restore_organization": "restoreOrganization",
     "before_role_change": "changeMemberRole",
+    "before_invite": "inviteMember",
+    "after_invitation_end": "revokeInvitation",
+    "before_add_member INVITED": "acceptInvitation",
+    "after_add_member INVITED": "acceptInvitation",
+    "after_invitation_end SUPERSEDED": "inviteMember",
+    "after_invitation_end ACCEPTED": "acceptInvitation",
 }
 SLOW = {
     "sqlite": "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 1e8) SELECT count(*) FROM n",
@@ -84,6 +89,19 @@ class Diary(OrganizationCallbacks):
     async def after_member_remove(self, *, session: Session, membership: Any, **_: Any) -> None:
         self.pages.append((self.name, "after_remove", await _count(session, "memberships", membership.organization_id)))
 
+    async def before_invite(
+        self, *, session: Session, organization: Organization, email: str, role: Role, **_: Any
+    ) -> None:
+        written = await _count(session, "invitations", organization.id)
+        self.pages.append((self.name, "before_invite", email, role, written))
+
+    async def after_invitation_end(
+        self, *, session: Session, invitation: Invitation, outcome: InvitationStatus, **_: Any
+    ) -> None:
+        assert invitation.status is outcome
+        members = await _count(session, "memberships", invitation.organization_id)
+        self.pages.append((self.name, "after_end", outcome, members))
+
 
 async def _count(session: Session, table: str, organization_id: str) -> int:
     query = text(f"SELECT count(*) FROM {table} WHERE organization_id = :id")
@@ -92,16 +110,17 @@ async def _count(session: Session, table: str, organization_id: str) -> int:
 
 async def carry_out(database: Database, clock: FixedClock, step: str, deed: Deed, *, seconds: float = 30) -> None:
     """Prepare everything, then run the command that passes through the step, holding that it leaves no row changed."""
-    host = Host(step, deed)
+    host = Host(step.partition(" ")[0], deed)
     made = house(database, clock, host)
     owner = await made.user("owner")
     organization = await made.organization(owner)
     await made.pay(organization, seats=5)
     member, newcomer = await made.join(organization, "member"), await made.user("newcomer")
     membership_id = await made.membership_id(organization, member)
+    invited = await made.invite(organization, "guest@example.com", by=owner)
+    guest = await made.user("guest", email="guest@example.com")
     if STEPS[step] == "restoreOrganization":
         await delete(made, organization, by=owner)
-    await _invite(database, organization)
     host.told = True
     made = house(database, clock, host, seconds=seconds)
     async with unchanged(database):
@@ -116,27 +135,14 @@ async def carry_out(database: Database, clock: FixedClock, step: str, deed: Deed
                 await restore(made, organization, by=owner)
             case "changeMemberRole":
                 await change_role(made, membership_id, Role.ADMIN, by=owner)
+            case "inviteMember":
+                await made.invite(organization, invited.invitation.email, by=owner)
+            case "revokeInvitation":
+                await made.revoke(invited.invitation, by=owner)
+            case "acceptInvitation":
+                await made.accept(invited.token, by=guest)
             case _:
                 await made.remove(membership_id, by=owner)
-
-
-async def _invite(database: Database, organization: Organization) -> None:
-    """Write a pending invitation."""
-    at = FixedClock().now()
-    invitation = Invitation(
-        id=InvitationId("inv_1"),
-        organization_id=organization.id,
-        email="somebody@example.com",
-        role=Role.MEMBER,
-        status=InvitationStatus.PENDING,
-        invited_by_kind=ActorKind.USER,
-        invited_by_id="usr_1",
-        nonce="n",
-        created_at=at,
-        expires_at=at,
-    )
-    async with database.transaction() as session:
-        session.add(invitation)
 
 
 async def works_afterwards(database: Database, clock: FixedClock) -> None:
@@ -155,7 +161,8 @@ async def test_a_refusal_at_any_step_leaves_nothing_and_tells_its_reason(
     with pytest.raises(CallbackRefused) as caught:
         await carry_out(database, clock, step, refuse)
 
-    assert (caught.value.operation, caught.value.step, caught.value.reason) == (STEPS[step], step, "blocked_domain")
+    told = caught.value
+    assert (told.operation, told.step, told.reason) == (STEPS[step], step.partition(" ")[0], "blocked_domain")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -168,7 +175,7 @@ async def test_a_fault_at_any_step_leaves_nothing(database: Database, clock: Fix
         await carry_out(database, clock, step, fail)
 
 
-@pytest.mark.parametrize("step", ["before_add_member", "after_member_remove"])
+@pytest.mark.parametrize("step", ["before_add_member", "after_member_remove", "before_invite"])
 async def test_a_callback_that_takes_too_long_in_a_statement_is_refused_and_locks_nothing(
     database: Database, clock: FixedClock, step: str
 ) -> None:
@@ -268,6 +275,31 @@ async def test_callbacks_run_in_the_order_given_and_see_what_has_been_written(
         ("before_add", Entry.ADDED, Role.MEMBER, 1),
         ("after_add", 2),
         ("after_remove", 1),
+    ]
+    assert pages == [(name, *step) for step in steps for name in ("one", "two")]
+
+
+async def test_callbacks_of_invitations_run_in_order_and_see_what_has_been_written(
+    database: Database, clock: FixedClock
+) -> None:
+    pages: list[Any] = []
+    made = house(database, clock, Diary("one", pages), Diary("two", pages))
+    owner, guest = await made.user("owner"), await made.user("guest", email="guest@example.com")
+    organization = await made.organization(owner)
+    await made.pay(organization, seats=2)
+    pages.clear()
+
+    await made.invite(organization, "Guest@example.com", by=owner)
+    token = (await made.invite(organization, "guest@example.com", by=owner, role=Role.ADMIN)).token
+    await made.accept(token, by=guest)
+
+    steps: list[tuple[Any, ...]] = [
+        ("before_invite", "guest@example.com", Role.MEMBER, 0),
+        ("after_end", InvitationStatus.SUPERSEDED, 1),
+        ("before_invite", "guest@example.com", Role.ADMIN, 1),
+        ("before_add", Entry.INVITED, Role.ADMIN, 1),
+        ("after_add", 2),
+        ("after_end", InvitationStatus.ACCEPTED, 2),
     ]
     assert pages == [(name, *step) for step in steps for name in ("one", "two")]
 

@@ -6,7 +6,7 @@ never runs in production.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +20,7 @@ from domain.billing.lifecycle import terminal
 from domain.billing.processors import Event, ProcessorRefused, Purchase, Subscribed, shapes, signatures
 from domain.billing.processors.fake import documents
 from domain.billing.processors.fake.documents import Document, id_of
+from domain.billing.processors.fake.faults import Fault, FaultKind, Faults
 from domain.billing.processors.fake.models import FakeAdvance, FakeRequest, FakeSubscription
 from domain.billing.states import ProcessorName, Snapshot
 from domain.clock import Clock
@@ -27,9 +28,12 @@ from domain.db import Database, Session
 from domain.errors import InvalidInput
 from domain.ids import CustomerId
 
-__all__ = ["FakeAdvance", "FakeProcessor", "FakeRequest", "FakeSubscription"]
+__all__ = ["FakeAdvance", "FakeProcessor", "FakeRequest", "FakeSubscription", "Fault", "FaultKind"]
 
 FARTHEST_SECONDS = 10 * 366 * 86400
+
+
+Work = Callable[[Session], Awaitable[Document]]
 
 
 class Receiver(Protocol):
@@ -51,6 +55,15 @@ class FakeProcessor:
         self._database = database
         self._clock = clock
         self._secrets = tuple(webhook_secrets)
+        self._faults = Faults()
+
+    def script(self, faults: Iterable[Fault]) -> None:
+        """Let commands of this process fail as they come: each fault once, in order; an empty script clears it.
+
+        Raises:
+            ValueError: a fault that no call can have.
+        """
+        self._faults.script(faults)
 
     def event(self, body: bytes, signature: str | None, *, now: datetime) -> Event:
         """Verify the signature over the raw bytes, then read the envelope, whoever made the subscription."""
@@ -85,27 +98,40 @@ class FakeProcessor:
 
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:  # noqa: ARG002 - nothing is kept of it
         """Name a customer; the Fake sells to any name."""
-        return id_of("cus", key)
+
+        async def name() -> str:
+            return id_of("cus", key)
+
+        return await self._faults.play("create_customer", name)
 
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items`, active at once; there is no payment to confirm."""
         request = {"customer": customer_processor_id, "items": [asdict(item) for item in items]}
-        answer = await self._once(
-            key, request, partial(self._subscribe, id_of("sub", key), customer_processor_id, items)
-        )
+        work = partial(self._subscribe, id_of("sub", key), customer_processor_id, items)
+        answer = await self._faults.play("subscribe", partial(self._once, key, request, work))
         return Subscribed(snapshot=shapes.snapshot(answer))
 
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
         """End the subscription at `at`, else at the period's end, else now; hand back as it is what has ended."""
         request = {"id": processor_id, "at_period_end": at_period_end, "at": at and at.isoformat()}
         work = partial(self._cancel, processor_id, at_period_end=at_period_end, at=at)
-        return shapes.snapshot(await self._once(key, request, work))
+        return await self._change("cancel", processor_id, key, request, work)
+
+    async def resume(self, processor_id: str, *, key: str) -> Snapshot:
+        """Take back an end that has not come yet; hand back as it is what has ended."""
+        return await self._change(
+            "resume", processor_id, key, {"resume": processor_id}, partial(self._resume, processor_id)
+        )
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         """Read the subscription as the Fake knows it; None when somebody else made it."""
-        async with self._database.snapshot() as session:
-            row = await session.get(FakeSubscription, processor_id)
-        return None if row is None else shapes.snapshot(row.document)
+
+        async def read() -> Snapshot | None:
+            async with self._database.snapshot() as session:
+                row = await session.get(FakeSubscription, processor_id)
+            return None if row is None else shapes.snapshot(row.document)
+
+        return await self._faults.play("fetch", read)
 
     async def aclose(self) -> None:
         """Let go of nothing; the database is the caller's."""
@@ -128,7 +154,16 @@ class FakeProcessor:
             raise InvalidInput("The clock moves forward, ten years at most.")
         return await self._database.run(partial(self._advance, seconds))
 
-    async def _once(self, key: str, request: Document, work: Callable[[Session], Awaitable[Document]]) -> Document:
+    async def _change(self, operation: str, id: str, key: str, request: Document, work: Work) -> Snapshot:
+        """Carry out a command on a subscription; where the script wants nothing done, the answer is it as it is."""
+
+        async def unchanged(session: Session) -> Document:
+            return (await _locked(session, id)).document
+
+        do, leave = (partial(self._once, key, request, each) for each in (work, unchanged))
+        return shapes.snapshot(await self._faults.play(operation, do, leave))
+
+    async def _once(self, key: str, request: Document, work: Work) -> Document:
         """Carry out a command unless its key was answered before.
 
         Raises:
@@ -172,6 +207,12 @@ class FakeProcessor:
         else:
             sent = _change(row, "deleted", documents.ended(row.document, int(now.timestamp())), now)
         await self._send(session, sent)
+        return row.document
+
+    async def _resume(self, id: str, session: Session) -> Document:
+        row, now = await _locked(session, id), await self._time(session)
+        if not terminal(shapes.snapshot(row.document).state):
+            await self._send(session, _change(row, "updated", documents.resumed(row.document), now))
         return row.document
 
     async def _replace(self, id: str, items: Sequence[Purchase], session: Session) -> bytes:

@@ -85,6 +85,11 @@ def ending(document: Document, at: datetime | None, now: datetime) -> Document:
     }
 
 
+def resumed(document: Document) -> Document:
+    """Write the subscription as it is once its coming end has been taken back."""
+    return document | {"cancel_at": None, "cancel_at_period_end": False, "canceled_at": None}
+
+
 def renewed(document: Document) -> Document:
     """Write the subscription with its next period."""
     start = period(document)[1]

@@ -157,6 +157,29 @@ class TestCancelling:
             ("deleted", int(at.timestamp())),
         ]
 
+    async def test_an_end_to_come_can_be_taken_back(
+        self, fake: FakeProcessor, database: Database, clock: FixedClock
+    ) -> None:
+        bought = await buy(fake)
+        clock.forward(seconds=2)
+        await fake.cancel(bought.processor_id, at_period_end=True, at=None, key="end:1")
+
+        back = await fake.resume(bought.processor_id, key="back:1")
+        await fake.advance(31 * DAY)
+
+        renewed = await fake.fetch(bought.processor_id)
+        assert back == bought
+        assert renewed is not None
+        assert renewed.state.status == Status.ACTIVE
+        assert [kind for kind, _ in await told(database)] == ["created", "updated", "updated", "updated"]
+
+    async def test_what_has_ended_cannot_be_taken_back(self, fake: FakeProcessor, database: Database) -> None:
+        bought = await buy(fake)
+        ended = await fake.cancel(bought.processor_id, at_period_end=False, at=None, key="end:1")
+
+        assert await fake.resume(bought.processor_id, key="back:1") == ended
+        assert len(await events(database)) == 2
+
     async def test_what_has_ended_is_handed_back_and_not_told_again(
         self, fake: FakeProcessor, database: Database
     ) -> None:

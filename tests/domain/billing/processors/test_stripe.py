@@ -53,7 +53,7 @@ class Stub:
         self.answers.extend(answers)
 
     async def __call__(self, request: Request) -> Response:
-        form = dict(parse_qsl((await request.body()).decode()))
+        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
         self.heard.append(
             Heard(
                 method=request.method,
@@ -204,6 +204,49 @@ async def test_a_refused_cancellation_of_what_lives_or_never_was_is_a_refusal(
         await stripe.cancel("sub_1", at_period_end=False, at=None, key="end:1")
 
 
+async def test_an_end_with_the_period_is_taken_back(stub: Stub, stripe: StripeProcessor) -> None:
+    stub.will_say((200, subscription()))
+
+    back = await stripe.resume("sub_1", key="back:1")
+
+    [heard] = stub.heard
+    assert (heard.method, heard.path, heard.form) == (
+        "POST",
+        "/v1/subscriptions/sub_1",
+        {"cancel_at_period_end": "false"},
+    )
+    assert heard.headers["idempotency-key"] == "back:1"
+    assert back.state.cancel_at is None
+
+
+async def test_an_end_at_an_instant_is_taken_back_in_a_request_of_its_own(stub: Stub, stripe: StripeProcessor) -> None:
+    stub.will_say((200, subscription(cancel_at=1_798_761_600)), (200, subscription()))
+
+    back = await stripe.resume("sub_1", key="back:1")
+
+    assert [heard.form for heard in stub.heard] == [{"cancel_at_period_end": "false"}, {"cancel_at": ""}]
+    assert [heard.headers["idempotency-key"] for heard in stub.heard] == ["back:1", "back:1-at"]
+    assert back.state.cancel_at is None
+
+
+async def test_what_has_ended_cannot_be_taken_back_and_is_handed_back(stub: Stub, stripe: StripeProcessor) -> None:
+    stub.will_say((400, MISSING), (200, ENDED))
+
+    assert (await stripe.resume("sub_1", key="back:1")).state.status == Status.CANCELED
+
+
+@pytest.mark.parametrize(("status", "answered"), [(500, True), (429, True), (409, False)])
+async def test_it_is_told_whether_the_request_may_still_be_under_way(
+    stub: Stub, stripe: StripeProcessor, status: int, answered: bool
+) -> None:
+    stub.will_say((status, {"error": {"message": "sorry"}}))
+
+    with pytest.raises(ProcessorUnavailable) as unavailable:
+        await stripe.cancel("sub_1", at_period_end=False, at=None, key="end:1")
+
+    assert unavailable.value.answered is answered
+
+
 async def test_an_unknown_subscription_is_none(stub: Stub, stripe: StripeProcessor) -> None:
     stub.will_say((404, MISSING))
 
@@ -262,8 +305,9 @@ async def test_nobody_listening_is_unavailable() -> None:
         api_key="sk_test_1", webhook_secrets=["whsec_1"], clock=SystemClock(), api_base="http://127.0.0.1:1"
     )
 
-    with pytest.raises(ProcessorUnavailable):
+    with pytest.raises(ProcessorUnavailable) as unavailable:
         await processor.fetch("sub_1")
+    assert not unavailable.value.answered
     await processor.aclose()
 
 

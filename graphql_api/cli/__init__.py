@@ -5,10 +5,7 @@ Each command loads what it needs and no more, because most of starting is loadin
 
 import asyncio
 import json
-import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -16,7 +13,8 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.proving import prove
+from graphql_api.cli import audit, prove
+from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -32,22 +30,8 @@ app = typer.Typer(
 )
 demo = typer.Typer(help="Serve a small host with people and organizations to try things on.", rich_markup_mode=None)
 app.add_typer(demo, name="demo")
-app.add_typer(prove, name="prove")
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Say every fault of the configuration in one message and leave with code 2."""
-    try:
-        yield
-    except ConfigError as error:
-        typer.echo("Seatgate cannot do this:\n" + "\n".join(f"  - {fault}" for fault in error.faults), err=True)
-        raise typer.Exit(2) from None
-
-
-def read_settings() -> Settings:
-    """Read the settings of this process: the environment, and the folder it stands in."""
-    return configuration.read(os.environ, folder=Path.cwd())
+app.add_typer(audit.app, name="audit")
+app.add_typer(prove.app, name="prove")
 
 
 @app.command()
@@ -211,7 +195,3 @@ def _development() -> Settings:
 
 def _address(settings: Settings) -> str:
     return f"http://{settings.host}:{settings.port}"
-
-
-if __name__ == "__main__":
-    main()

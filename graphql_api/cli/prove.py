@@ -1,29 +1,27 @@
-"""`seatgate prove …`: proofs that run against the user's own database, in a scratch place of their own.
+"""`seatgate prove`: proofs that run against the user's own database, in a scratch place of their own.
 
 Nothing but JSON goes to standard output with `--json`; how far it is goes to standard error.
 """
 
 import asyncio
 import json
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from domain import settings
 from domain.errors import ConfigError, Unavailable
+from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
     from domain.proofs import Outcome, Plan, Progress, Tell, Violation
 
-prove = typer.Typer(
+app = typer.Typer(
     help="Prove on your own database that no seat is oversold and nothing acknowledged is lost.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -32,12 +30,12 @@ LINE_SECONDS = 5
 MOST_STORIES = 20
 
 
-@prove.callback()
+@app.callback()
 def proofs() -> None:
     """Prove on your own database that what Seatgate promises holds there."""
 
 
-@prove.command()
+@app.command()
 def seats(
     *,
     database_url: Annotated[str | None, typer.Option(help="Default: SEATGATE_DATABASE_URL's setting.")] = None,
@@ -53,8 +51,7 @@ def seats(
     naive: Annotated[bool, typer.Option(help="Plant a naive check, which the proof must find.")] = False,
 ) -> None:
     """Let processes fight for seats, kill some, and check the history: exit code 1 when a promise was broken."""
-    # Imported here because most of starting is loading.
-    from domain import proofs  # noqa: PLC0415
+    from domain import proofs
 
     plan = proofs.Plan(
         processes=processes,
@@ -66,8 +63,8 @@ def seats(
         seconds=seconds,
         naive=naive,
     )
-    with _told():
-        outcome, place = asyncio.run(_run(database_url or _configured(), plan, keep=keep, quiet=as_json))
+    with told(), _gone():
+        outcome, place = asyncio.run(_run(database_url or read_settings().database_url, plan, keep=keep, quiet=as_json))
     typer.echo(json.dumps(_document(outcome), indent=2) if as_json else _report(outcome))
     if keep:
         typer.echo(f"Kept: {place}", err=True)
@@ -76,7 +73,7 @@ def seats(
 
 
 async def _run(url: str, plan: "Plan", *, keep: bool, quiet: bool) -> tuple["Outcome", str]:
-    from domain import proofs  # noqa: PLC0415 - as above
+    from domain import proofs
 
     task = asyncio.current_task()
     assert task is not None, "asyncio runs this"
@@ -89,20 +86,12 @@ async def _run(url: str, plan: "Plan", *, keep: bool, quiet: bool) -> tuple["Out
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Say every fault in one message and leave with code 2."""
+def _gone() -> Iterator[None]:
+    """Say that the database has gone away, so that nothing is proved, and leave with code 2."""
     try:
         yield
-    except ConfigError as error:
-        typer.echo("Seatgate cannot do this:\n" + "\n".join(f"  - {fault}" for fault in error.faults), err=True)
-        raise typer.Exit(2) from None
-    except Unavailable:
-        typer.echo("Seatgate cannot do this:\n  - the database has gone away, so that nothing is proved", err=True)
-        raise typer.Exit(2) from None
-
-
-def _configured() -> str:
-    return settings.read(os.environ, folder=Path.cwd()).database_url
+    except Unavailable as error:
+        raise ConfigError(["the database has gone away, so that nothing is proved"]) from error
 
 
 @contextmanager
@@ -119,8 +108,8 @@ def _progress(plan: "Plan", *, quiet: bool) -> Iterator["Tell"]:
 
 @contextmanager
 def _bar(plan: "Plan") -> Iterator["Tell"]:
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.progress import Progress as Bar  # noqa: PLC0415 - as above
+    from rich.console import Console
+    from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True)) as bar:
         task = bar.add_task("Fighting for seats", total=plan.attempts)

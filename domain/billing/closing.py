@@ -1,0 +1,192 @@
+"""What becomes of subscriptions when their owner goes: they end, at once or with their period; or when it comes back.
+
+The wish is the customer's `closing_at`; whoever carries it out looks at it as it is at that moment.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum, auto
+from functools import partial
+from typing import Any, ClassVar
+
+from sqlalchemy import exists, select
+
+from domain import outbox
+from domain.billing import lifecycle
+from domain.billing.commands import Commands
+from domain.billing.customers import CLOSING, Customer, account_of, ask_for_closing, locked_customer
+from domain.billing.facts import FactSource
+from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
+from domain.billing.states import Snapshot, SubscriptionState
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb, live_subscriptions
+from domain.db import Session
+from domain.errors import UpstreamUnavailable
+from domain.scope import system
+
+log = logging.getLogger(__name__)
+
+FOUND_AT_ONCE = 100
+
+
+class Deed(StrEnum):
+    """What a subscription needs to be where its customer's closing wants it."""
+
+    END = auto()
+    END_WITH_PERIOD = auto()
+    TAKE_BACK = auto()
+
+
+def deed_for(state: SubscriptionState, *, closing_at: datetime | None, ours: bool, now: datetime) -> Deed | None:
+    """Say what is to be done with a subscription; `ours`: that it is ending is our doing."""
+    if lifecycle.ended(state):
+        return None
+    if closing_at is None:
+        return Deed.TAKE_BACK if ours and lifecycle.ending(state) else None
+    if closing_at <= now:
+        return Deed.END
+    return None if lifecycle.ending(state) else Deed.END_WITH_PERIOD
+
+
+def done(deed: Deed, state: SubscriptionState) -> bool:
+    """Say whether an answer shows that a deed is done; what has ended needs no deed any more."""
+    if lifecycle.ended(state):
+        return True
+    match deed:
+        case Deed.END:
+            return False
+        case Deed.END_WITH_PERIOD:
+            return lifecycle.ending(state)
+        case Deed.TAKE_BACK:
+            return not lifecycle.ending(state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """One deed on one subscription; the key holds until anything new is known of it."""
+
+    deed: Deed
+    row: BillingSubscription
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """Brings the subscriptions of customers to where their closing wants them. No transaction while it asks."""
+
+    TOPIC: ClassVar[str] = CLOSING
+
+    commands: Commands
+
+    async def find_due(self) -> int:
+        """Have those customers seen to whose time has come and who still have live subscriptions; say how many."""
+        return await self.commands.database.run(self._find_due)
+
+    async def deliver(self, payload: dict[str, Any]) -> None:
+        """See to one customer as it is now: the outbox's handler for TOPIC.
+
+        Raises:
+            UpstreamUnavailable: not everything is where it should be; the outbox tries again.
+        """
+        tasks = await self.commands.database.run(partial(self._tasks, payload["customer_id"]))
+        left = [task for task in tasks if not await self._do(task)]
+        if left:
+            raise UpstreamUnavailable
+
+    async def _find_due(self, session: Session) -> int:
+        now = self.commands.clock.now()
+        live = exists().where(
+            BillingSubscription.customer_id == Customer.id,
+            BillingSubscription.status.not_in(lifecycle.ENDED_STATUSES),
+        )
+        waits = exists().where(
+            outbox.OutboxMessage.topic == CLOSING,
+            outbox.OutboxMessage.key == Customer.id,
+            outbox.OutboxMessage.due_at.is_not(None),
+        )
+        query = select(Customer.id).where(Customer.closing_at <= now, live, ~waits).limit(FOUND_AT_ONCE)
+        found = (await session.execute(query.with_for_update(skip_locked=True, key_share=True))).scalars().all()
+        asked = [id for id in found if await live_subscriptions(session, id)]
+        for customer_id in asked:
+            await ask_for_closing(session, customer_id, now=now)
+        return len(asked)
+
+    async def _tasks(self, customer_id: str, session: Session) -> list[_Task]:
+        """Decide what is to be done, and remember which ends are our doing before anybody is asked for them."""
+        customer = await locked_customer(session, customer_id)
+        assert customer is not None, "customers are kept for ever"
+        now, tasks = self.commands.clock.now(), []
+        for row in await live_subscriptions(session, customer.id):
+            ours = row.closing_since is not None
+            deed = deed_for(row.current, closing_at=customer.closing_at, ours=ours, now=now)
+            if deed is Deed.END_WITH_PERIOD:
+                row.closing_since = row.closing_since or now
+            elif customer.closing_at is None and deed is None:
+                row.closing_since = None
+            if deed is not None:
+                tasks.append(_Task(deed=deed, row=row, key=f"close:{row.id}:{row.version}:{deed}"))
+        return tasks
+
+    async def _do(self, task: _Task) -> bool:
+        """Ask the processor for one deed and write down its answer; no when it is not done."""
+        processor = serving(self.commands, task.row)
+        if processor is None:
+            log.warning("subscription %s: its processor is not configured here", task.row.id)
+            return False
+        asked_at, processor_time = self.commands.clock.now(), await processor.now()
+        try:
+            snapshot = await _asked(processor, task, asked_at)
+        except (ProcessorUnavailable, ProcessorRefused) as error:
+            log.info("%s of subscription %s postponed: %s", task.deed, task.row.id, type(error).__name__)
+            return False
+        said = Statement(
+            source=FactSource.COMMAND,
+            type=None,
+            event_id=task.key,
+            occurred_at=processor_time,
+            snapshot=snapshot,
+            asked_at=asked_at,
+        )
+        await self.commands.database.run(partial(self._record, task, said))
+        return done(task.deed, snapshot.state)
+
+    async def _record(self, task: _Task, said: Statement, session: Session) -> None:
+        now = self.commands.clock.now()
+        customer = await locked_customer(session, task.row.customer_id)
+        account = await account_of(session, customer_id=task.row.customer_id, processor=task.row.processor)
+        assert customer is not None, "customers are kept for ever"
+        assert account is not None, "who has a subscription has an account"
+        row = await absorb(session, said, account=account, scope=system("worker"), now=now)
+        if done(task.deed, said.snapshot.state):
+            row.closing_since = None if task.deed is Deed.TAKE_BACK else row.closing_since or now
+        ours = row.closing_since is not None
+        if deed_for(row.current, closing_at=customer.closing_at, ours=ours, now=now) not in {None, task.deed}:
+            # The owner has come back, or gone for good, while we asked.
+            await ask_for_closing(session, customer.id, now=now)
+
+
+def serving(commands: Commands, row: BillingSubscription) -> Processor | None:
+    """Find the processor that a subscription is to be ended at; another mode's key would only not know it."""
+    processor = commands.processors.get(row.processor)
+    return processor if processor is not None and processor.livemode == row.livemode else None
+
+
+def gone(row: BillingSubscription, at: datetime) -> Snapshot:
+    """Give what is to be said of a subscription that its processor does not know any more."""
+    return Snapshot(
+        processor_id=row.processor_id,
+        customer_processor_id="",
+        livemode=row.livemode,
+        state=lifecycle.gone(row.current, at),
+    )
+
+
+async def _asked(processor: Processor, task: _Task, at: datetime) -> Snapshot:
+    try:
+        if task.deed is Deed.TAKE_BACK:
+            return await processor.resume(task.row.processor_id, key=task.key)
+        with_period = task.deed is Deed.END_WITH_PERIOD
+        return await processor.cancel(task.row.processor_id, at_period_end=with_period, at=None, key=task.key)
+    except ProcessorRefused:
+        # What is not there can neither be ended nor taken back; whether it is there, only looking tells.
+        return await processor.fetch(task.row.processor_id) or gone(task.row, at)

@@ -1,0 +1,211 @@
+"""The one screen where the two halves meet: organizations own the seams, billing owns the seats, wiring joins them.
+
+Nothing else knows both. Without the billing callbacks and hook handed in here, organizations work on unlimited.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from domain import identity
+from domain.audit import Forwarder, Forwarding, Sealer, Timelines
+from domain.billing import (
+    Commands,
+    CustomerReading,
+    Fetches,
+    Inbox,
+    Processor,
+    ProcessorName,
+)
+from domain.clock import Clock, SystemClock
+from domain.db import Database, open_database
+from domain.entitlements import Catalog, Entitlements, catalog
+from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
+from domain.mail import Mailer
+from domain.organizations import (
+    InvitationReading,
+    Invitations,
+    Members,
+    OrganizationCallbacks,
+    Organizations,
+    Ownership,
+    Purging,
+    Reading,
+    Standing,
+    Tidying,
+    organizations_seen_by,
+)
+from domain.scope import Scope
+from domain.settings import Settings
+from domain.wiring import jobs
+from domain.wiring.processors import processors_of
+from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
+from domain.worker import Worker
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything that Seatgate can do, wired together. `aclose` lets running work finish first."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    catalog: Catalog
+    processors: Mapping[ProcessorName, Processor]
+    users: Users
+    deletions: Deletions
+    step_up: StepUp
+    organizations: Organizations
+    members: Members
+    ownership: Ownership
+    standing: Standing
+    invitations: Invitations
+    entitlements: Entitlements
+    commands: Commands
+    inbox: Inbox
+    forwarding: Forwarding
+    worker: Worker
+
+    def reading(self, scope: Scope) -> Reading:
+        """Give the reads of organizations that a caller may make."""
+        return Reading(scope=scope)
+
+    def invitation_reading(self, scope: Scope) -> InvitationReading:
+        """Give the reads of invitations that a caller may make."""
+        return InvitationReading(scope=scope, clock=self.clock)
+
+    def customers(self, scope: Scope) -> CustomerReading:
+        """Give the reads of customers that a caller may make."""
+        return CustomerReading(scope=scope, own_organizations=organizations_seen_by)
+
+    def timelines(self, scope: Scope) -> Timelines:
+        """Give the reads of the audit ledger that a caller may make."""
+        return Timelines(scope=scope, roles_of=self.reading(scope).roles)
+
+    async def aclose(self) -> None:
+        """Let running work finish and let go of the database, then of the processors that it spoke to."""
+        await self.forwarding.aclose()
+        await self.database.aclose()
+        for processor in self.processors.values():
+            await processor.aclose()
+
+
+def build(
+    settings: Settings,
+    *,
+    callbacks: Sequence[OrganizationCallbacks] = (),
+    hooks: Mapping[str, object] | None = None,
+    auth: AuthAdapter | None = None,
+    forwarders: Sequence[Forwarder] = (),
+    clock: Clock | None = None,
+    mailer: Mailer | None = None,
+) -> Services:
+    """Wire everything together for one process; nothing is connected yet.
+
+    The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
+    for somebody whom everybody else lets in. Mail goes out through `mailer`; without one through the configured server,
+    or to the log.
+
+    Raises:
+        ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
+    """
+    if auth is not None:
+        identity.check_adapter(auth)
+    clock, database = clock or SystemClock(), open_database(settings.database_url)
+    prices = catalog.read([Path(path) for path in settings.catalog])
+    entitlements = Entitlements(database=database, clock=clock, catalog=prices)
+    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
+    doors = _doors(settings, clock, callbacks, entitlements)
+    members, commands, inbox = (
+        doors.made(Members),
+        rooms.made(Commands, prices=prices, role_for=role_for),
+        rooms.made(Inbox),
+    )
+    joined = hooks_of(hooks or {}, members, commands)
+    deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
+    forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
+    return Services(
+        settings=settings,
+        database=database,
+        clock=clock,
+        catalog=prices,
+        processors=rooms.processors,
+        users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
+        deletions=deletions,
+        step_up=StepUp(database=database, clock=clock, adapter=auth),
+        organizations=doors.made(Organizations),
+        members=members,
+        ownership=doors.made(Ownership),
+        standing=doors.made(Standing, restore_days=settings.restore_days),
+        invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
+        entitlements=entitlements,
+        commands=commands,
+        inbox=inbox,
+        forwarding=forwarding,
+        worker=_worker(settings, rooms, doors, commands, inbox, deletions, forwarding, mailer),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rooms:
+    """What every room of billing that speaks to a processor is made of."""
+
+    database: Database
+    clock: Clock
+    processors: Mapping[ProcessorName, Processor]
+
+    def made(self, kind: Callable[..., T], **more: object) -> T:
+        """Make one of them."""
+        return kind(database=self.database, clock=self.clock, processors=self.processors, **more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Doors:
+    """What every command of organizations is made of: the clock, and who may refuse, in how long."""
+
+    clock: Clock
+    callbacks: Sequence[OrganizationCallbacks]
+    seconds: float
+
+    def made(self, kind: Callable[..., T], **more: object) -> T:
+        """Make one of them."""
+        return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
+
+
+def _doors(
+    settings: Settings, clock: Clock, callbacks: Sequence[OrganizationCallbacks], entitlements: Entitlements
+) -> _Doors:
+    """Let the host's callbacks run first and billing's last."""
+    seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
+    return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
+
+
+def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:
+    """Name everybody who is told of audit events: the host's forwarders, then its adapter's `log_audit`."""
+    return forwarders if auth is None else (*forwarders, AuthAuditForwarder(auth, database=database))
+
+
+def _worker(
+    settings: Settings,
+    rooms: _Rooms,
+    doors: _Doors,
+    commands: Commands,
+    inbox: Inbox,
+    deletions: Deletions,
+    forwarding: Forwarding,
+    mailer: Mailer | None,
+) -> Worker:
+    """Make the worker with all that it goes round."""
+    database, clock = rooms.database, rooms.clock
+    sealer = Sealer(database=database, keys=settings.secret_keys)
+    return Worker(
+        jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
+        | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
+        | {"deletions": deletions.finish_due}
+        | jobs.mail(settings, database, clock, mailer)
+        | jobs.audit(sealer, forwarding)
+        | jobs.prunings(database, clock)
+    )

@@ -1,0 +1,70 @@
+"""What the worker goes round, by the name under which the log tells of it."""
+
+from functools import partial
+
+from domain import idempotency, identity, outbox, rates
+from domain.audit import Forwarding, Sealer
+from domain.billing import Closing, Commands, Fetches, Inbox, ProcessorName
+from domain.billing.processors.fake import FakeProcessor
+from domain.clock import Clock
+from domain.db import Database
+from domain.mail import LogMailer, Mailer, SmtpMailer
+from domain.organizations import InvitationMail, Purging, Tidying
+from domain.settings import Environment, Settings
+from domain.worker import Job, Seldom
+
+
+def billing(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
+    """List what the worker goes round; where the Fake is configured its time passes and its webhooks arrive."""
+    fake = inbox.processors.get(ProcessorName.FAKE)
+    closing = Closing(commands=commands)
+    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver, Closing.TOPIC: closing.deliver}
+    jobs: dict[str, Job] = {
+        "intents": commands.finish_open,
+        "inbox": inbox.retry_due,
+        "fetches": fetches.settle_owed,
+        "closing": closing.find_due,
+    }
+    if isinstance(fake, FakeProcessor):
+        deliveries[fake.TOPIC] = fake.deliverer(inbox)
+        jobs["fake"] = partial(fake.advance, 0)
+    return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
+
+
+def organizations(purging: Purging, tidying: Tidying) -> dict[str, Job]:
+    """List what time brings about: deleted organizations go for good, invitations expire."""
+    return {"organizations": purging.purge_due, "invitations": tidying.tidy_due}
+
+
+def mail(settings: Settings, database: Database, clock: Clock, mailer: Mailer | None) -> dict[str, Job]:
+    """List the sending of mail: through the mailer given, else the configured server, else to the log."""
+    letters = InvitationMail(
+        database=database,
+        clock=clock,
+        mailer=mailer or _mailer(settings, clock),
+        secret_keys=settings.secret_keys,
+        public_url=settings.public_url,
+    )
+    return {"mail": partial(outbox.deliver_due, database, clock, {letters.TOPIC: letters.deliver})}
+
+
+def _mailer(settings: Settings, clock: Clock) -> Mailer:
+    """Make the mailer that the settings ask for; without a server the log shows tokens in development only."""
+    if settings.mail_url is None or settings.mail_from is None:
+        return LogMailer(shows_secrets=settings.environment is Environment.DEVELOPMENT)
+    return SmtpMailer(settings.mail_url, sender=settings.mail_from, clock=clock)
+
+
+def audit(sealer: Sealer, forwarding: Forwarding) -> dict[str, Job]:
+    """List what follows a command's audit row: its seal, and whom else it is told."""
+    return {"audit seals": sealer.seal_due, "audit forwarders": forwarding.forward_due}
+
+
+def prunings(database: Database, clock: Clock) -> dict[str, Job]:
+    """List what forgets what is worth nothing more; seldom, so that an idle worker stays idle."""
+    forgetful = {
+        "used keys": idempotency.prune,
+        "counted tries": rates.prune,
+        "used proofs": identity.prune_proofs,
+    }
+    return {name: Seldom(partial(prune, database, clock), clock=clock) for name, prune in forgetful.items()}

@@ -1,0 +1,139 @@
+"""What each half answers to the other's seams. Only wiring hands these in; without them organizations work on alone."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from domain import billing
+from domain.billing import Commands, Customer, Departing, Owner, OwnerKind
+from domain.clock import Clock
+from domain.db import Session
+from domain.entitlements import Entitlements
+from domain.hooks import LifecycleHook, LifecycleHooks, lifecycle_hooks
+from domain.identity import User
+from domain.organizations import (
+    Entry,
+    Invitation,
+    InvitationStatus,
+    Members,
+    Membership,
+    Organization,
+    OrganizationCallbacks,
+    require_replaceable,
+    role_in,
+)
+from domain.scope import Role, Scope
+
+
+class SeatCallbacks(OrganizationCallbacks):
+    """Billing's answer to the seams: a customer for each organization, a seat for each member and each invitation."""
+
+    def __init__(self, *, entitlements: Entitlements, clock: Clock, invitation_days: int) -> None:
+        self._entitlements = entitlements
+        self._clock = clock
+        self._invitation_days = timedelta(days=invitation_days)
+
+    async def after_create_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Give the organization its customer, in its founding transaction."""
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.create_customer(session, owner=owner, at=organization.created_at)
+
+    async def after_delete_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Let the organization's subscriptions end with their periods, and at once when it can no longer come back."""
+        now = self._clock.now()
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.close_customer(session, owner=owner, at=organization.restorable_until or now, now=now)
+
+    async def after_restore_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
+        """Take that back."""
+        owner = Owner(kind=OwnerKind.ORGANIZATION, id=organization.id)
+        await billing.reopen_customer(session, owner=owner, now=self._clock.now())
+
+    async def before_add_member(
+        self,
+        *,
+        session: Session,
+        organization: Organization,
+        user: User,
+        entry: Entry,
+        invitation: Invitation | None,
+        **_: object,
+    ) -> None:
+        """Take a seat; the founding owner's is taken without asking, and an invitation's becomes the member's.
+
+        Raises:
+            SeatLimitReached: every seat is taken.
+        """
+        if entry is Entry.FOUNDING:
+            await billing.seats.found(session, organization_id=organization.id, user_id=user.id)
+        elif invitation is not None:
+            held = billing.seats.invited(organization_id=organization.id, email=invitation.email)
+            await billing.seats.turn(session, organization_id=organization.id, invitation=held, user_id=user.id)
+        else:
+            await self._claim(session, organization, billing.seats.member(user.id), self._clock.now())
+
+    async def after_member_remove(self, *, session: Session, membership: Membership, **_: object) -> None:
+        """Give the seat back."""
+        holder = billing.seats.member(membership.user_id)
+        await billing.seats.release(session, organization_id=membership.organization_id, holder=holder)
+
+    async def before_invite(self, *, session: Session, organization: Organization, email: str, **_: object) -> None:
+        """Take a seat for as long as the invitation lives, or a moment longer, having looked at the clock later.
+
+        Raises:
+            SeatLimitReached: every seat is taken.
+        """
+        now = self._clock.now()
+        expires_at = now + self._invitation_days
+        holder = billing.seats.invited(organization_id=organization.id, email=email, expires_at=expires_at)
+        await self._claim(session, organization, holder, now)
+
+    async def after_invitation_end(
+        self, *, session: Session, invitation: Invitation, outcome: InvitationStatus, **_: object
+    ) -> None:
+        """Give the seat back, unless it has become a member's."""
+        if outcome is not InvitationStatus.ACCEPTED:
+            holder = billing.seats.invited(organization_id=invitation.organization_id, email=invitation.email)
+            await billing.seats.release(session, organization_id=invitation.organization_id, holder=holder)
+
+    async def _claim(
+        self, session: Session, organization: Organization, holder: billing.seats.Holder, now: datetime
+    ) -> None:
+        limit = self._entitlements.seat_limit
+        await billing.seats.claim(session, organization_id=organization.id, holder=holder, limit=limit, now=now)
+
+
+class Leaving(LifecycleHook):
+    """Organizations' part in a user's going: none loses its last owner, and every place is given up."""
+
+    def __init__(self, members: Members) -> None:
+        self._members = members
+
+    async def check(self, *, session: Session, user: User, **_: object) -> None:
+        """Let pass whom every living organization can do without.
+
+        Raises:
+            LastOwner: the user is the only owner of one who stays.
+        """
+        await require_replaceable(session, user=user)
+
+    async def apply(self, *, session: Session, user: User, scope: Scope) -> None:
+        """End every membership, as if each had been removed."""
+        await self._members.remove_all_of(session, user=user, scope=scope, operation="deleteUser")
+
+
+def hooks_of(given: Mapping[str, object], members: Members, commands: Commands) -> LifecycleHooks:
+    """Join the host's hooks and ours; when a user is deleted, organizations are asked before billing."""
+    ours = {"on_register": customer_of_user, "on_delete": Leaving(members)}
+    return lifecycle_hooks(given, ours, {"on_delete": Departing(commands)})
+
+
+async def customer_of_user(*, session: Session, user: User, **_: object) -> None:
+    """Give a user their customer, in the transaction that makes them: a check of `on_register`."""
+    await billing.create_customer(session, owner=Owner(kind=OwnerKind.USER, id=user.id), at=user.created_at)
+
+
+async def role_for(session: Session, scope: Scope, customer: Customer) -> Role | None:
+    """Tell the caller's standing towards a customer: OWNER for the own one, else the role in its organization."""
+    if scope.administrator or customer.owner_id == scope.user_id:
+        return Role.OWNER
+    return await role_in(session, organization_id=customer.owner_id, user_id=scope.user_id)
