@@ -1,16 +1,18 @@
-"""Histories of one organization, written by hand or played by a small machine whose every instant is known."""
+"""Histories of one organization, told by hand: each says what was recorded and what is in the tables at the end."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from random import Random
 
+from domain.organizations import InvitationStatus
 from domain.proofs.seats.checking import check
-from domain.proofs.seats.history import Answer, Call, Ending, History, Operation, Sample
-from domain.proofs.seats.violations import Violation
+from domain.proofs.seats.history import Answer, Call, Ending, History, Offer, Operation, Sample
+from domain.proofs.seats.violations import Violation, ViolationKind
 
 ORGANIZATION = "org_1"
 FOUNDER, FOUNDERS_PLACE = "usr_founder", "mem_founder"
+OVERSOLD, WHILE_FREE = ViolationKind.OVERSOLD, ViolationKind.REFUSED_WHILE_FREE
+LOST, HALF_DONE = ViolationKind.WRITE_LOST, ViolationKind.WRITE_HALF_DONE
 PEOPLE = tuple(f"usr_{number}" for number in range(12))
 
 
@@ -25,7 +27,8 @@ class Tale:
     calls: list[Call] = field(default_factory=list)
     members: dict[str, str] = field(default_factory=lambda: {FOUNDERS_PLACE: FOUNDER})
     added: set[str] = field(default_factory=set)
-    removed: set[str] = field(default_factory=set)
+    invitations: dict[str, Offer] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
     samples: list[Sample] = field(default_factory=list)
     final_limit: int | None = None
     used: int | None = None
@@ -34,27 +37,52 @@ class Tale:
     def add(self, person: int, start: int, end: int | None, *, there: bool = True) -> str:
         """Somebody was let in; one whose call was cut off may be `there` or not."""
         holder = f"mem_{person}_{start}"
-        told = None if end is None else holder
-        self._call(Operation.ADD, start, end, Answer.DONE, person=person, holder=told)
+        self._call(Operation.ADD, start, end, Answer.DONE, person=person, takes=holder)
         if there:
-            self.members[holder] = PEOPLE[person]
+            self._supersede(person)
+            self._enter(holder, person)
+        return holder
+
+    def full(self, person: int, start: int, end: int, *, operation: Operation = Operation.ADD) -> None:
+        self._call(operation, start, end, Answer.FULL, person=person)
+
+    def invite(self, person: int, start: int, end: int | None, *, there: bool = True) -> str:
+        holder = f"inv_{person}_{start}"
+        self._call(Operation.INVITE, start, end, Answer.DONE, person=person, takes=holder)
+        if there:
+            self._supersede(person)
+            self.invitations[holder] = Offer(user=PEOPLE[person], status=InvitationStatus.PENDING)
             self.added.add(holder)
         return holder
 
-    def full(self, person: int, start: int, end: int) -> None:
-        self._call(Operation.ADD, start, end, Answer.FULL, person=person)
+    def accept(self, invitation: str, start: int, end: int | None, *, there: bool = True) -> str:
+        person = int(invitation.split("_")[1])
+        holder = f"mem_{person}_{start}"
+        self._call(Operation.ACCEPT, start, end, Answer.DONE, person=person, takes=holder, ends=invitation)
+        if there:
+            self.end(invitation, InvitationStatus.ACCEPTED)
+            self.ended.add(invitation)
+            self._enter(holder, person)
+        return holder
+
+    def revoke(self, invitation: str, start: int, end: int | None, *, gone: bool = True) -> None:
+        person = int(invitation.split("_")[1])
+        self._call(Operation.REVOKE, start, end, Answer.DONE, person=person, ends=invitation)
+        if gone:
+            self.end(invitation, InvitationStatus.REVOKED)
+            self.ended.add(invitation)
 
     def remove(self, holder: str, start: int, end: int | None, *, gone: bool = True) -> None:
-        person = PEOPLE.index(self.members[holder]) if holder in self.members else int(holder.split("_")[1])
-        self._call(Operation.REMOVE, start, end, Answer.DONE, person=person, holder=holder)
+        person = int(holder.split("_")[1])
+        self._call(Operation.REMOVE, start, end, Answer.DONE, person=person, ends=holder)
         if gone:
             self.members.pop(holder, None)
-            self.removed.add(holder)
+            self.ended.add(holder)
 
-    def in_vain(self, holder: str, start: int, end: int | None) -> None:
-        """Somebody wanted to remove a member who was gone already."""
+    def in_vain(self, holder: str, start: int, end: int | None, *, operation: Operation = Operation.REMOVE) -> None:
+        """Somebody wanted to end what was gone already."""
         person = int(holder.split("_")[1])
-        self._call(Operation.REMOVE, start, end, Answer.REFUSED, person=person, holder=holder)
+        self._call(operation, start, end, Answer.REFUSED, person=person, ends=holder)
 
     def set_limit(self, limit: int, start: int, end: int | None, *, applied: bool = True) -> None:
         self._call(Operation.LIMIT, start, end, Answer.DONE, limit=limit, order=len(self.calls) + 1)
@@ -68,13 +96,15 @@ class Tale:
         )
 
     def violations(self, limit: int | None = None) -> list[Violation]:
-        users = frozenset(self.members.values())
+        reserved = frozenset(self.invitations[holder].user for holder in self.pending())
         ending = Ending(
-            used=len(self.members) if self.used is None else self.used,
-            holders=users,
+            used=self.held() if self.used is None else self.used,
+            holders=frozenset(self.members.values()),
+            reserved=reserved,
             members=dict(self.members),
+            invitations=dict(self.invitations),
             added=frozenset(self.added),
-            removed=frozenset(self.removed),
+            ended=frozenset(self.ended),
             limit=limit or self.final_limit or self.limit,
         )
         history = History(
@@ -86,6 +116,29 @@ class Tale:
         )
         return check(history, {ORGANIZATION: ending})
 
+    def pending(self) -> list[str]:
+        return [id for id, offer in self.invitations.items() if offer.status is InvitationStatus.PENDING]
+
+    def held(self) -> int:
+        return len(self.members) + len(self.pending())
+
+    def seat_of(self, person: int) -> str | None:
+        """Give the membership or pending invitation of a person."""
+        offers = [id for id in self.pending() if self.invitations[id].user == PEOPLE[person]]
+        return next((id for id, user in self.members.items() if user == PEOPLE[person]), next(iter(offers), None))
+
+    def end(self, invitation: str, status: InvitationStatus) -> None:
+        self.invitations[invitation] = Offer(user=self.invitations[invitation].user, status=status)
+
+    def _enter(self, holder: str, person: int) -> None:
+        self.members[holder] = PEOPLE[person]
+        self.added.add(holder)
+
+    def _supersede(self, person: int) -> None:
+        for id in self.pending():
+            if self.invitations[id].user == PEOPLE[person]:
+                self.end(id, InvitationStatus.SUPERSEDED)
+
     def _call(
         self,
         operation: Operation,
@@ -94,7 +147,8 @@ class Tale:
         answer: Answer,
         *,
         person: int | None = None,
-        holder: str | None = None,
+        takes: str | None = None,
+        ends: str | None = None,
         limit: int | None = None,
         order: int | None = None,
     ) -> None:
@@ -107,101 +161,13 @@ class Tale:
                 ended_at=end,
                 answer=Answer.UNSURE if end is None else answer,
                 person=person,
-                holder=holder,
+                takes=takes if end is not None and answer is Answer.DONE else None,
+                ends=ends,
                 limit=limit,
                 order=order,
             )
         )
 
 
-MOST_SEATS = 5
-
-
-@dataclass
-class Machine:
-    """Plays tasks whose calls take effect at one instant each, as they do in a database that keeps its promises.
-
-    With `oversells` it lets in whoever saw a free seat when the call began; with `shy` it refuses the last seat.
-    """
-
-    chance: Random
-    oversells: bool = False
-    shy: bool = False
-    tale: Tale = field(default_factory=lambda: Tale(limit=3))
-    now: dict[int, str] = field(default_factory=dict)
-    limit: int = 3
-
-    def play(self, *, tasks: int, calls: int) -> Tale:
-        free = [self.chance.randrange(1, 50) for _ in range(tasks)]
-        for _ in range(calls):
-            task = min(range(tasks), key=free.__getitem__)
-            lasts = sorted(self.chance.randrange(2, 60) for _ in range(2))
-            # No two tasks do anything at the same instant.
-            start, point, end = ((free[task] + last) * tasks + task for last in (0, lasts[0], lasts[1] + 1))
-            free[task] += lasts[1] + self.chance.randrange(2, 10)
-            # The last task alone sets limits, so that they have an order.
-            self._plan(task, start, point, end, setter=task == tasks - 1)
-        self._carry_out()
-        self.tale.members |= {holder: PEOPLE[person] for person, holder in self.now.items()}
-        self.tale.final_limit = self.limit
-        return self.tale
-
-    def __post_init__(self) -> None:
-        self._events: list[tuple[int, int, str, dict[str, int]]] = []
-
-    def _plan(self, task: int, start: int, point: int, end: int, *, setter: bool) -> None:
-        plan = {"task": task, "start": start, "end": end, "setter": int(setter)}
-        self._events.append((start, len(self._events), "look", plan))
-        self._events.append((point, len(self._events), "act", plan))
-
-    def _carry_out(self) -> None:
-        """Go through the instants in order: a call looks when it begins, and acts once until it ends."""
-        for _, __, moment, plan in sorted(self._events, key=lambda event: event[:2]):
-            if moment == "look":
-                self._look(plan)
-            else:
-                self._act(plan)
-
-    def _look(self, plan: dict[str, int]) -> None:
-        members = sorted(self.now)
-        plan["free"] = int(len(self.now) + 1 < self.limit)
-        plan["person"] = self.chance.randrange(len(PEOPLE))
-        plan["target"] = self.chance.choice(members) if members and self.chance.random() < 0.4 else -1
-        if plan["target"] >= 0:
-            self._targets[id(plan)] = self.now[plan["target"]]
-
-    _targets: dict[int, str] = field(default_factory=dict)
-
-    def _act(self, plan: dict[str, int]) -> None:
-        killed = self.chance.random() < 0.05
-        end = None if killed else plan["end"]
-        happens = not killed or self.chance.random() < 0.5
-        if plan["setter"] and self.chance.random() < 0.3:
-            limit = self.chance.randint(1, MOST_SEATS)
-            self.tale.set_limit(limit, plan["start"], end)
-            self.limit = limit if happens else self.limit
-        elif plan["target"] >= 0:
-            self._remove(plan, self._targets[id(plan)], end, happens=happens)
-        else:
-            self._add(plan, end, happens=happens)
-
-    def _remove(self, plan: dict[str, int], holder: str, end: int | None, *, happens: bool) -> None:
-        if self.now.get(plan["target"]) != holder:
-            self.tale.in_vain(holder, plan["start"], end)
-            return
-        self.tale.remove(holder, plan["start"], end, gone=happens)
-        if happens:
-            del self.now[plan["target"]]
-
-    def _add(self, plan: dict[str, int], end: int | None, *, happens: bool) -> None:
-        person, held = plan["person"], len(self.now) + 1
-        if person in self.now:
-            return
-        free = bool(plan["free"]) if self.oversells else held < self.limit - int(self.shy)
-        if free:
-            holder = self.tale.add(person, plan["start"], end, there=False)
-            if happens:
-                self.tale.added.add(holder)
-                self.now[person] = holder
-        elif end is not None:
-            self.tale.full(person, plan["start"], end)
+def kinds(tale: Tale) -> list[ViolationKind]:
+    return [violation.kind for violation in tale.violations()]

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from domain.organizations import InvitationStatus
 from domain.proofs.seats.history import Answer, Call, Ending, History, Operation, Sample
 from domain.proofs.seats.holdings import FOUNDER, Holding, House, reconstruct
 from domain.proofs.seats.timeline import FOREVER, Limits, Steps
@@ -65,12 +66,15 @@ class _Case:
         yield from self._refused_while_free(house)
 
     def _final(self, ending: Ending) -> Iterator[Violation]:
-        members = frozenset(ending.members.values())
-        if not (ending.used == len(ending.holders) == len(ending.members)) or ending.holders != members:
+        members = list(ending.members.values())
+        invited = [offer.user for offer in ending.invitations.values() if offer.status is InvitationStatus.PENDING]
+        living, rows = len(members) + len(invited), len(ending.holders) + len(ending.reserved)
+        the_same = ending.holders == frozenset(members) and ending.reserved == frozenset(invited)
+        if not (ending.used == rows == living and the_same):
             yield self._violation(
                 ViolationKind.COUNTER_DIFFERS,
-                f"at the end the counter says {ending.used}, with {len(ending.holders)} holder rows and"
-                f" {len(ending.members)} members",
+                f"at the end the counter says {ending.used}, with {rows} holder rows, {len(members)} members and"
+                f" {len(invited)} pending invitations",
             )
         possible = self._limits.possible(FOREVER - 1, FOREVER)
         if ending.limit not in possible:
@@ -84,7 +88,7 @@ class _Case:
                 yield self._violation(
                     ViolationKind.COUNTER_DIFFERS,
                     f"{when} the counter said {sample.used}, with {sample.holders} holder rows and {sample.living}"
-                    " members",
+                    " members and pending invitations",
                 )
             possible = self._limits.possible(sample.began_at, sample.ended_at)
             if sample.limit not in possible:
@@ -105,17 +109,14 @@ class _Case:
         return tuple(
             call.id
             for call in self._calls
-            if call.operation is Operation.ADD
-            and call.answer in {Answer.DONE, Answer.UNSURE}
-            and call.began_at <= end
-            and (call.ended_at is None or call.ended_at >= start)
+            if call.asks and call.happens and call.began_at <= end and (call.ended_at is None or call.ended_at >= start)
         )
 
     def _let_in_when_full(self, house: House) -> Iterator[Violation]:
         """Accuse whoever was let in although no seat can have been free at any instant of the call."""
         surely = Steps((held.sure, held.ending) for held in house.holdings if held.sure < held.ending)
         for call in self._calls:
-            if call.operation is not Operation.ADD or call.answer is not Answer.DONE or call.ended_at is None:
+            if not call.asks or call.answer is not Answer.DONE or call.ended_at is None:
                 continue
             pieces = list(surely.pieces(call.began_at, call.ended_at))
             if all(piece.number >= self._limits.most(piece.start, piece.end) for piece in pieces):
@@ -147,6 +148,8 @@ class _Case:
     def _crowd(self, seated: Sequence[Holding], *, at: int) -> Iterator[Violation]:
         latest = max(held.began for held in seated)
         last = [held for held in seated if held.sure >= latest and held.holder != FOUNDER]
+        if not all(held.asked for held in last):
+            return
         most = max(self._limits.most(held.began, held.sure) for held in last)
         if len(seated) > most:
             calls = tuple(call for held in last for call in held.calls)

@@ -76,7 +76,7 @@ async def _work(life: Life, ring: Ring, recorder: Recorder, locks: dict[int, asy
 async def _recorded(call: str, attempt: Attempt, ring: Ring, recorder: Recorder) -> None:
     recorder.begin(call, attempt.operation, organization=attempt.organization, **attempt.facts())
     try:
-        holder = await ring.carry_out(attempt)
+        taken = await ring.carry_out(attempt)
     except SeatLimitReached:
         recorder.end(call, Answer.FULL)
     except Unavailable as error:
@@ -84,7 +84,7 @@ async def _recorded(call: str, attempt: Attempt, ring: Ring, recorder: Recorder)
     except DomainError as error:
         recorder.end(call, Answer.REFUSED, code=error.code)
     else:
-        recorder.end(call, Answer.DONE, **({} if holder is None else {"holder": holder}))
+        recorder.end(call, Answer.DONE, **({} if taken is None else {"takes": taken}))
 
 
 async def run(folder: Path, *, process: int, number: int, attempts: int, stopping: asyncio.Event) -> None:
@@ -92,10 +92,9 @@ async def run(folder: Path, *, process: int, number: int, attempts: int, stoppin
     stage = read_stage((folder / STAGE).read_text(encoding="utf-8"))
     services = build(settings.read(os.environ, folder=folder))
     adding = naive(services) if stage.plan.naive else RealAdding(services)
-    places = {user: place for place, user in enumerate(stage.people)}
     recorder = Recorder(history_of(folder, process=process, life=number))
     try:
-        ring = Ring(services=services, stage=stage, adding=adding, places=places)
+        ring = Ring(services=services, stage=stage, adding=adding)
         life = Life(stage=stage, process=process, number=number, attempts=attempts, stopping=stopping)
         await live(life, ring, recorder)
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from domain.errors import Unavailable
 from domain.proofs.scratch import Scratch
-from domain.proofs.seats import arena
+from domain.proofs.seats import arena, looking
 from domain.proofs.seats.checking import check, contention
 from domain.proofs.seats.history import History, Sample, read_all
 from domain.proofs.seats.plan import STAGE, Plan, Stage
@@ -70,7 +70,7 @@ async def prove_seats(scratch: Scratch, plan: Plan, *, tell: Tell) -> Outcome:
         (scratch.folder / STAGE).write_text(stage.written(), encoding="utf-8")
         async with Troupe(scratch=scratch, plan=plan) as troupe:
             samples, seconds = await _fight(services, stage, troupe, tell)
-        endings = await arena.read_endings(services, stage)
+        endings = await looking.read_endings(services, stage)
     finally:
         await services.aclose()
     began = time.monotonic()
@@ -91,7 +91,7 @@ async def prove_seats(scratch: Scratch, plan: Plan, *, tell: Tell) -> Outcome:
 
 
 async def _fight(services: Services, stage: Stage, troupe: Troupe, tell: Tell) -> tuple[list[Sample], float]:
-    samples = await arena.sample(services, stage)
+    samples = await looking.sample(services, stage)
     sampling = asyncio.create_task(_sample(services, stage, samples))
     await troupe.begin()
     began = time.monotonic()
@@ -128,7 +128,7 @@ async def _sample(services: Services, stage: Stage, samples: list[Sample]) -> No
         await asyncio.sleep(SAMPLE_SECONDS)
         # A database that is too busy to be looked at for a moment has broken no promise.
         with contextlib.suppress(Unavailable):
-            samples.extend(await arena.sample(services, stage))
+            samples.extend(await looking.sample(services, stage))
 
 
 def _history(folder: Path, stage: Stage, samples: list[Sample]) -> History:

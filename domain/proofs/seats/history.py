@@ -8,11 +8,13 @@ process loses none. Instants are nanoseconds of the machine's monotonic clock, w
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from domain.organizations import InvitationStatus
 
 
 class Operation(StrEnum):
@@ -20,7 +22,16 @@ class Operation(StrEnum):
 
     ADD = "add"
     REMOVE = "remove"
+    INVITE = "invite"
+    ACCEPT = "accept"
+    REVOKE = "revoke"
     LIMIT = "limit"
+
+
+ASKING = frozenset({Operation.ADD, Operation.INVITE})
+"""What asks for a free seat."""
+TAKING = ASKING | {Operation.ACCEPT}
+"""What gives somebody a seat, or, accepting, turns the seat of an invitation into a member's."""
 
 
 class Answer(StrEnum):
@@ -36,8 +47,9 @@ class Answer(StrEnum):
 class Call:
     """One call between two instants. `ended_at` None: nobody heard how it ended.
 
-    `holder` is what takes the seat or lets it go: of an `add` it is known only afterwards. `limit` is what is set, and
-    `order` puts the limits of one organization in line. `code` says why it was refused.
+    `takes` is what has the seat from then on, a membership or an invitation, and is known only afterwards. `ends` is
+    what lets its seat go, or hands it over, and is known before. `limit` is what is set, and `order` puts the limits of
+    one organization in line. `code` says why it was refused.
     """
 
     id: str
@@ -47,10 +59,21 @@ class Call:
     ended_at: int | None = None
     answer: Answer = Answer.UNSURE
     person: int | None = None
-    holder: str | None = None
+    takes: str | None = None
+    ends: str | None = None
     limit: int | None = None
     order: int | None = None
     code: str | None = None
+
+    @property
+    def happens(self) -> bool:
+        """Say whether it was done, or may have been."""
+        return self.answer in {Answer.DONE, Answer.UNSURE}
+
+    @property
+    def asks(self) -> bool:
+        """Say whether it asks for a free seat."""
+        return self.operation in ASKING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,17 +101,28 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An invitation in its table: whose address it is for, and how it stands."""
+
+    user: str
+    status: InvitationStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """One organization in the tables at the end, read while nobody could write.
 
-    `members` are users by membership; `added` and `removed` are the memberships that the ledger names.
+    `members` are users by membership, `invitations` all that were ever made. `holders` and `reserved` are the users who
+    hold a seat as members and by an invitation. `added` and `ended` are what the ledger names, of either kind.
     """
 
     used: int
     holders: frozenset[str]
-    members: dict[str, str]
+    reserved: frozenset[str]
+    members: Mapping[str, str]
+    invitations: Mapping[str, Offer]
     added: frozenset[str]
-    removed: frozenset[str]
+    ended: frozenset[str]
     limit: int | None
 
 
@@ -104,7 +138,7 @@ class Recorder:
 
     def end(self, call: str, answer: Answer, **facts: object) -> None:
         """Write that a call has ended by now."""
-        self._write({"call": call, "ends": answer, "at": now(), **facts})
+        self._write({"call": call, "answers": answer, "at": now(), **facts})
 
     def close(self) -> None:
         """Let go of the file."""
@@ -157,14 +191,14 @@ def _begun(line: dict[str, Any]) -> Call:
         organization=line["organization"],
         began_at=line["at"],
         person=line.get("person"),
-        holder=line.get("holder"),
+        ends=line.get("ends"),
         limit=line.get("limit"),
         order=line.get("order"),
     )
 
 
 def _conclude(call: Call, line: dict[str, Any]) -> None:
-    call.answer, call.code = Answer(line["ends"]), line.get("code")
+    call.answer, call.code = Answer(line["answers"]), line.get("code")
     # How it ended is not known, so neither is when: what it began may still come true.
     call.ended_at = None if call.answer is Answer.UNSURE else line["at"]
-    call.holder = line.get("holder", call.holder)
+    call.takes = line.get("takes")

@@ -3,46 +3,68 @@
 A random choice of a task is made before; what stands in the history is what was asked for and what was answered.
 """
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Protocol
 
 from sqlalchemy import bindparam, select
 
-from domain.db import Lookup, Session
+from domain.db import Key, Lookup, Session
 from domain.errors import Unavailable
 from domain.ids import UserId
-from domain.organizations import Members, Membership, UserRef
+from domain.organizations import Invitation, InvitationStatus, Members, Membership, UserRef
 from domain.proofs.seats import arena
 from domain.proofs.seats.history import Operation
 from domain.proofs.seats.plan import FEWEST_SEATS, MOST_SEATS, Stage
-from domain.scope import Role
+from domain.scope import Actor, ActorKind, Role, Scope
 from domain.wiring import Services
 
-ADD_SHARE = 0.7
-_COLUMNS = (Membership.__table__.c.id, Membership.__table__.c.user_id)
-_IN = Lookup(
-    select(*_COLUMNS).where(Membership.organization_id == bindparam("organization"), Membership.role == Role.MEMBER)
+# What a task does, by chance; the rest ends a membership or an invitation.
+ADD_SHARE, INVITE_SHARE, ACCEPT_SHARE = 0.45, 0.2, 0.1
+MEMBER_SHARE = 0.7
+# Of each organization; a token stays after it was used, so that it is used again.
+TOKENS_KEPT = 8
+_ORGANIZATION = bindparam("organization", type_=Key)
+_MEMBERS = Lookup(
+    select(Membership.__table__.c.id, Membership.__table__.c.user_id).where(
+        Membership.organization_id == _ORGANIZATION, Membership.role == Role.MEMBER
+    )
+)
+_INVITATIONS = Lookup(
+    select(Invitation.__table__.c.id, Invitation.__table__.c.email).where(
+        Invitation.organization_id == _ORGANIZATION, Invitation.status == InvitationStatus.PENDING
+    )
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What one call is to do. `limit` and `order` are of a change of limit, `person` and `holder` of all others."""
+    """What one call is to do. `limit` and `order` are of a change of limit; `token` is kept out of the history."""
 
     operation: Operation
     organization: int
     person: int | None = None
-    holder: str | None = None
+    ends: str | None = None
     limit: int | None = None
     order: int | None = None
+    token: str = ""
 
     def facts(self) -> dict[str, object]:
         """Give what the history keeps of it."""
-        facts = {"person": self.person, "holder": self.holder, "limit": self.limit, "order": self.order}
+        facts = {"person": self.person, "ends": self.ends, "limit": self.limit, "order": self.order}
         return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What an invited person was handed."""
+
+    invitation_id: str
+    person: int
+    token: str
 
 
 class Adding(Protocol):
@@ -59,25 +81,44 @@ class Ring:
     services: Services
     stage: Stage
     adding: Adding
-    places: Mapping[str, int]
+    tokens: dict[int, deque[Token]] = field(default_factory=dict)
 
     async def choose(self, chance: Random, *, organization: int) -> Attempt:
-        """Choose whom to let in, or whom to remove of those who are in, where they can be looked up."""
-        person = chance.randrange(len(self.stage.people))
-        add = Attempt(operation=Operation.ADD, organization=organization, person=person)
-        if chance.random() < ADD_SHARE:
-            return add
+        """Choose whom to let in or to invite, or what to end of that which is there, where it can be looked up."""
+        person, share = chance.randrange(len(self.stage.people)), chance.random()
+        if share < ADD_SHARE:
+            return Attempt(operation=Operation.ADD, organization=organization, person=person)
+        if share < ADD_SHARE + INVITE_SHARE:
+            return Attempt(operation=Operation.INVITE, organization=organization, person=person)
+        tokens = self.tokens.get(organization)
+        if share < ADD_SHARE + INVITE_SHARE + ACCEPT_SHARE and tokens:
+            at = chance.choice(tokens)
+            return Attempt(
+                operation=Operation.ACCEPT,
+                organization=organization,
+                person=at.person,
+                ends=at.invitation_id,
+                token=at.token,
+            )
+        kind = Operation.REMOVE if chance.random() < MEMBER_SHARE else Operation.REVOKE
+        return await self._ending(chance, organization, kind) or Attempt(
+            operation=Operation.ADD, organization=organization, person=person
+        )
+
+    async def _ending(self, chance: Random, organization: int, kind: Operation) -> Attempt | None:
+        lookup = _MEMBERS if kind is Operation.REMOVE else _INVITATIONS
         try:
-            rows = await self.services.database.look_up(_IN, organization=self.stage.organizations[organization])
+            rows = await self.services.database.look_up(lookup, organization=self.stage.organizations[organization])
         except Unavailable:
-            return add
+            return None
         if not rows:
-            return add
-        holder, user = chance.choice(sorted(rows))
-        return Attempt(operation=Operation.REMOVE, organization=organization, person=self.places[user], holder=holder)
+            return None
+        holder, whose = chance.choice(sorted(rows))
+        person = self.stage.people.index(whose) if kind is Operation.REMOVE else arena.person_at(whose)
+        return Attempt(operation=kind, organization=organization, person=person, ends=holder)
 
     async def carry_out(self, attempt: Attempt) -> str | None:
-        """Do it, and name what holds the seat now where something does.
+        """Do it, and name what has a seat from now on where something has.
 
         Raises:
             DomainError: the command's own no.
@@ -96,7 +137,35 @@ async def _add(ring: Ring, attempt: Attempt) -> str:
 
 
 async def _remove(ring: Ring, attempt: Attempt) -> None:
-    await ring.services.database.run(partial(_leave, ring.services.members, attempt.holder or ""))
+    remove = ring.services.members.remove
+    await ring.services.database.run(partial(remove, scope=arena.PROOF, membership_id=attempt.ends or ""))
+
+
+async def _invite(ring: Ring, attempt: Attempt) -> str:
+    assert attempt.person is not None, "somebody is invited"
+    invite = partial(
+        ring.services.invitations.invite,
+        scope=arena.PROOF,
+        organization_id=ring.stage.organizations[attempt.organization],
+        email=arena.address_of(attempt.person),
+        role=Role.MEMBER,
+    )
+    made = await ring.services.database.run(invite)
+    kept = ring.tokens.setdefault(attempt.organization, deque(maxlen=TOKENS_KEPT))
+    kept.append(Token(invitation_id=made.invitation.id, person=attempt.person, token=made.token))
+    return made.invitation.id
+
+
+async def _accept(ring: Ring, attempt: Attempt) -> str:
+    assert attempt.person is not None, "somebody accepts"
+    scope = Scope(actor=Actor(kind=ActorKind.USER, id=ring.stage.people[attempt.person]))
+    accept = partial(ring.services.invitations.accept, scope=scope, token=attempt.token)
+    return (await ring.services.database.run(accept)).id
+
+
+async def _revoke(ring: Ring, attempt: Attempt) -> None:
+    revoke = ring.services.invitations.revoke
+    await ring.services.database.run(partial(revoke, scope=arena.PROOF, invitation_id=attempt.ends or ""))
 
 
 async def _limit(ring: Ring, attempt: Attempt) -> None:
@@ -108,6 +177,9 @@ async def _limit(ring: Ring, attempt: Attempt) -> None:
 _TABLE: Mapping[Operation, Callable[[Ring, Attempt], Awaitable[str | None]]] = {
     Operation.ADD: _add,
     Operation.REMOVE: _remove,
+    Operation.INVITE: _invite,
+    Operation.ACCEPT: _accept,
+    Operation.REVOKE: _revoke,
     Operation.LIMIT: _limit,
 }
 
@@ -129,7 +201,3 @@ async def enter(members: Members, organization_id: str, user_id: str, session: S
         session, scope=arena.PROOF, organization_id=organization_id, who=UserRef(id=UserId(user_id)), role=Role.MEMBER
     )
     return made.id
-
-
-async def _leave(members: Members, membership_id: str, session: Session) -> None:
-    await members.remove(session, scope=arena.PROOF, membership_id=membership_id)

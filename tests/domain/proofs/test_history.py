@@ -16,7 +16,7 @@ def record(path: Path) -> None:
     recorder = Recorder(path)
     recorder.begin("0.0.0", Operation.ADD, organization=3, person=4)
     recorder.begin("0.0.1", Operation.LIMIT, organization=1, limit=5, order=9)
-    recorder.end("0.0.0", Answer.DONE, holder="mem_1")
+    recorder.end("0.0.0", Answer.DONE, takes="mem_1")
     recorder.close()
 
 
@@ -27,7 +27,7 @@ def test_calls_are_read_as_they_were_recorded(path: Path) -> None:
     added, limited = read_calls(path)
 
     assert (added.operation, added.organization, added.person) == (Operation.ADD, 3, 4)
-    assert (added.answer, added.holder) == (Answer.DONE, "mem_1")
+    assert (added.answer, added.takes) == (Answer.DONE, "mem_1")
     assert before <= added.began_at <= limited.began_at <= (added.ended_at or 0) <= now()
     assert (limited.limit, limited.order) == (5, 9)
 
@@ -58,7 +58,7 @@ def test_a_torn_last_line_was_never_finished(path: Path, torn: int) -> None:
 
     added, _ = read_calls(path)
 
-    assert (added.answer, added.ended_at, added.holder) == (Answer.UNSURE, None, None)
+    assert (added.answer, added.ended_at, added.takes) == (Answer.UNSURE, None, None)
 
 
 def test_the_lives_of_all_processes_are_read(tmp_path: Path) -> None:
