@@ -26,7 +26,7 @@ from domain.wiring import Services
 ADD_SHARE, INVITE_SHARE, ACCEPT_SHARE = 0.45, 0.2, 0.1
 MEMBER_SHARE = 0.7
 # Of each organization; a token stays after it was used, so that it is used again.
-TOKENS_KEPT = 8
+TOKENS_KEPT = 3
 _ORGANIZATION = bindparam("organization", type_=Key)
 _MEMBERS = Lookup(
     select(Membership.__table__.c.id, Membership.__table__.c.user_id).where(
