@@ -50,6 +50,14 @@ check: $(READY) ## Lint, format, types, import contracts
 test: $(READY) $(STATIC) check ## Run every check and every test, PostgreSQL included
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
 
+ATTEMPTS ?= 1000000
+SECONDS ?= 28800
+KILLS ?= 100
+SEED ?= 1
+.PHONY: prove
+prove: $(READY) ## Prove the seats at full size, on SQLite and on PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 SEED=1
+	@$(BIN)/python -m proofs --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
+
 .PHONY: bench
 bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI and naive Strawberry
 	@$(BIN)/python -m benchmarks

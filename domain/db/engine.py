@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -100,7 +100,7 @@ class Session(AsyncSession):
 class Database:
     """One database and how to work on it. Made by `open_database`; `aclose` drains running work first."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, options: dict[str, Any] | None = None) -> None:
         self.engine = engine
         self.dialect = engine.dialect.name
         reading: dict[str, Any] = {sqlite.READING: True}
@@ -112,7 +112,9 @@ class Database:
         self._writers = asyncio.Semaphore(1 if self.dialect == "sqlite" else POOL_SIZE)
         self._running: set[asyncio.Task[Any]] = set()
         self._reader: Reader = (
-            SqliteReader(engine) if self.dialect == "sqlite" else PostgresqlReader(engine, POSTGRESQL_OPTIONS)
+            SqliteReader(engine)
+            if self.dialect == "sqlite"
+            else PostgresqlReader(engine, options or POSTGRESQL_OPTIONS)
         )
 
     async def look_up(self, lookup: Lookup, **values: object) -> list[tuple[Any, ...]]:
@@ -208,18 +210,22 @@ class Database:
 
 
 def open_database(url: str) -> Database:
-    """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`; nothing is connected yet."""
+    """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`; nothing is connected yet.
+
+    On PostgreSQL, `?schema=name` in the address lets every table be found and made in that schema and in no other.
+    """
     if make_url(url).get_backend_name() == "postgresql":
+        address, options = _in_schema(make_url(url))
         engine = create_async_engine(
-            url,
+            address,
             pool_size=POOL_SIZE,
             max_overflow=POOL_SIZE,
             pool_timeout=POOL_SECONDS,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args=POSTGRESQL_OPTIONS,
+            connect_args=options,
         )
-        return Database(engine)
+        return Database(engine, options)
     engine = create_async_engine(
         url,
         pool_size=POOL_SIZE,
@@ -230,6 +236,15 @@ def open_database(url: str) -> Database:
     )
     sqlite.prepare(engine.sync_engine)
     return Database(engine)
+
+
+def _in_schema(address: URL) -> tuple[URL, dict[str, Any]]:
+    """Take the schema out of an address, which the driver would not know there, and put it into the options."""
+    schema = address.query.get("schema")
+    if schema is None:
+        return address, POSTGRESQL_OPTIONS
+    settings = POSTGRESQL_OPTIONS["server_settings"] | {"search_path": schema}
+    return address.difference_update_query(["schema"]), POSTGRESQL_OPTIONS | {"server_settings": settings}
 
 
 def _worth_retrying(error: Exception) -> bool:

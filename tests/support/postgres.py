@@ -37,7 +37,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def server() -> Iterator[Server]:
+def server(*, switches: str = SWITCHES) -> Iterator[Server]:
     """Start a server, and stop it and delete its files at the end."""
     # A socket's path must stay below about 100 characters, so pytest's own folder will not do.
     folder = Path(tempfile.mkdtemp(prefix="sg"))
@@ -45,7 +45,7 @@ def server() -> Iterator[Server]:
     data = str(folder / "data")
     try:
         made.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        options = f"-c listen_addresses='' -k {folder} {SWITCHES}"
+        options = f"-c listen_addresses='' -k {folder} {switches}"
         made.run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
         yield made
         made.run("pg_ctl", "-D", data, "-m", "immediate", "stop")

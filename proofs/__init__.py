@@ -1,0 +1,1 @@
+"""The long proofs, at full size and on both engines: `make prove`."""
