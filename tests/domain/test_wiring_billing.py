@@ -23,14 +23,14 @@ async def test_the_first_processor_named_is_the_rail_of_new_subscriptions(databa
     services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe,fake", **STRIPE)
 
     assert list(services.processors) == list(services.commands.processors) == [ProcessorName.STRIPE, ProcessorName.FAKE]
-    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "fake", "outbox"}
+    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "fake", "invitations", "mail", "outbox"}
     await services.aclose()
 
 
 async def test_without_the_fake_its_time_does_not_pass(database_url: str, clock: FixedClock) -> None:
     services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe", **STRIPE)
 
-    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "outbox"}
+    assert set(services.worker.jobs) == {"intents", "inbox", "fetches", "invitations", "mail", "outbox"}
     await services.aclose()
 
 
