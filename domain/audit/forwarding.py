@@ -109,11 +109,12 @@ class Forwarding:
 
     async def _run(self, forwarder: Forwarder) -> int:
         """Give one forwarder its next events until one fails, there are no more, or the lease is about to end."""
+        # Before the lease is taken, so that it never seems longer than it is.
+        ends = asyncio.get_running_loop().time() + LEASE.total_seconds() - self._deadline - 1
         lease = await self._database.run(partial(_leased, name=forwarder.name, now=self._clock.now()))
         if lease is None:
             return 0
         run = _Run(lease)
-        ends = asyncio.get_running_loop().time() + LEASE.total_seconds() - self._deadline - 1
         try:
             async with self._database.snapshot() as session:
                 events = await _after(session, lease.sequence)
@@ -131,7 +132,7 @@ class Forwarding:
     async def _told(self, forwarder: Forwarder, event: SealedEvent) -> bool:
         """Tell a forwarder in a task of its own, so that neither its patience nor its cancellation becomes ours."""
         where = f"forwarder {forwarder.name} at event {event.sequence}"
-        telling = asyncio.create_task(contained(forwarder.forward(event), log=log, where=where))
+        telling = asyncio.create_task(contained(_forward(forwarder, event), log=log, where=where))
         try:
             await asyncio.wait([telling], timeout=self._deadline)
             if not telling.done():
@@ -140,6 +141,11 @@ class Forwarding:
         finally:
             telling.cancel()
         return telling.done() and not telling.cancelled() and telling.result().error is None
+
+
+async def _forward(forwarder: Forwarder, event: SealedEvent) -> None:
+    """Call a forwarder inside the task, so that even one whose method is not `async` fails where it is contained."""
+    await forwarder.forward(event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -135,20 +135,23 @@ class Closing:
             return False
         asked_at, processor_time = self.commands.clock.now(), await processor.now()
         try:
-            snapshot = await _asked(processor, task, asked_at)
+            snapshot = await _asked(processor, task)
         except (ProcessorUnavailable, ProcessorRefused) as error:
             log.info("%s of subscription %s postponed: %s", task.deed, task.row.id, type(error).__name__)
             return False
+        if snapshot is None and task.deed is not Deed.END:
+            # It does not renew either; whether it is over is asked when the owner is gone for good.
+            return True
         said = Statement(
             source=FactSource.COMMAND,
             type=None,
             event_id=task.key,
             occurred_at=processor_time,
-            snapshot=snapshot,
+            snapshot=snapshot or gone(task.row, asked_at),
             asked_at=asked_at,
         )
         await self.commands.database.run(partial(self._record, task, said))
-        return done(task.deed, snapshot.state)
+        return done(task.deed, said.snapshot.state)
 
     async def _record(self, task: _Task, said: Statement, session: Session) -> None:
         now = self.commands.clock.now()
@@ -181,7 +184,8 @@ def gone(row: BillingSubscription, at: datetime) -> Snapshot:
     )
 
 
-async def _asked(processor: Processor, task: _Task, at: datetime) -> Snapshot:
+async def _asked(processor: Processor, task: _Task) -> Snapshot | None:
+    """Ask for a deed; None when the processor does not know the subscription."""
     try:
         if task.deed is Deed.TAKE_BACK:
             return await processor.resume(task.row.processor_id, key=task.key)
@@ -189,4 +193,4 @@ async def _asked(processor: Processor, task: _Task, at: datetime) -> Snapshot:
         return await processor.cancel(task.row.processor_id, at_period_end=with_period, at=None, key=task.key)
     except ProcessorRefused:
         # What is not there can neither be ended nor taken back; whether it is there, only looking tells.
-        return await processor.fetch(task.row.processor_id) or gone(task.row, at)
+        return await processor.fetch(task.row.processor_id)

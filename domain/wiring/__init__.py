@@ -112,21 +112,16 @@ def build(
     Raises:
         ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
     """
-    if auth is not None:
-        identity.check_adapter(auth)
     clock, database = clock or SystemClock(), open_database(settings.database_url)
     prices = catalog.read([Path(path) for path in settings.catalog])
+    forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
-    members, commands, inbox = (
-        doors.made(Members),
-        rooms.made(Commands, prices=prices, role_for=role_for),
-        rooms.made(Inbox),
-    )
+    members, inbox = doors.made(Members), rooms.made(Inbox)
+    commands = rooms.made(Commands, prices=prices, role_for=role_for)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
-    forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     return Services(
         settings=settings,
         database=database,
@@ -184,8 +179,15 @@ def _doors(
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:
-    """Name everybody who is told of audit events: the host's forwarders, then its adapter's `log_audit`."""
-    return forwarders if auth is None else (*forwarders, AuthAuditForwarder(auth, database=database))
+    """Name everybody who is told of audit events: the host's forwarders, then its adapter's `log_audit`.
+
+    Raises:
+        ConfigError: the adapter is none.
+    """
+    if auth is None:
+        return forwarders
+    identity.check_adapter(auth)
+    return (*forwarders, AuthAuditForwarder(auth, database=database))
 
 
 def _worker(

@@ -1,5 +1,6 @@
 """Seatgate over HTTP, as a client sees it: the whole application on a fresh database, and people with tokens."""
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -173,6 +174,13 @@ class Api:
     async def rows(self, table: str) -> list[Any]:
         async with self.services.database.snapshot() as session:
             return list((await session.execute(select(Base.metadata.tables[table]))).all())
+
+    async def settled(self) -> None:
+        """Wait until the worker has carried out every effect that was asked for."""
+        async with asyncio.timeout(60):
+            while await self.rows("outbox_messages"):
+                self.services.worker.wake()
+                await asyncio.sleep(0.02)
 
     async def everything(self) -> dict[str, list[str]]:
         """Give every row of every table, to tell whether anything was written."""

@@ -24,18 +24,18 @@ class SeatsForEverybody(SeatCallbacks):
     """Takes a seat for whoever comes: somebody has counted before."""
 
     def __init__(self, services: Services) -> None:
-        days = services.settings.invitation_days
-        super().__init__(entitlements=services.entitlements, clock=services.clock, invitation_days=days)
+        super().__init__(
+            entitlements=services.entitlements,
+            clock=services.clock,
+            invitation_days=services.settings.invitation_days,
+        )
         self._now = services.clock.now
 
     async def before_add_member(self, *, session: Session, organization: Organization, user: User, **_: object) -> None:
         """Take a seat, unasked."""
+        holder = billing.seats.member(user.id)
         await billing.seats.claim(
-            session,
-            organization_id=organization.id,
-            holder=billing.seats.member(user.id),
-            limit=_unlimited,
-            now=self._now(),
+            session, organization_id=organization.id, holder=holder, limit=_unlimited, now=self._now()
         )
 
 

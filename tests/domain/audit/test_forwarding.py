@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -252,6 +252,24 @@ async def test_what_cancels_itself_cancels_nobody_else(database: Database, clock
 
     assert sound.sequences == [1]
     assert await place(database, "attempts") == 1
+
+
+async def test_what_raises_before_it_can_be_awaited_is_told_again_later_too(
+    database: Database, clock: FixedClock, make: Make
+) -> None:
+    class Plain:
+        name, actions = "listener", None
+
+        def forward(self, event: SealedEvent) -> None:
+            raise RuntimeError("not even a coroutine")
+
+    forwarding = await make(cast("Forwarder", Plain()))
+    await happen(database, clock)
+
+    await forwarding.forward_due()
+    await forwarding.forward_due()
+
+    assert (await place(database), await place(database, "attempts")) == (0, 1)
 
 
 async def test_two_processes_never_run_one_forwarder_at_once_and_lose_nothing(

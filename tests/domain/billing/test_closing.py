@@ -263,6 +263,27 @@ async def test_what_the_processor_does_not_know_any_more_has_ended(
     assert await waiting(services) == 0
 
 
+async def test_what_the_processor_does_not_know_is_left_alone_while_the_owner_can_come_back(
+    services: Services, clock: FixedClock, ann: Scope, acme: Organization, payer: CustomerId
+) -> None:
+    await buy(services, clock, ann, payer)
+    account = await scalar(services.database, "SELECT processor_id FROM processor_accounts")
+    foreign = stripe_json.subscription(id="sub_elsewhere", customer=account)
+    body = stripe_json.body(created=int(clock.now().timestamp()), data={"object": foreign})
+    await services.inbox.receive(fake_of(services).name, body, fake_of(services).sign(body))
+    clock.forward(seconds=2)
+
+    await close(services, acme)
+    await rounds(services)
+    closing = sorted(state.cancel_at_period_end for state in await in_the_mirror(services))
+    await reopen(services, acme)
+    await rounds(services)
+
+    assert closing == [False, True]
+    assert await waiting(services) == 0
+    assert not any(state.ended_at or state.cancel_at_period_end for state in await in_the_mirror(services))
+
+
 async def test_of_another_mode_or_processor_it_is_tried_for_ever(
     services: Services, clock: FixedClock, ann: Scope, acme: Organization, payer: CustomerId
 ) -> None:

@@ -41,7 +41,11 @@ async def test_an_organization_comes_back_with_its_members_their_roles_and_their
     assert (restored.slug, restored.updated_at) == ("acme", now)
     assert await roles(made, organization) == {"owner": "OWNER", "admin": "ADMIN", "member": "MEMBER"}
     assert await made.holders(organization) == (3, 3, 3)
-    assert changes(before, await dump(made.database)) == {"organizations": (1, 1), "audit_events": (0, 1)}
+    assert changes(before, await dump(made.database)) == {
+        "organizations": (1, 1),
+        "audit_events": (0, 1),
+        "customers": (1, 1),
+    }
     query = "SELECT count(*) FROM audit_events WHERE action = 'organization.restored' AND subject_id = :id"
     assert await scalar(made.database, query, id=organization.id) == 1
 

@@ -1,4 +1,4 @@
-"""`seatgate prove`: proofs that run against the user's own database, in a scratch place of their own.
+"""`seatgate prove …`: proofs that run against the user's own database, in a scratch place of their own.
 
 Nothing but JSON goes to standard output with `--json`; how far it is goes to standard error.
 """
@@ -63,7 +63,7 @@ def seats(
         seconds=seconds,
         naive=naive,
     )
-    with told(), _gone():
+    with told(), _answering():
         outcome, place = asyncio.run(_run(database_url or read_settings().database_url, plan, keep=keep, quiet=as_json))
     typer.echo(json.dumps(_document(outcome), indent=2) if as_json else _report(outcome))
     if keep:
@@ -86,12 +86,12 @@ async def _run(url: str, plan: "Plan", *, keep: bool, quiet: bool) -> tuple["Out
 
 
 @contextmanager
-def _gone() -> Iterator[None]:
-    """Say that the database has gone away, so that nothing is proved, and leave with code 2."""
+def _answering() -> Iterator[None]:
+    """Tell a database that has gone away as a fault like any other."""
     try:
         yield
-    except Unavailable as error:
-        raise ConfigError(["the database has gone away, so that nothing is proved"]) from error
+    except Unavailable:
+        raise ConfigError(["the database has gone away, so that nothing is proved"]) from None
 
 
 @contextmanager
