@@ -59,9 +59,10 @@ class Claim:
         session.info["idempotency_key"] = self.key
 
     async def finish(self, session: Session, answer: Answer) -> None:
-        """Remember what came of the command; it stays if the transaction does."""
-        record = await session.get_one(IdempotencyRecord, self._place)
-        record.answer = answer
+        """Remember what came of the command; it stays if the transaction does, and a key that is gone stays gone."""
+        record = await session.get(IdempotencyRecord, self._place)
+        if record is not None:
+            record.answer = answer
 
     async def forget(self, session: Session) -> None:
         """Free the key: what it was used for has come to nothing."""

@@ -77,8 +77,9 @@ async def _run(url: str, plan: "Plan", *, keep: bool, quiet: bool) -> tuple["Out
 
     task = asyncio.current_task()
     assert task is not None, "asyncio runs this"
-    # Whoever asks the proof to end gets an end without leftovers, as with Ctrl-C.
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    # Whoever asks the proof to end gets an end without leftovers, even where a shell has turned Ctrl-C off.
+    for asking in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(asking, task.cancel)
     async with proofs.scratch(url, keep=keep) as scratch:
         with _progress(plan, quiet=quiet) as tell:
             outcome = await proofs.prove_seats(scratch, plan, tell=tell)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from domain import audit
+from domain.audit import Sealer
 from domain.scope import Actor, ActorKind, Scope
 from tests.support.api import Api
 from tests.support.statements import statements
@@ -107,7 +108,7 @@ async def test_who_acted_is_told_as_far_as_the_caller_may_see_them(either: Api, 
 
 
 async def test_a_sealed_event_says_so(either: Api, acme: dict[str, Any]) -> None:
-    await either.services.worker.jobs["audit seals"]()
+    await Sealer(database=either.services.database, keys=either.services.settings.secret_keys).seal_due()
 
     assert {event["sealed"] for event in await full(either, "ann", acme["id"])} == {True}
 

@@ -199,6 +199,7 @@ async def test_a_host_that_refuses_a_restoration_is_told_as_invalid_input(serve:
     async with serve(callbacks=[Guard()]) as api:
         organization = await paid(api)
         await api.do("deleteOrganization", "ann", organizationId=organization["id"])
+        await api.settled()
 
         found = await refused(api, "restoreOrganization", "ann", organizationId=organization["id"])
 

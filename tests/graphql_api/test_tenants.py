@@ -20,6 +20,8 @@ KINDS = {
     "node(id)": "org usr mem inv cst bsb aud",
     "customer(id)": "cst",
     "auditEvents(organizationId)": "org",
+    "auditEvents(filter.actorId)": "usr",
+    "auditEvents(filter.subjectId)": "mem",
     "entitlements(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "updateOrganization(input.organizationId)": "org",
@@ -34,21 +36,24 @@ KINDS = {
     "transferOwnership(input.membershipId)": "mem",
     "inviteMember(input.organizationId)": "org",
     "revokeInvitation(input.invitationId)": "inv",
+    "deleteUser(input.userId)": "usr",
     "subscribe(input.customerId)": "cst",
     "cancelSubscription(input.subscriptionId)": "bsb",
 }
 
 
 def places() -> Iterator[str]:
-    """Name every argument and input field that takes an id."""
+    """Name every argument of a root field, and every field of its inputs, that takes an id."""
     assert OURS.query_type is not None
     assert OURS.mutation_type is not None
-    for name, field in OURS.query_type.fields.items():
-        yield from (f"{name}({arg})" for arg, given in field.args.items() if get_named_type(given.type).name == "ID")
-    for name, field in OURS.mutation_type.fields.items():
-        kind = get_named_type(field.args["input"].type)
-        assert isinstance(kind, GraphQLInputObjectType)
-        yield from (f"{name}(input.{arg})" for arg in kind.fields if get_named_type(kind.fields[arg].type).name == "ID")
+    for name, field in (OURS.query_type.fields | OURS.mutation_type.fields).items():
+        for arg, given in field.args.items():
+            kind = get_named_type(given.type)
+            if kind.name == "ID":
+                yield f"{name}({arg})"
+            if isinstance(kind, GraphQLInputObjectType):
+                ids = (inner for inner in kind.fields if get_named_type(kind.fields[inner].type).name == "ID")
+                yield from (f"{name}({arg}.{inner})" for inner in ids)
 
 
 def test_every_place_that_takes_an_id_is_known() -> None:
@@ -83,6 +88,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "transferOwnership": {"organizationId": own["id"], "membershipId": own["memberships"]["nodes"][0]["id"]},
         "inviteMember": {"email": "somebody@example.com"},
         "subscribe": {"items": [{"priceId": "price_seat_pack"}]},
+        "auditEvents": {"organizationId": own["id"]},
     }
     return others, rest
 
@@ -96,6 +102,15 @@ async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
         if field == "addMember" and name == "organizationId":
             input |= {"email": "ann@example.com"}
         found = await api.try_to(field, "eve", **input)
+    elif argument.startswith("filter."):
+        # Of one's own organization: what others did is not found there, and no id is told from another.
+        asked = "organizationId: $own, filter: {" + argument.removeprefix("filter.") + ": $value}"
+        found = await api.ask(
+            f"query($own: ID!, $value: ID!) {{ {field}({asked}) {{ nodes {{ id }} }} }}",
+            "eve",
+            own=rest[field]["organizationId"],
+            value=value,
+        )
     else:
         kind = "String" if argument in {"slug", "externalId"} else "ID"
         found = await api.ask(

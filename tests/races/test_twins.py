@@ -106,6 +106,7 @@ async def test_an_organization_is_founded_once(services: Services, environ: dict
             "seat_pools",
             "seat_holders",
             "audit_events",
+            "audit_labels",
             "idempotency_keys",
         ],
         (0, 1),
@@ -126,6 +127,7 @@ async def test_a_member_is_added_once(
         "seat_holders": (0, 1),
         "seat_pools": (1, 1),
         "audit_events": (0, 1),
+        "audit_labels": (0, 2),
         "idempotency_keys": (0, 1),
     }
 

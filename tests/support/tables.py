@@ -8,8 +8,8 @@ from sqlalchemy import Connection, inspect, text
 
 from domain.db import Database
 
-# What the sealer makes of events that are there already, whenever it comes round.
-SEALING = {"audit_seals", "audit_unsealed"}
+# What the worker makes of events that are there already, whenever it comes round.
+SEALING = {"audit_seals", "audit_unsealed", "audit_forwarders"}
 # Tries are counted whatever becomes of what is tried.
 COUNTING = {"rate_counts"}
 

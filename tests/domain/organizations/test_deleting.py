@@ -203,13 +203,14 @@ async def test_its_slug_is_free_for_another(acme: Acme) -> None:
 
 
 async def test_pending_invitations_are_revoked_and_ended_ones_stay_as_they_ended(acme: Acme) -> None:
-    now = "'2026-11-21 12:00:00.000000'" if acme.house.database.dialect == "sqlite" else "'2026-11-21 12:00:00+00'"
+    zone = ".000000" if acme.house.database.dialect == "sqlite" else "+00"
+    now, later = (f"'2026-11-{day} 12:00:00{zone}'" for day in (21, 28))
     for number, status in enumerate(("pending", "pending", "accepted", "expired")):
         await execute(
             acme.house.database,
             "INSERT INTO invitations (id, organization_id, email, role, status, invited_by_kind, invited_by_id, nonce,"
             f" created_at, expires_at, tidy_at) VALUES ('inv_{number}', '{acme.organization.id}', '{number}@x.org',"
-            f" 'MEMBER', '{status}', 'user', '{acme.owner.id}', 'n', {now}, {now}, {now})",
+            f" 'MEMBER', '{status}', 'user', '{acme.owner.id}', 'n', {now}, {later}, {later})",
         )
 
     await delete(acme.house, acme.organization, by=acme.owner)

@@ -32,6 +32,7 @@ async def test_every_member_may_leave_and_gives_the_seat_back(made: House) -> No
             "seat_holders": (1, 0),
             "seat_pools": (1, 1),
             "audit_events": (0, 1),
+            "audit_labels": (0, 1),
         }
 
     assert await made.holders(organization) == (1, 1, 1)
