@@ -365,7 +365,7 @@ def _run(engine: Engine, *, examples: int) -> None:
         Organizations,
         settings=settings(
             max_examples=examples,
-            stateful_step_count=50,
+            stateful_step_count=30,
             deadline=None,
             derandomize=True,
             suppress_health_check=[HealthCheck.too_slow],
@@ -374,8 +374,8 @@ def _run(engine: Engine, *, examples: int) -> None:
 
 
 def test_any_history_keeps_seats_owners_and_the_ledger_right_on_sqlite(sqlite: Sqlite) -> None:
-    _run(sqlite, examples=15)
+    _run(sqlite, examples=6)
 
 
 def test_any_history_keeps_seats_owners_and_the_ledger_right_on_postgresql(postgresql: PostgreSQL) -> None:
-    _run(postgresql, examples=8)
+    _run(postgresql, examples=4)
