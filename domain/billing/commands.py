@@ -150,7 +150,8 @@ class Commands:
         if known is not None:
             return await self._replay(session, scope, known)
         ordered = await order(session, times=times)
-        return await open_intent(session, ordered, key=_new_key(), scope=scope, now=self.clock.now(), claim=call)
+        key = f"sgi_{secrets.token_hex(16)}"
+        return await open_intent(session, ordered, key=key, scope=scope, now=self.clock.now(), claim=call)
 
     async def _replay(self, session: Session, scope: Scope, known: Answer) -> Bought:
         """Show the subscription as it is now, to whoever may still buy and cancel for its customer."""
@@ -266,7 +267,7 @@ class Commands:
         if intent.claim is not None:
             intent.claim.sign(session)
         # Two processes may come back with the same answer, when one was so slow that another took over.
-        await locked_customer(session, intent.customer_id)
+        customer = await locked_customer(session, intent.customer_id)
         account = await link_account(
             session,
             customer_id=intent.customer_id,
@@ -291,10 +292,7 @@ class Commands:
                 scope=intent.scope,
                 at=now,
                 subject_id=row.id,
+                organization_id=None if customer is None else customer.organization_id,
                 after=intent.request,
             )
         return Bought(subscription=row, client_secret=answer.client_secret)
-
-
-def _new_key() -> str:
-    return f"sgi_{secrets.token_hex(16)}"

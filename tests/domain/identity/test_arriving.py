@@ -136,6 +136,18 @@ async def test_an_address_belongs_to_the_first_who_proved_it_whatever_its_case(
     assert found.id == ann.id
 
 
+async def test_an_address_in_another_alphabet_is_nobody_elses(database: Database, clock: FixedClock) -> None:
+    made = house(database, clock)
+    kate = await made.users.arrive(replace(ANN, subject="kate", email="kate@example.com"))
+
+    # The sign of the kelvin, whose lower case is a plain k.
+    other = await made.users.arrive(replace(ANN, subject="other", email="\N{KELVIN SIGN}ate@example.com"))
+
+    assert (kate.email, other.email) == ("kate@example.com", "\N{KELVIN SIGN}ate@example.com")
+    async with database.snapshot() as session:
+        assert await identity.find_by_email(session, "\N{KELVIN SIGN}ATE@example.com") is None
+
+
 async def test_an_address_claimed_by_many_at_once_is_given_to_one(database: Database, clock: FixedClock) -> None:
     users = house(database, clock).users
 
