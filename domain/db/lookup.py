@@ -19,7 +19,9 @@ from domain.db import sqlite
 from domain.errors import Unavailable
 
 Row = Sequence[Any]
-LOST = (sqlite3.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# asyncpg says InternalClientError where a connection dies between being chosen and being used.
+CUT = (ConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError, asyncpg.PostgresConnectionError)
+LOST = (sqlite3.Error, asyncpg.PostgresError, *CUT, OSError, TimeoutError)
 SHORTEST_POOL, LONGEST_POOL = 1, 5
 
 
@@ -85,8 +87,10 @@ class PostgresqlReader:
         pool = self._pool or await self._open()
         try:
             found: Sequence[Row] = await pool.fetch(statement, *values)
-        except (ConnectionError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError):
+        except CUT:
             # A time limit that has run out is no such thing; waiting for it twice would help nobody.
+            # The loop hears that the connection is gone only when it is let run, and the pool gives it out until then.
+            await asyncio.sleep(0)
             found = await pool.fetch(statement, *values)
         return found
 
