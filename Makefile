@@ -56,7 +56,7 @@ KILLS ?= 100
 SEED ?= 1
 .PHONY: prove
 prove: $(READY) ## Prove the seats at full size, on SQLite and on PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 SEED=1
-	@$(BIN)/python -m proofs --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
+	@$(BIN)/python -m tests.proofs --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
 
 .PHONY: bench
 bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI and naive Strawberry

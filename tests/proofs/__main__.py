@@ -1,4 +1,4 @@
-"""Run `seatgate prove seats` on SQLite and on a PostgreSQL of its own, one after the other: `python -m proofs OPTIONS`.
+"""`python -m tests.proofs OPTIONS`: `seatgate prove seats` on SQLite, then on a PostgreSQL of its own.
 
 All options are the command's. The server comes from the developer's wheel and keeps its defaults, fsync among them.
 """
