@@ -221,7 +221,7 @@ async def find(session: Session, user_id: str) -> User | None:
 
 async def find_by_email(session: Session, email: str) -> User | None:
     """Find the user with this verified address, whatever its case."""
-    return (await session.execute(_BY_EMAIL, {"email": _normal(email)})).scalar_one_or_none()
+    return (await session.execute(_BY_EMAIL, {"email": _lower(email)})).scalar_one_or_none()
 
 
 async def hold(session: Session, user_id: str) -> User | None:
@@ -234,7 +234,7 @@ async def hold(session: Session, user_id: str) -> User | None:
 
 async def hold_by_email(session: Session, email: str) -> User | None:
     """Hold the user with this verified address, whatever its case."""
-    return (await session.execute(_HELD.where(User.email == _normal(email)))).scalar_one_or_none()
+    return (await session.execute(_HELD.where(User.email == _lower(email)))).scalar_one_or_none()
 
 
 async def _locked(session: Session, arrival: Arrival) -> User | None:
@@ -276,5 +276,9 @@ async def _update(session: Session, user: User, arrival: Arrival) -> None:
 
 
 def _normal(email: str | None) -> str | None:
+    return _lower(email) if email else None
+
+
+def _lower(email: str) -> str:
     """Write an address in lower case; in other alphabets it stays, lest some of their letters become plain ones."""
-    return (email.lower() if email.isascii() else email) if email else None
+    return email.lower() if email.isascii() else email
