@@ -4,7 +4,9 @@ from enum import StrEnum
 
 import strawberry
 
+from domain.billing import Label as CapabilityLabel
 from domain.billing import PauseBehavior, ProcessorName
+from domain.billing import Proration as ProrationPolicy
 from domain.billing import Status as SubscriptionStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
@@ -15,6 +17,7 @@ from domain.scope import Role as MemberRole
 
 __all__ = [
     "ApiScope",
+    "CapabilityLabel",
     "DecisionReason",
     "DeletionStatus",
     "InvitationStatus",
@@ -23,6 +26,7 @@ __all__ = [
     "OrganizationOrderField",
     "PauseBehavior",
     "ProcessorName",
+    "ProrationPolicy",
     "SortDirection",
     "SubscriptionStatus",
 ]
@@ -41,6 +45,12 @@ strawberry.enum(
     description="As Stripe names them; anything unknown reads as INCOMPLETE.",
 )
 strawberry.enum(PauseBehavior, name="PauseBehavior", description="What becomes of invoices meanwhile.")
+strawberry.enum(ProrationPolicy, name="ProrationPolicy", description="How the processor settles the running period.")
+strawberry.enum(
+    CapabilityLabel,
+    name="CapabilityLabel",
+    description="In text: native, host-owned, unsupported, testing/local-only.",
+)
 strawberry.enum(
     InvitationStatus, name="InvitationStatus", description="EXPIRED is told by the clock at the time of reading."
 )

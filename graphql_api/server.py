@@ -5,9 +5,18 @@ from typing import Any
 
 from strawberry import Info
 
+from domain.billing import Processor
 from graphql_api.context import Context
 from graphql_api.described import described
-from graphql_api.enums import ProcessorName
+from graphql_api.enums import CapabilityLabel, ProcessorName
+
+
+@described
+class Capability:
+    """What a processor can do; name as in subscription.swap_plan."""
+
+    name: str
+    label: CapabilityLabel
 
 
 @described
@@ -16,6 +25,17 @@ class ProcessorInfo:
 
     name: ProcessorName
     livemode: bool
+    capabilities: list[Capability]
+
+    @classmethod
+    def of(cls, processor: Processor) -> "ProcessorInfo":
+        """Tell of a processor."""
+        labels = sorted(processor.capabilities.items())
+        return cls(
+            name=processor.name,
+            livemode=processor.livemode,
+            capabilities=[Capability(name=name, label=label) for name, label in labels],
+        )
 
 
 @described
@@ -30,5 +50,5 @@ class ServerInfo:
 async def tell_server_info(info: Info[Context, Any]) -> ServerInfo | None:
     """What is running here. Public."""
     services = info.context.services
-    processors = [ProcessorInfo(name=name, livemode=one.livemode) for name, one in services.processors.items()]
+    processors = [ProcessorInfo.of(processor) for processor in services.processors.values()]
     return ServerInfo(version=version("seatgate"), catalog_version=services.catalog.version, processors=processors)

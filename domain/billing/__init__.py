@@ -21,10 +21,10 @@ from domain.billing.customers import (
 )
 from domain.billing.departing import Departing
 from domain.billing.fetches import Fetches
-from domain.billing.processors import Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
 from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
-from domain.billing.states import Item, PauseBehavior, ProcessorName, Status, SubscriptionState
+from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
 from domain.billing.subscriptions import (
     BillingSubscription,
     SubscriptionFact,
@@ -37,6 +37,7 @@ from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
 __all__ = [
     "BillingSubscription",
     "Bought",
+    "Capability",
     "Closing",
     "Commands",
     "Customer",
@@ -45,6 +46,7 @@ __all__ = [
     "Fetches",
     "Inbox",
     "Item",
+    "Label",
     "OwnOrganizations",
     "Owner",
     "OwnerKind",
@@ -53,6 +55,7 @@ __all__ = [
     "Processor",
     "ProcessorAccount",
     "ProcessorName",
+    "Proration",
     "Purchase",
     "SeatCount",
     "SignatureRefused",

@@ -27,7 +27,17 @@ class Operation(StrEnum):
     """What an intent asks of the processor."""
 
     SUBSCRIBE = "subscribe"
+    SWAP_PLAN = "swap_plan"
+    UPDATE_QUANTITY = "update_quantity"
     CANCEL = "cancel"
+    RESUME = "resume"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    CREATE_CHECKOUT = "create_checkout"
+    CREATE_PORTAL = "create_portal"
+    RECONCILE = "reconcile"
+    FOLLOW_SEATS = "follow_seats"
+    END_DUNNING = "end_dunning"
 
 
 class Intent(Base):

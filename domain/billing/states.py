@@ -10,6 +10,7 @@ class ProcessorName(StrEnum):
 
     FAKE = "fake"
     STRIPE = "stripe"
+    BRAINTREE = "braintree"
 
 
 class Status(StrEnum):
@@ -36,6 +37,14 @@ class PauseBehavior(StrEnum):
     VOID = "void"
     MARK_UNCOLLECTIBLE = "mark_uncollectible"
     KEEP_AS_DRAFT = "keep_as_draft"
+
+
+class Proration(StrEnum):
+    """How the processor settles the running period when a price or a quantity changes within it."""
+
+    CREATE_PRORATIONS = "create_prorations"
+    NONE = "none"
+    ALWAYS_INVOICE = "always_invoice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from domain.billing.processors import Event, ProcessorRefused, ProcessorUnavailable, Purchase, Subscribed
+from domain.billing.processors import (
+    Event,
+    News,
+    ProcessorRefused,
+    ProcessorUnavailable,
+    Purchase,
+    Subscribed,
+    Unoffered,
+)
 from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import Snapshot
 from domain.ids import CustomerId
@@ -24,12 +32,13 @@ class Scene(StrEnum):
     HANGS = "hangs"  # the deed is done, and the answer waits for `go_on`
 
 
-class ScriptedProcessor:
+class ScriptedProcessor(Unoffered):
     """Plays one scene a call, and answers once the script has run out. `calls` holds what was asked, with its key."""
 
     def __init__(self, fake: FakeProcessor, *script: Scene) -> None:
         self.name = fake.name
         self.livemode = fake.livemode
+        self.capabilities = fake.capabilities
         self.script = list(script)
         self.calls: list[tuple[str, str]] = []
         self.on_fetch: Callable[[], Awaitable[None]] | None = None
@@ -45,8 +54,8 @@ class ScriptedProcessor:
     def stored(self, body: bytes) -> Event:
         return self._fake.stored(body)
 
-    def snapshot(self, event: Event) -> Snapshot:
-        return self._fake.snapshot(event)
+    def news(self, event: Event) -> News | None:
+        return self._fake.news(event)
 
     async def now(self) -> datetime:
         return await self._fake.now()

@@ -1,52 +1,55 @@
-"""The processors behind one small protocol. `stripe` is imported nowhere else, and only when it is configured."""
+"""The processors behind one small protocol. A processor's library is imported by its adapter alone, when configured."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from domain.billing.states import ProcessorName, Snapshot
+from domain.billing.processors.capabilities import Capabilities, Capability, Label, capabilities
+from domain.billing.processors.news import News
+from domain.billing.processors.orders import (
+    CheckoutOrder,
+    CheckoutSession,
+    CheckoutStatus,
+    InvoicePreview,
+    ItemChange,
+    PreviewLine,
+    Purchase,
+    Subscribed,
+)
+from domain.billing.processors.refusals import (
+    IncompleteEvent,
+    ProcessorRefused,
+    ProcessorUnavailable,
+    SignatureRefused,
+    UnreadableEvent,
+)
+from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot
 from domain.ids import CustomerId
 
-
-class SignatureRefused(Exception):
-    """The signature is missing, wrong, too old or from the future. Why is never told to the sender."""
-
-
-class UnreadableEvent(Exception):
-    """Signed, but no event: not UTF-8 JSON, or without id, type or created."""
-
-
-class IncompleteEvent(UnreadableEvent):
-    """A subscription with more items than the event shows: fetch `processor_id` instead of applying the event."""
-
-    def __init__(self, *, processor_id: str, customer_processor_id: str, livemode: bool) -> None:
-        super().__init__("the event does not show every item")
-        self.processor_id = processor_id
-        self.customer_processor_id = customer_processor_id
-        self.livemode = livemode
-
-
-class ProcessorUnavailable(Exception):
-    """The processor refused to answer or did not answer in time. It may have done the deed.
-
-    `answered`: it did answer, with an error of its own, so the request is not under way any more.
-    """
-
-    def __init__(self, message: str = "no usable answer", *, answered: bool = False) -> None:
-        super().__init__(message)
-        self.answered = answered
-
-
-class ProcessorRefused(Exception):
-    """The processor understood and said no; nothing was done. The message is for people and names no secret.
-
-    `code` is the processor's own word for why, where it gave one.
-    """
-
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
+__all__ = [
+    "Capabilities",
+    "Capability",
+    "CheckoutOrder",
+    "CheckoutSession",
+    "CheckoutStatus",
+    "Event",
+    "IncompleteEvent",
+    "InvoicePreview",
+    "ItemChange",
+    "Label",
+    "News",
+    "PreviewLine",
+    "Processor",
+    "ProcessorRefused",
+    "ProcessorUnavailable",
+    "Purchase",
+    "SignatureRefused",
+    "Subscribed",
+    "Unoffered",
+    "UnreadableEvent",
+    "capabilities",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,23 +61,7 @@ class Event:
     type: str
     livemode: bool
     occurred_at: datetime
-    payload: dict[str, Any]  # the whole event, the processor's own JSON
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
-    """A price and how many of it, to be bought."""
-
-    price_id: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribed:
-    """The answer to a purchase: the subscription, and what a browser needs to confirm the first payment."""
-
-    snapshot: Snapshot
-    client_secret: str | None = None
+    payload: dict[str, Any]  # the whole event, the processor's own words as JSON
 
 
 class Processor(Protocol):
@@ -82,10 +69,12 @@ class Processor(Protocol):
 
     Commands take an idempotency `key`: the same key does the deed once, however often it is sent.
     They raise ProcessorUnavailable when the outcome is unknown and ProcessorRefused when the answer was no.
+    What `capabilities` calls unsupported is refused, and nobody should ask for it.
     """
 
     name: ProcessorName
     livemode: bool
+    capabilities: Capabilities
 
     def event(self, body: bytes, signature: str | None, *, now: datetime) -> Event:
         """Verify the signature over the raw bytes, then read the envelope.
@@ -102,12 +91,11 @@ class Processor(Protocol):
             UnreadableEvent: no event.
         """
 
-    def snapshot(self, event: Event) -> Snapshot:
-        """Read the subscription that a `customer.subscription.*` event carries.
+    def news(self, event: Event) -> News | None:
+        """Read what the event tells; None when it is of a type that nothing here reads.
 
         Raises:
-            IncompleteEvent: the subscription has more items than the event shows.
-            UnreadableEvent: the object is no subscription in a shape that we know.
+            UnreadableEvent: its object has none of the shapes that we know.
         """
 
     async def now(self) -> datetime:
@@ -119,14 +107,91 @@ class Processor(Protocol):
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items` as one new subscription."""
 
+    async def change_item(self, processor_id: str, change: ItemChange, *, proration: Proration, key: str) -> Snapshot:
+        """Give one item of the subscription another price or quantity; the others stay."""
+
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
         """End the subscription at `at`, else at the period's end, else now; hand back as it is what has ended."""
 
     async def resume(self, processor_id: str, *, key: str) -> Snapshot:
         """Take back an end that has not come yet, so that it renews; hand back as it is what has ended."""
 
+    async def pause(
+        self, processor_id: str, *, behavior: PauseBehavior, resumes_at: datetime | None, key: str
+    ) -> Snapshot:
+        """Stop collecting until `resumes_at`, or until it is unpaused."""
+
+    async def unpause(self, processor_id: str, *, key: str) -> Snapshot:
+        """Go on with what is paused: collection that was stopped, or a subscription that is paused as a whole."""
+
+    async def preview(self, processor_id: str, change: ItemChange, *, proration: Proration) -> InvoicePreview:
+        """Compute the invoice that `change_item` would lead to; nothing is changed."""
+
+    async def create_checkout(self, order: CheckoutOrder, *, key: str) -> CheckoutSession:
+        """Make a page on which the customer pays for a new subscription."""
+
+    async def expire_checkout(self, processor_id: str, *, key: str) -> CheckoutSession:
+        """Close a checkout session that is open; hand back as it is one that is not."""
+
+    async def create_portal(self, customer_processor_id: str, *, return_url: str, key: str) -> str:
+        """Make a page on which the customer manages what is paid for, and give its address, a secret of theirs."""
+
     async def fetch(self, processor_id: str) -> Snapshot | None:
         """Read the subscription as it is; None when the processor does not know it."""
 
+    def list_subscriptions(self, customer_processor_id: str | None = None) -> AsyncIterator[Snapshot]:
+        """Read every subscription of a customer, or all there are, ended ones included, as they are."""
+
+    def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
+        """Read the bodies of the events that happened at `since` or later, oldest first, as `stored` reads them."""
+
     async def aclose(self) -> None:
         """Let go of connections."""
+
+
+class Unoffered:
+    """Where an adapter stands for what its processor does not do: every command here is refused."""
+
+    async def change_item(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def resume(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def pause(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def unpause(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def preview(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def create_checkout(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def expire_checkout(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def create_portal(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    def list_subscriptions(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    def list_events(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+
+def _unoffered() -> ProcessorRefused:
+    return ProcessorRefused("This processor does not do that.", code="unsupported")

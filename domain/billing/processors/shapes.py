@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from domain.billing.processors import Event, IncompleteEvent, UnreadableEvent
+from domain.billing.processors import Event, IncompleteEvent, News, UnreadableEvent
+from domain.billing.processors.news import SubscriptionTold, SubscriptionTouched
 from domain.billing.states import (
     Item,
     PauseBehavior,
@@ -89,6 +90,27 @@ class _Envelope(_Shape):
     created: Seconds
     livemode: bool = False
     data: _Carried
+
+
+SUBSCRIPTION_EVENTS = frozenset(
+    f"customer.subscription.{happened}" for happened in ("created", "updated", "deleted", "paused", "resumed")
+)
+
+
+def news(event: Event) -> News | None:
+    """Read what an event tells; None when nothing here reads its type.
+
+    Raises:
+        UnreadableEvent: its object has none of the shapes that we know.
+    """
+    if event.type not in SUBSCRIPTION_EVENTS:
+        return None
+    try:
+        return SubscriptionTold(type=event.type, snapshot=snapshot(event.payload["data"]["object"]))
+    except IncompleteEvent as incomplete:
+        return SubscriptionTouched(
+            processor_id=incomplete.processor_id, customer_processor_id=incomplete.customer_processor_id
+        )
 
 
 def snapshot(subscription: object) -> Snapshot:

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from domain.billing.lifecycle import terminal
 from domain.billing.processors import (
+    Capability,
     Event,
     IncompleteEvent,
+    Label,
+    News,
     ProcessorRefused,
     ProcessorUnavailable,
     Purchase,
     Subscribed,
+    Unoffered,
     UnreadableEvent,
+    capabilities,
     shapes,
     signatures,
 )
@@ -34,10 +39,21 @@ CONFLICT = 409
 PAGE = 100
 
 
-class StripeProcessor:
+class StripeProcessor(Unoffered):
     """The account that `api_key` opens; live or test as the key is. Belongs to the event loop that first uses it."""
 
     name = ProcessorName.STRIPE
+    capabilities = capabilities(
+        Label.NATIVE,
+        Capability.CUSTOMER_CREATE,
+        Capability.SUBSCRIBE,
+        Capability.FETCH,
+        Capability.CANCEL,
+        Capability.CANCEL_AT_PERIOD_END,
+        Capability.CANCEL_AT,
+        Capability.RESUME,
+        Capability.WEBHOOKS,
+    )
 
     def __init__(
         self, *, api_key: str, webhook_secrets: Sequence[str], clock: Clock, api_base: str | None = None
@@ -65,9 +81,9 @@ class StripeProcessor:
         """Read an event whose signature was verified when it came."""
         return shapes.event(body, processor=self.name)
 
-    def snapshot(self, event: Event) -> Snapshot:
-        """Read the subscription that the event carries."""
-        return shapes.snapshot(event.payload["data"]["object"])
+    def news(self, event: Event) -> News | None:
+        """Read what the event tells."""
+        return shapes.news(event)
 
     async def now(self) -> datetime:
         """Say what time it is on our clock."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from domain.billing import UnreadableEvent, WebhookStatus
-from domain.billing.processors import Event, shapes
+from domain.billing.processors import Event, News, shapes
 from domain.billing.processors.fake import FakeProcessor
-from domain.billing.states import Snapshot, Status
+from domain.billing.states import Status
 from domain.db import Database
 from domain.errors import Unavailable
 from tests.domain.billing.processors import stripe_json
@@ -119,9 +119,9 @@ class Learning(ScriptedProcessor):
         self._check()
         return super().stored(body)
 
-    def snapshot(self, event: Event) -> Snapshot:
+    def news(self, event: Event) -> News | None:
         self._check()
-        return super().snapshot(event)
+        return super().news(event)
 
     def _check(self) -> None:
         if not self.learned:

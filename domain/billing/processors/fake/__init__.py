@@ -17,7 +17,19 @@ from sqlalchemy.exc import IntegrityError
 
 from domain import outbox
 from domain.billing.lifecycle import terminal
-from domain.billing.processors import Event, ProcessorRefused, Purchase, Subscribed, shapes, signatures
+from domain.billing.processors import (
+    Capability,
+    Event,
+    Label,
+    News,
+    ProcessorRefused,
+    Purchase,
+    Subscribed,
+    Unoffered,
+    capabilities,
+    shapes,
+    signatures,
+)
 from domain.billing.processors.fake import documents
 from domain.billing.processors.fake.documents import Document, id_of
 from domain.billing.processors.fake.faults import Fault, FaultKind, Faults
@@ -43,13 +55,24 @@ class Receiver(Protocol):
         """Store and apply an event."""
 
 
-class FakeProcessor:
+class FakeProcessor(Unoffered):
     """A processor that charges nobody: what is bought is active at once, for 30 days at a time."""
 
     TOPIC = "fake.webhook"
 
     name = ProcessorName.FAKE
     livemode = False
+    capabilities = capabilities(
+        Label.TESTING_LOCAL_ONLY,
+        Capability.CUSTOMER_CREATE,
+        Capability.SUBSCRIBE,
+        Capability.FETCH,
+        Capability.CANCEL,
+        Capability.CANCEL_AT_PERIOD_END,
+        Capability.CANCEL_AT,
+        Capability.RESUME,
+        Capability.WEBHOOKS,
+    )
 
     def __init__(self, *, database: Database, clock: Clock, webhook_secrets: Sequence[str]) -> None:
         self._database = database
@@ -74,9 +97,9 @@ class FakeProcessor:
         """Read an event whose signature was verified when it came."""
         return shapes.event(body, processor=self.name)
 
-    def snapshot(self, event: Event) -> Snapshot:
-        """Read the subscription that the event carries."""
-        return shapes.snapshot(event.payload["data"]["object"])
+    def news(self, event: Event) -> News | None:
+        """Read what the event tells."""
+        return shapes.news(event)
 
     def sign(self, body: bytes) -> str:
         """Make the signature header for a body that is sent now, by our clock."""

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.billing.processors import IncompleteEvent, Processor, SignatureRefused, UnreadableEvent
+from domain.billing.processors import Capability, Processor, SignatureRefused, UnreadableEvent
 from domain.billing.processors.fake import FakeProcessor
+from domain.billing.processors.news import SubscriptionTold, SubscriptionTouched
 from domain.billing.processors.signatures import sign
 from domain.billing.processors.stripe import StripeProcessor
 from domain.billing.states import ProcessorName
@@ -18,7 +19,7 @@ from tests.support.clock import FixedClock
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
-@pytest.fixture(params=ProcessorName)
+@pytest.fixture(params=[ProcessorName.FAKE, ProcessorName.STRIPE])
 async def processor(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Processor]:
     secrets, clock = ["whsec_new", "whsec_old"], FixedClock()
     made: Processor
@@ -40,7 +41,9 @@ class TestEveryProcessor:
 
         assert (read.processor, read.event_id, read.livemode) == (processor.name, "evt_1", processor.livemode)
         assert processor.stored(body) == read
-        assert processor.snapshot(read).processor_id == "sub_1"
+        told = processor.news(read)
+        assert isinstance(told, SubscriptionTold)
+        assert told.snapshot.processor_id == "sub_1"
 
     @pytest.mark.parametrize(("secret", "late"), [("whsec_wrong", 0), ("whsec_new", 301), ("whsec_new", -301)])
     def test_a_wrong_old_or_future_signature_is_refused(self, processor: Processor, secret: str, late: int) -> None:
@@ -61,5 +64,12 @@ class TestEveryProcessor:
     def test_an_event_with_items_cut_off_asks_to_be_fetched(self, processor: Processor) -> None:
         more = stripe_json.subscription(items=stripe_json.items(stripe_json.item(), has_more=True))
 
-        with pytest.raises(IncompleteEvent):
-            processor.snapshot(processor.stored(stripe_json.body(data={"object": more})))
+        told = processor.news(processor.stored(stripe_json.body(data={"object": more})))
+
+        assert told == SubscriptionTouched(processor_id="sub_1", customer_processor_id="cus_1")
+
+    def test_an_event_of_a_type_that_nothing_here_reads_tells_nothing(self, processor: Processor) -> None:
+        assert processor.news(processor.stored(stripe_json.body(type="charge.refunded"))) is None
+
+    def test_its_capabilities_label_everything_that_a_processor_may_do(self, processor: Processor) -> None:
+        assert set(processor.capabilities) == set(Capability)

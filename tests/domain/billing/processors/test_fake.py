@@ -13,8 +13,9 @@ from domain import outbox
 from domain.billing import facts
 from domain.billing.facts import Fact, FactSource
 from domain.billing.lifecycle import terminal
-from domain.billing.processors import ProcessorRefused, Purchase, SignatureRefused
+from domain.billing.processors import Event, ProcessorRefused, Purchase, SignatureRefused
 from domain.billing.processors.fake import FakeProcessor
+from domain.billing.processors.news import SubscriptionTold
 from domain.billing.states import ProcessorName, Snapshot, Status
 from domain.clock import SystemClock
 from domain.db import Database
@@ -271,7 +272,7 @@ class TestEvents:
 
         body = await fake.replace_items(bought.processor_id, [Purchase(price_id="price_team_monthly", quantity=9)])
 
-        said = fake.snapshot(fake.stored(body))
+        said = carried(fake, fake.stored(body))
         assert said.state.items[0].quantity == 9
         assert said.state.items[0].current_period_end == bought.state.items[0].current_period_end
         assert await fake.fetch(bought.processor_id) == said
@@ -324,7 +325,7 @@ class TestEvents:
                 rank=facts.rank_of(event.type),
                 occurred_at=event.occurred_at,
                 sequence=number,
-                state=fake.snapshot(event).state,
+                state=carried(fake, event).state,
             )
             for number, event in enumerate(data.draw(st.permutations(mine)))
         )
@@ -344,4 +345,10 @@ class Receiving:
 
     async def receive(self, name: ProcessorName, body: bytes, signature: str | None) -> None:
         event = self.fake.event(body, signature, now=self.clock.now())
-        self.received.append((name, self.fake.snapshot(event)))
+        self.received.append((name, carried(self.fake, event)))
+
+
+def carried(fake: FakeProcessor, event: Event) -> Snapshot:
+    news = fake.news(event)
+    assert isinstance(news, SubscriptionTold)
+    return news.snapshot

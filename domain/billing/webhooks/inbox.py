@@ -1,0 +1,148 @@
+"""The inbox: a signed event is stored once, then applied in a savepoint of the same transaction.
+
+If applying fails, the savepoint goes, the event stays `failed` and the worker tries again. No network in here.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy import exists, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from domain import ids
+from domain.billing.customers import ProcessorAccount
+from domain.billing.processors import Event, Processor
+from domain.billing.states import ProcessorName
+from domain.billing.webhooks.handlers import HANDLERS
+from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEvent, WebhookStatus
+from domain.clock import Clock
+from domain.db import Database, Session, passing
+from domain.errors import contained
+from domain.ids import Prefix, WebhookEventId
+
+log = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 25
+LONGEST_WAIT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """Receives events of the configured processors and applies them."""
+
+    database: Database
+    clock: Clock
+    processors: Mapping[ProcessorName, Processor]
+    handlers: Mapping[type, Handler] = field(default_factory=lambda: HANDLERS)
+
+    async def receive(self, name: ProcessorName, body: bytes, signature: str | None) -> None:
+        """Store a signed event durably and apply it; a duplicate changes nothing.
+
+        Raises:
+            SignatureRefused: nobody we trust has signed these bytes in the last five minutes.
+            UnreadableEvent: signed, but no event.
+            Unavailable: the event could not be stored; the sender must try again.
+        """
+        event = self.processors[name].event(body, signature, now=self.clock.now())
+        await self.database.run(partial(self._take_in, event=event, body=body))
+
+    async def retry_due(self) -> int:
+        """Try again whatever is due or has got what it waited for, one event a transaction; say how many."""
+        tried = 0
+        while await self.database.run(self._retry_one):
+            tried += 1
+        return tried
+
+    async def _take_in(self, session: Session, *, event: Event, body: bytes) -> None:
+        row = WebhookEvent(
+            id=WebhookEventId(ids.new(Prefix.WEBHOOK_EVENT, at=self.clock.now())),
+            processor=event.processor,
+            livemode=event.livemode,
+            event_id=event.event_id,
+            type=event.type,
+            status=WebhookStatus.RECEIVED,
+            occurred_at=event.occurred_at,
+            received_at=self.clock.now(),
+            attempts=0,
+            body=body,
+        )
+        try:
+            async with session.begin_nested():
+                session.add(row)
+        except IntegrityError:
+            # The event is here already, or arrives twice in this moment: the unique key has let one of them in.
+            return
+        await self._apply(session, row, event)
+
+    async def _retry_one(self, session: Session) -> bool:
+        linked = exists().where(
+            ProcessorAccount.processor == WebhookEvent.processor,
+            ProcessorAccount.livemode == WebhookEvent.livemode,
+            ProcessorAccount.processor_id == WebhookEvent.waiting_for,
+        )
+        due = (WebhookEvent.status == WebhookStatus.FAILED) & (WebhookEvent.next_attempt_at <= self.clock.now())
+        found = (WebhookEvent.status == WebhookStatus.RECEIVED) & linked
+        query = (
+            select(WebhookEvent)
+            .where(or_(due, found), WebhookEvent.processor.in_(list(self.processors)))
+            .order_by(WebhookEvent.occurred_at, WebhookEvent.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        row = (await session.execute(query)).scalar_one_or_none()
+        if row is None:
+            return False
+        await self._apply(session, row)
+        return True
+
+    async def _apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
+        outcome = await contained(self._in_savepoint(session, row, event), log=log, where="webhook")
+        if outcome.error is not None:
+            if passing(outcome.error):
+                # The event is not at fault: the whole transaction runs again, and is 503 when it never succeeds.
+                raise outcome.error
+            # The savepoint took with it what the session knew of the row.
+            await session.refresh(row)
+            _postpone(row, outcome.error, self.clock.now())
+            return
+        row.waiting_for, row.next_attempt_at = None, None
+        match outcome.value:
+            case WebhookStatus.APPLIED:
+                row.status, row.applied_at = WebhookStatus.APPLIED, self.clock.now()
+            case WebhookStatus.IGNORED:
+                row.status = WebhookStatus.IGNORED
+            case waiting:
+                row.status, row.waiting_for = WebhookStatus.RECEIVED, waiting
+
+    async def _in_savepoint(self, session: Session, row: WebhookEvent, event: Event | None) -> str:
+        """Apply, all or nothing: APPLIED or IGNORED, or what the event has to wait for. Reads the body without `event`.
+
+        Events of the other mode than our key's are never even read.
+        """
+        processor = self.processors[row.processor]
+        if row.livemode != processor.livemode:
+            return WebhookStatus.IGNORED
+        try:
+            async with session.begin_nested():
+                read = event or processor.stored(row.body)
+                news = processor.news(read)
+                handler = self.handlers.get(type(news))
+                if handler is None:
+                    return WebhookStatus.IGNORED
+                await handler(Received(session=session, row=row, event=read, now=self.clock.now()), news)
+        except Waiting as waiting:
+            return waiting.processor_id
+        return WebhookStatus.APPLIED
+
+
+def _postpone(row: WebhookEvent, error: Exception, now: datetime) -> None:
+    row.attempts += 1
+    row.last_error = type(error).__name__
+    if row.attempts >= MAX_ATTEMPTS:
+        row.status, row.next_attempt_at = WebhookStatus.DEAD, None
+        return
+    row.status = WebhookStatus.FAILED
+    row.next_attempt_at = now + min(timedelta(seconds=2 ** (row.attempts - 1)), LONGEST_WAIT)

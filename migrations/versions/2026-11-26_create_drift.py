@@ -1,0 +1,14 @@
+"""Reports of what facts, rows and processors do not agree on."""
+
+revision = "0021"
+down_revision = "0020"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

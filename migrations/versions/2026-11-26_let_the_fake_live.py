@@ -1,0 +1,14 @@
+"""What the Fake holds true besides its subscriptions."""
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
