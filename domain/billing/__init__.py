@@ -22,6 +22,7 @@ from domain.billing.customers import (
 from domain.billing.departing import Departing
 from domain.billing.fetches import Fetches
 from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
@@ -32,9 +33,10 @@ from domain.billing.subscriptions import (
     live_subscriptions,
     subscriptions_by_id,
 )
-from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
+from domain.billing.webhooks import HANDLERS, Handler, Inbox, WebhookEvent, WebhookStatus
 
 __all__ = [
+    "HANDLERS",
     "BillingSubscription",
     "Bought",
     "Capability",
@@ -43,7 +45,9 @@ __all__ = [
     "Customer",
     "CustomerReading",
     "Departing",
+    "EntitlementsTold",
     "Fetches",
+    "Handler",
     "Inbox",
     "Item",
     "Label",

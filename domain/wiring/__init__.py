@@ -39,6 +39,7 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
+from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
@@ -118,7 +119,8 @@ def build(
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
-    members, inbox = doors.made(Members), rooms.made(Inbox)
+    members = doors.made(Members)
+    inbox = rooms.made(Inbox, handlers=handlers_of(settings))
     commands = rooms.made(Commands, prices=prices, role_for=role_for)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
