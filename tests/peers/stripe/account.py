@@ -52,6 +52,7 @@ class Account:
     time: int = 0
     _ids: Counter[str] = field(default_factory=Counter)
     _unborn: set[str] = field(default_factory=set)
+    _telling: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.time = int(self.clock.now().timestamp())
@@ -83,7 +84,7 @@ class Account:
         """Give the object, or refuse; `param` names the parameter that asked for it, without it the path did."""
         found = self.find(kind, id)
         if found is None or found.get("deleted"):
-            raise missing(kind.split(".")[-1], id, param=param or "id", status=400 if param else 404)
+            raise missing(kind.rsplit(".", maxsplit=1)[-1], id, param=param or "id", status=400 if param else 404)
         return found
 
     def customer(self, id: str, *, param: str | None = None) -> Document:
@@ -95,17 +96,25 @@ class Account:
         """Add an object; changes until the end of the block belong to its making, and one event tells of it."""
         self.add(document)
         self._unborn.add(document["id"])
-        yield document
-        self._unborn.discard(document["id"])
+        try:
+            yield document
+        finally:
+            self._unborn.discard(document["id"])
         self.emit(event, document)
 
     @contextmanager
     def changing(self, document: Document, event: str | None = None) -> Iterator[Document]:
-        """Tell what changed in an object, if anything did; an object that is still being made keeps quiet."""
+        """Tell what changed in an object, if anything did; within a change or a making of it, that one tells all."""
+        id, inner = document["id"], document["id"] in self._telling
         before = copy.deepcopy(document)
-        yield document
+        self._telling.add(id)
+        try:
+            yield document
+        finally:
+            if not inner:
+                self._telling.discard(id)
         previous = _differences(before, document)
-        if previous and document["id"] not in self._unborn:
+        if previous and (event or not inner) and id not in self._unborn:
             type = event or f"{_family(document)}.updated"
             self.emit(type, document, previous=previous if type.endswith(".updated") else None)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.peers.stripe import cancelling, checkout, entitlements, payments, renewing
+from tests.peers.stripe import cancelling, checkout, entitlements, payments, pending, renewing
 from tests.peers.stripe.account import Account, Document
 from tests.peers.stripe.periods import DAY, HOUR
 
@@ -47,7 +47,11 @@ def _steps(account: Account, clock: str | None) -> Iterator[Step]:
     if clock is None:
         for session in account.all("checkout.session"):
             if session["status"] == "open":
-                yield session["expires_at"], 9, session["id"], lambda session=session: checkout.end(account, session)
+                yield _end_of(account, session)
+
+
+def _end_of(account: Account, session: Document) -> Step:
+    return session["expires_at"], 7, session["id"], lambda: checkout.end(account, session)
 
 
 def _of_subscription(account: Account, subscription: Document) -> Iterator[Step]:
@@ -67,6 +71,9 @@ def _of_subscription(account: Account, subscription: Document) -> Iterator[Step]
     pause = subscription["pause_collection"]
     if pause and pause["resumes_at"] is not None:
         yield pause["resumes_at"], 1, id, lambda: renewing.collect_again(account, subscription)
+    if subscription["pending_update"] is not None:
+        at = subscription["pending_update"]["expires_at"]
+        yield at, 1, id, lambda: pending.expire(account, subscription)
     if status == "trialing":
         if f"{id} {subscription['trial_end']}" not in account.marks:
             warned = max(subscription["trial_end"] - WARNING, subscription["created"])
@@ -82,8 +89,9 @@ def _of_invoice(account: Account, invoice: Document) -> Iterator[Step]:
         yield at, 5, invoice["id"], lambda: renewing.advance_invoice(account, invoice)
     if invoice["status"] == "open" and invoice["next_payment_attempt"] is not None:
         at = invoice["next_payment_attempt"]
-        yield at, 6, invoice["id"], lambda: _retry(account, invoice)
+        yield at, 6, invoice["id"], lambda: retry(account, invoice)
 
 
-def _retry(account: Account, invoice: Document) -> None:
+def retry(account: Account, invoice: Document) -> None:
+    """Try again; what the bank says stands in the invoice."""
     payments.collect(account, invoice)

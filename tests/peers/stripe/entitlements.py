@@ -167,7 +167,5 @@ OPERATIONS = (
     Operation("products.features.create", "POST", "/v1/products/{product}/features", attach, AttachFeature),
     Operation("products.features.list", "GET", "/v1/products/{product}/features", list_carried, Paged),
     Operation("products.features.delete", "DELETE", "/v1/products/{product}/features/{id}", detach),
-    Operation(
-        "active_entitlements.list", "GET", "/v1/entitlements/active_entitlements", listed, ListEntitlements
-    ),
+    Operation("active_entitlements.list", "GET", "/v1/entitlements/active_entitlements", listed, ListEntitlements),
 )

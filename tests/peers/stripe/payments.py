@@ -1,12 +1,14 @@
 """Attempts to pay an invoice, and what they make of its subscription."""
 
-from tests.peers.stripe import cancelling, cards, invoices, periods
+from tests.peers.stripe import cancelling, cards, invoices, pending, periods
 from tests.peers.stripe.account import Account, Document
 from tests.peers.stripe.forms import Asked
 from tests.peers.stripe.operations import Operation, retrieving
 from tests.peers.stripe.refusals import Refusal, card_error
 
 AUTHENTICATION = "This payment requires authentication."
+NO_CARD = "This customer has no attached payment source or default payment method."
+ERROR = ("code", "decline_code", "message", "type")  # what an intent repeats of the error
 
 
 class Confirm(Asked):
@@ -50,40 +52,34 @@ def collect(
     return refusal
 
 
-def _charge(account: Account, intent: Document, card: Document | None, *, authenticated: bool = False) -> Refusal | None:
+def _charge(
+    account: Account, intent: Document, card: Document | None, *, authenticated: bool = False
+) -> Refusal | None:
+    """Ask the bank, write into the intent what it says, and give back its no."""
     if card is None:
-        refusal: Refusal | None = Refusal(
-            "This customer has no attached payment source or default payment method.", code="resource_missing"
-        )
-    else:
-        behaviour = cards.behind(card)
-        refusal = cards.declined(behaviour.charged, intent=intent["id"]) if behaviour.charged else None
-        if behaviour.confirm and not authenticated:
-            refusal = card_error("subscription_payment_intent_requires_action", AUTHENTICATION, intent=intent["id"])
-    if refusal is None:
-        assert card is not None
-        with account.changing(intent, "payment_intent.succeeded"):
-            intent |= {
-                "amount_received": intent["amount"],
-                "last_payment_error": None,
-                "next_action": None,
-                "payment_method": card["id"],
-                "status": "succeeded",
-            }
-    elif refusal.error.get("code") == "subscription_payment_intent_requires_action":
-        assert card is not None
-        with account.changing(intent, "payment_intent.requires_action"):
-            intent |= {"next_action": _action(account), "payment_method": card["id"], "status": "requires_action"}
-    elif card is not None:
-        with account.changing(intent, "payment_intent.payment_failed"):
-            known = ("code", "decline_code", "doc_url", "message", "type")
-            told = {name: refusal.error[name] for name in known if refusal.error.get(name) is not None}
-            intent |= {"last_payment_error": told | {"payment_method": card}, "status": "requires_payment_method"}
-    return refusal
-
-
-def _action(account: Account) -> Document:
-    return {"type": "redirect_to_url", "redirect_to_url": {"return_url": None, "url": f"{account.url}/authenticate"}}
+        return Refusal(NO_CARD, code="resource_missing")
+    behaviour = cards.behind(card)
+    if behaviour.charged is not None:
+        refusal = cards.declined(behaviour.charged, intent=intent["id"])
+        told = {name: refusal.error[name] for name in ERROR if refusal.error.get(name) is not None}
+        intent |= {"last_payment_error": told | {"payment_method": card}, "status": "requires_payment_method"}
+        account.emit("payment_intent.payment_failed", intent)
+        return refusal
+    if behaviour.confirm and not authenticated:
+        url = f"{account.url}/authenticate/{intent['id']}"
+        action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": None, "url": url}}
+        intent |= {"next_action": action, "payment_method": card["id"], "status": "requires_action"}
+        account.emit("payment_intent.requires_action", intent)
+        return card_error("subscription_payment_intent_requires_action", AUTHENTICATION, intent=intent["id"])
+    intent |= {
+        "amount_received": intent["amount"],
+        "last_payment_error": None,
+        "next_action": None,
+        "payment_method": card["id"],
+        "status": "succeeded",
+    }
+    account.emit("payment_intent.succeeded", intent)
+    return None
 
 
 def settle(account: Account, invoice: Document, card: Document | None) -> None:
@@ -98,6 +94,8 @@ def settle(account: Account, invoice: Document, card: Document | None) -> None:
         if saves and card is not None:
             subscription["default_payment_method"] = card["id"]
         latest = subscription["latest_invoice"] == invoice["id"]
+        if latest and subscription["pending_update"] is not None:
+            pending.apply(account, subscription)
         if latest and subscription["status"] in {"incomplete", "past_due", "unpaid"}:
             subscription["status"] = "active"
 
@@ -141,7 +139,9 @@ def confirm(account: Account, params: Confirm, id: str) -> Document:
     """Pay as the browser does, with a card that its owner has just typed in."""
     intent = account.get("payment_intent", id)
     if params.client_secret not in {None, intent["client_secret"]}:
-        raise Refusal("The client_secret provided does not match.", code="payment_intent_invalid", param="client_secret")
+        raise Refusal(
+            "The client_secret provided does not match.", code="payment_intent_invalid", param="client_secret"
+        )
     invoice, customer = _awaited(account, intent)
     chosen = params.payment_method or intent["payment_method"]
     if chosen is None:

@@ -8,11 +8,6 @@ from tests.peers.stripe.forms import Cleared, Noted, Paged, Params, noted
 from tests.peers.stripe.operations import Operation, page, retrieving, whole
 from tests.peers.stripe.refusals import Refusal
 
-NO_CARD = (
-    "This customer has no attached payment source or default payment method. "
-    "Please consider adding a default payment method."
-)
-
 Proration = Literal["create_prorations", "always_invoice", "none"]
 
 
@@ -84,13 +79,15 @@ def create(account: Account, params: CreateSubscription) -> Document:
     subscription["default_payment_method"] = method
     _trial(params, subscription)
     _end(params, subscription)
-    items = [new_item(account, subscription, price, item.quantity) for price, item in zip(prices, params.items, strict=True)]
+    items = [
+        new_item(account, subscription, price, item.quantity) for price, item in zip(prices, params.items, strict=True)
+    ]
     for item, asked in zip(items, params.items, strict=True):
         item["metadata"] = noted({}, asked.metadata)
     subscription["items"]["data"] = items
     costs = subscription["status"] != "trialing" and any(lines.amount_of(item) for item in items)
     if costs and params.payment_behavior != "default_incomplete" and not cards.default(account, customer, subscription):
-        raise Refusal(NO_CARD, code="resource_missing")
+        raise Refusal(payments.NO_CARD, code="resource_missing")
     if params.payment_behavior == "error_if_incomplete":
         with account.undone_when_refused():
             return _made(account, params, subscription)
@@ -173,9 +170,7 @@ def _made(account: Account, params: CreateSubscription, subscription: Document) 
             ends = min(item["current_period_end"] for item in subscription["items"]["data"])
             subscription |= {"cancel_at": ends, "cancel_at_period_end": True, "canceled_at": subscription["created"]}
         billed = [
-            lines.period(
-                account, item, start=item["current_period_start"], end=item["current_period_end"], trial=trial
-            )
+            lines.period(account, item, start=item["current_period_start"], end=item["current_period_end"], trial=trial)
             for item in subscription["items"]["data"]
         ]
         invoice = invoices.make(account, subscription, reason="subscription_create", lines=billed)
@@ -243,9 +238,7 @@ def _document(account: Account, params: CreateSubscription, customer: Document, 
         "test_clock": customer["test_clock"],
         "transfer_data": None,
         "trial_end": None,
-        "trial_settings": {
-            "end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": missing}
-        },
+        "trial_settings": {"end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": missing}},
         "trial_start": None,
     }
 

@@ -1,8 +1,9 @@
 """Changes of a subscription: its items and what the difference costs, its end, its trial, its pause, its notes."""
 
+import copy
 from typing import Literal
 
-from tests.peers.stripe import cancelling, cards, catalog, invoices, lines, payments, renewing, subscriptions
+from tests.peers.stripe import cancelling, cards, catalog, invoices, lines, payments, pending, renewing, subscriptions
 from tests.peers.stripe.account import Account, Document
 from tests.peers.stripe.forms import Cleared, Noted, Params, noted
 from tests.peers.stripe.operations import Operation
@@ -39,13 +40,14 @@ class UpdateSubscription(ItemsParams):
     description: str | Cleared | None = None
     off_session: bool | None = None
     pause_collection: Pause | Cleared | None = None
-    payment_behavior: Literal["allow_incomplete", "error_if_incomplete"] = "allow_incomplete"
+    payment_behavior: Literal["allow_incomplete", "error_if_incomplete", "pending_if_incomplete"] = "allow_incomplete"
     payment_settings: subscriptions.PaymentSettings | None = None
     trial_end: int | Literal["now"] | None = None
     trial_settings: subscriptions.TrialSettings | None = None
 
 
 HARMLESS = {"metadata", "cancellation_details", "expand"}
+PENDING = {"expand", "items", "payment_behavior", "proration_behavior", "proration_date"}
 
 
 def update(account: Account, params: UpdateSubscription, id: str) -> Document:
@@ -58,6 +60,9 @@ def update(account: Account, params: UpdateSubscription, id: str) -> Document:
         raise Refusal("You cannot change an incomplete subscription before its first payment.", param="items")
     if {"cancel_at", "cancel_at_period_end"} <= asked:
         raise Refusal("You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+    if params.payment_behavior == "pending_if_incomplete" and asked - PENDING:
+        unfit = min(asked - PENDING)
+        raise Refusal(f"You cannot set `{unfit}` when `payment_behavior` is `pending_if_incomplete`.", param=unfit)
     with account.undone_when_refused():
         # What is put back when the change is refused are copies, so nothing outside may be held on to.
         _apply(account, params, account.get("subscription", id))
@@ -65,6 +70,7 @@ def update(account: Account, params: UpdateSubscription, id: str) -> Document:
 
 
 def _apply(account: Account, params: UpdateSubscription, subscription: Document) -> None:
+    before = copy.deepcopy(subscription)
     with account.changing(subscription):
         subscription["metadata"] = noted(subscription["metadata"], params.metadata)
         cancelling.note(subscription, params.cancellation_details)
@@ -73,12 +79,27 @@ def _apply(account: Account, params: UpdateSubscription, subscription: Document)
         at_once = change_items(account, params, subscription)
         _ending(account, params, subscription)
         _pausing(account, params, subscription)
-    if at_once and (owed := lines.taken(account, subscription)):
-        invoice = invoices.make(account, subscription, reason="subscription_update", lines=owed)
-        invoices.finalize(account, invoice)
-        refusal = payments.collect(account, invoice)
-        if refusal is not None and params.payment_behavior == "error_if_incomplete":
+        if at_once and (owed := lines.taken(account, subscription)):
+            _charge(account, params, subscription, owed, before=before)
+
+
+def _charge(
+    account: Account, params: UpdateSubscription, subscription: Document, owed: list[Document], *, before: Document
+) -> None:
+    """Invoice a change at once; when that is not paid the change stands, is held back or is refused, as asked."""
+    holds = params.payment_behavior == "pending_if_incomplete"
+    invoice = invoices.make(account, subscription, reason="subscription_update", lines=owed)
+    invoices.finalize(account, invoice)
+    refusal = payments.collect(account, invoice, automatic=not holds)
+    if refusal is None:
+        return
+    if not holds:
+        if params.payment_behavior == "error_if_incomplete":
             raise refusal
+        return
+    wanted = subscription["items"]["data"]
+    subscription |= {name: before[name] for name in ("billing_cycle_anchor", "items", "status")}
+    pending.hold(account, subscription, wanted)
 
 
 def _settings(account: Account, params: UpdateSubscription, subscription: Document) -> None:
@@ -122,6 +143,7 @@ def change_items(account: Account, params: ItemsParams, subscription: Document) 
     """
     if not params.items:
         return False
+    pending.drop(account, subscription)
     held, now = subscription["items"]["data"], account.now(subscription)
     at = params.proration_date or now
     prorates = params.proration_behavior != "none" and subscription["status"] in {"active", "past_due"}
@@ -133,7 +155,10 @@ def change_items(account: Account, params: ItemsParams, subscription: Document) 
     if len(set(ids)) < len(ids):
         raise Refusal("An existing Subscription Item is already using that Price.", param="items")
     restarted = [
-        item for item in changed if item and before.get(item["id"], item["price"]["recurring"]["interval"]) != item["price"]["recurring"]["interval"]
+        item
+        for item in changed
+        if item
+        and before.get(item["id"], item["price"]["recurring"]["interval"]) != item["price"]["recurring"]["interval"]
     ]
     if restarted and subscription["status"] != "trialing":
         subscription["billing_cycle_anchor"] = now
