@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 
 TOPIC = "billing.seat_quantity"
 LOOKED_AT_ONCE = 100
-BUSY = timedelta(seconds=5)
 
 RulesOf = Callable[[str], SeatQuantity | None]
 """Tells how the quantity of a price follows the seats; None when it does not."""
@@ -62,7 +61,7 @@ class Following:
         """Compare one organization's quantity with its seats and put it right: the outbox's handler for TOPIC.
 
         Raises:
-            UpstreamUnavailable: it is not right yet; the outbox tries again.
+            UpstreamUnavailable: it is not right yet, or something else is being asked; the outbox tries again.
         """
         since = datetime.fromisoformat(payload["since"])
         await self.errands.carry_out(partial(self._judge, payload["organization_id"], since))
@@ -109,10 +108,12 @@ class Following:
         )
         if change is None or self._cannot(row):
             return None
-        at = now + BUSY if await under_way(session, row.id) else change.at
-        if at > now:
-            await _ask(session, organization_id, since=since, at=at, key=f"{organization_id}@{at.isoformat()}")
+        if change.at > now:
+            key = f"{organization_id}@{change.at.isoformat()}"
+            await _ask(session, organization_id, since=since, at=change.at, key=key)
             return None
+        if await under_way(session, row.id):
+            raise UpstreamUnavailable
         return await _errand(session, followed, change)
 
     def _followed(self, rows: list[BillingSubscription]) -> Followed | None:
@@ -145,7 +146,7 @@ class Following:
         # While an attempt waits to be repeated, its outcome decides; what has changed by then is looked at after it.
         repeated = exists().where(
             outbox.OutboxMessage.topic == TOPIC,
-            outbox.OutboxMessage.key == Customer.owner_id,
+            outbox.OutboxMessage.key.startswith(Customer.owner_id),
             outbox.OutboxMessage.attempts > 0,
             outbox.OutboxMessage.due_at.is_not(None),
         )
