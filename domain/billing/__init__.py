@@ -20,7 +20,12 @@ from domain.billing.customers import (
     reopen_customer,
 )
 from domain.billing.departing import Departing
+from domain.billing.dunning import Sweeper
+from domain.billing.errands import Errands
 from domain.billing.fetches import Fetches
+from domain.billing.following import Following, ask_to_follow
+from domain.billing.invoices import InvoiceChecks
+from domain.billing.invoices import prune as prune_invoices
 from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
 from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
@@ -48,7 +53,11 @@ __all__ = [
     "EntitlementsTold",
     "Fetches",
     "Handler",
+    "Errands",
+    "Fetches",
+    "Following",
     "Inbox",
+    "InvoiceChecks",
     "Item",
     "Label",
     "OwnOrganizations",
@@ -66,11 +75,13 @@ __all__ = [
     "Status",
     "SubscriptionFact",
     "SubscriptionState",
+    "Sweeper",
     "UnreadableEvent",
     "UserParameter",
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
+    "ask_to_follow",
     "close_customer",
     "create_customer",
     "facts",
@@ -80,6 +91,7 @@ __all__ = [
     "list_subscriptions",
     "live_subscriptions",
     "owned_by",
+    "prune_invoices",
     "reopen_customer",
     "seats",
     "subscriptions_by_id",

@@ -13,6 +13,7 @@ from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
     Commands,
     CustomerReading,
+    Errands,
     Fetches,
     Inbox,
     Processor,
@@ -141,7 +142,7 @@ def build(
         commands=commands,
         inbox=inbox,
         forwarding=forwarding,
-        worker=_worker(settings, rooms, doors, commands, inbox, deletions, forwarding, mailer),
+        worker=_worker(settings, prices, rooms, doors, commands, inbox, deletions, forwarding, mailer),
     )
 
 
@@ -193,6 +194,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
+    prices: Catalog,
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
@@ -206,6 +208,7 @@ def _worker(
     sealer = Sealer(database=database, keys=settings.secret_keys)
     return Worker(
         jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
+        | jobs.following(rooms.made(Errands), rooms.made(Fetches), prices)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)
