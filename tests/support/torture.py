@@ -196,7 +196,9 @@ class _Run:
             return
         if row.fetch_owed:
             self.wrong.append(f"at the end {subscription}: a fetch is still owed")
-        self.wrong.extend(f"at the end {subscription}: {it}" for it in model.differences(model.seen(truth), shown(row)))
+        self.wrong.extend(
+            f"at the end {subscription}: {it}" for it in model.differences(model.seen(truth), model.fields(shown(row)))
+        )
         if row.current != shapes.snapshot(truth).state:
             self.wrong.append(f"at the end {subscription}: periods or trial differ from the truth")
         self.compare_past_due(subscription, row)

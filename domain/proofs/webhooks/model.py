@@ -5,7 +5,7 @@ what is shown cannot come from what was told: never more than the least of those
 say when they agree.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +112,7 @@ def trouble(told: Iterable[Said], shown: Seen | None) -> str | None:
         if not within(shown, claimant.seen):
             return f"it grants {_granted(shown)}, and {claimant.id} says {_granted(claimant.seen)}"
     if all(claimant.seen == claimants[0].seen for claimant in claimants) and shown != claimants[0].seen:
-        return f"{claimants[0].id} decides alone, and {'; '.join(differences(claimants[0].seen, shown))}"
+        return f"{claimants[0].id} decides alone, and {'; '.join(differences(claimants[0].seen, fields(shown)))}"
     return None
 
 
@@ -124,17 +124,25 @@ def past_due_since(told: Iterable[Said]) -> int | None:
     return since
 
 
-def differences(truth: Seen, shown: Seen) -> list[str]:
-    """List how what is shown differs from the truth, one line a difference."""
-    fields: dict[str, tuple[Any, Any]] = {
-        "status": (truth.status, shown.status),
-        "items": (truth.items, shown.items),
-        "pause_collection": (truth.paused_collection, shown.paused_collection),
-        "cancel_at_period_end": (truth.cancel_at_period_end, shown.cancel_at_period_end),
-        "cancel_at": (truth.cancel_at, shown.cancel_at),
-        "ended_at": (truth.ended_at, shown.ended_at),
+def fields(shown: Seen) -> dict[str, Any]:
+    """List what is compared, by the names that Stripe gives it."""
+    return {
+        "status": shown.status,
+        "items": shown.items,
+        "pause_collection": shown.paused_collection,
+        "cancel_at_period_end": shown.cancel_at_period_end,
+        "cancel_at": shown.cancel_at,
+        "ended_at": shown.ended_at,
     }
-    return [f"{name} is {was!r} and should be {should!r}" for name, (should, was) in fields.items() if should != was]
+
+
+def differences(truth: Seen, shown: Mapping[str, Any]) -> list[str]:
+    """List how what is shown differs from the truth, one line a difference; what is not shown differs in nothing."""
+    return [
+        f"{name} is {shown[name]!r} and should be {should!r}"
+        for name, should in fields(truth).items()
+        if name in shown and shown[name] != should
+    ]
 
 
 def _granted(shown: Seen) -> str:

@@ -18,14 +18,19 @@ MS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An event: when it is sent at the earliest, and its body."""
+    """An event: when it is sent at the earliest, and as what."""
 
     id: str
     type: str
     subscription: str
     at: int
     document: Document  # the subscription that it carries, in the present shape
-    body: bytes
+    event: Document
+
+    @property
+    def body(self) -> bytes:
+        """Write the event down as it is sent."""
+        return documents.body(self.event)
 
     @property
     def second(self) -> int:
@@ -58,7 +63,7 @@ class Change:
             subscription=self.subscription,
             at=self.at,
             document=self.document,
-            body=documents.body(event),
+            event=event,
         )
 
 
