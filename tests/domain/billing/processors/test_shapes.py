@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.billing.processors import IncompleteEvent, UnreadableEvent
-from domain.billing.processors.shapes import envelope, event, snapshot
+from domain.billing.processors.shapes import event, snapshot
 from domain.billing.states import (
     Item,
     PauseBehavior,
@@ -164,6 +164,10 @@ class TestSubscription:
     def test_any_value_anywhere_is_read_or_unreadable(self, value: object, field: str) -> None:
         with contextlib.suppress(UnreadableEvent):
             snapshot(subscription(**{field: value}))
+
+
+def envelope(body: bytes) -> dict[str, Any]:
+    return event(body, processor=ProcessorName.STRIPE).payload
 
 
 class TestEnvelope:

@@ -1,19 +1,9 @@
-import asyncio
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from domain.billing.processors import ProcessorRefused, ProcessorUnavailable, Purchase
 from domain.billing.processors.stripe import StripeProcessor
@@ -21,6 +11,7 @@ from domain.billing.states import Status
 from domain.clock import SystemClock
 from domain.ids import CustomerId
 from tests.domain.billing.processors.stripe_json import item, items, subscription
+from tests.support.stripe_stub import Stub
 
 # Stripe's library hands its forms to httpx in a way that httpx is about to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
@@ -30,72 +21,6 @@ MISSING = {
 }
 DECLINED = {"error": {"type": "card_error", "code": "card_declined", "message": "Your card was declined."}}
 ENDED = subscription(status="canceled", ended_at=1_795_000_001)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    method: str
-    path: str
-    headers: dict[str, str]
-    query: dict[str, str]
-    form: dict[str, str]
-
-
-@dataclass(slots=True)
-class Stub:
-    """Says what it was told to say, in order, and remembers what it was asked."""
-
-    url: str = ""
-    answers: list[tuple[int, object]] = field(default_factory=list)
-    heard: list[Heard] = field(default_factory=list)
-
-    def will_say(self, *answers: tuple[int, object]) -> None:
-        self.answers.extend(answers)
-
-    async def __call__(self, request: Request) -> Response:
-        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
-        self.heard.append(
-            Heard(
-                method=request.method,
-                path=request.url.path,
-                headers=dict(request.headers),
-                query=dict(request.query_params),
-                form=form,
-            )
-        )
-        status, answer = self.answers.pop(0)
-        # The library would wait and try again; these tests ask what becomes of the final answer.
-        headers = {"stripe-should-retry": "false"} if status != 503 else {}
-        if isinstance(answer, bytes):
-            return Response(answer, status, headers)
-        return JSONResponse(answer, status, headers)
-
-
-@pytest.fixture
-async def stub() -> AsyncIterator[Stub]:
-    stub = Stub()
-
-    async def answer(request: Request) -> Response:
-        return await stub(request)
-
-    app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST", "DELETE"])])
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    stub.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    yield stub
-    server.should_exit = True
-    await serving
-
-
-@pytest.fixture
-async def stripe(stub: Stub) -> AsyncIterator[StripeProcessor]:
-    processor = StripeProcessor(
-        api_key="sk_test_1", webhook_secrets=["whsec_1"], clock=SystemClock(), api_base=stub.url
-    )
-    yield processor
-    await processor.aclose()
 
 
 def test_importing_the_domain_does_not_load_stripes_library() -> None:

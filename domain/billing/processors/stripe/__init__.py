@@ -4,29 +4,33 @@ The library is loaded when a StripeProcessor is made and not before: it costs a 
 never leave this room. No session and no rule of ours enters.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from domain.billing.lifecycle import terminal
 from domain.billing.processors import (
     Capability,
+    CheckoutOrder,
+    CheckoutSession,
     Event,
     IncompleteEvent,
+    InvoicePreview,
+    ItemChange,
     Label,
     News,
     ProcessorRefused,
-    ProcessorUnavailable,
     Purchase,
     Subscribed,
-    Unoffered,
-    UnreadableEvent,
     capabilities,
     shapes,
     signatures,
 )
-from domain.billing.states import ProcessorName, Snapshot
+from domain.billing.processors.shapes import answers
+from domain.billing.processors.stripe import listing
+from domain.billing.processors.stripe.hearing import heard
+from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot, Status
 from domain.clock import Clock
 from domain.ids import CustomerId
 
@@ -35,25 +39,14 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
-CONFLICT = 409
 PAGE = 100
 
 
-class StripeProcessor(Unoffered):
+class StripeProcessor:
     """The account that `api_key` opens; live or test as the key is. Belongs to the event loop that first uses it."""
 
     name = ProcessorName.STRIPE
-    capabilities = capabilities(
-        Label.NATIVE,
-        Capability.CUSTOMER_CREATE,
-        Capability.SUBSCRIBE,
-        Capability.FETCH,
-        Capability.CANCEL,
-        Capability.CANCEL_AT_PERIOD_END,
-        Capability.CANCEL_AT,
-        Capability.RESUME,
-        Capability.WEBHOOKS,
-    )
+    capabilities = capabilities(Label.NATIVE, *Capability)
 
     def __init__(
         self, *, api_key: str, webhook_secrets: Sequence[str], clock: Clock, api_base: str | None = None
@@ -64,13 +57,14 @@ class StripeProcessor(Unoffered):
         self._secrets = tuple(webhook_secrets)
         self._clock = clock
         self._http = stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
-        self._api = stripe.StripeClient(
+        self._client = stripe.StripeClient(
             api_key,
             stripe_version=shapes.API_VERSION,
             base_addresses={"api": api_base} if api_base else {},
             max_network_retries=RETRIES,
             http_client=self._http,
-        ).v1
+        )
+        self._api = self._client.v1
 
     def event(self, body: bytes, signature: str | None, *, now: datetime) -> Event:
         """Verify the signature over the raw bytes, then read the envelope."""
@@ -91,7 +85,7 @@ class StripeProcessor(Unoffered):
 
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
         """Make the customer, with our id as a note for people; nothing of ours ever trusts that note."""
-        with _heard():
+        with heard():
             made = await self._api.customers.create_async(
                 {"metadata": {"customer_id": customer_id}}, {"idempotency_key": key}
             )
@@ -99,7 +93,7 @@ class StripeProcessor(Unoffered):
 
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items`; the subscription is incomplete until a browser confirms the payment with the client secret."""
-        with _heard():
+        with heard():
             made = await self._api.subscriptions.create_async(
                 {
                     "customer": customer_processor_id,
@@ -118,7 +112,7 @@ class StripeProcessor(Unoffered):
         subscriptions = self._api.subscriptions
         options: stripe.RequestOptions = {"idempotency_key": key}
         try:
-            with _heard():
+            with heard():
                 if at is not None:
                     said = await subscriptions.update_async(processor_id, {"cancel_at": int(at.timestamp())}, options)
                 elif at_period_end:
@@ -133,7 +127,7 @@ class StripeProcessor(Unoffered):
         """Take back an end that has not come yet, at the period's end or at an instant; hand back what has ended."""
         subscriptions = self._api.subscriptions
         try:
-            with _heard():
+            with heard():
                 said = await subscriptions.update_async(
                     processor_id, {"cancel_at_period_end": False}, {"idempotency_key": key}
                 )
@@ -145,6 +139,109 @@ class StripeProcessor(Unoffered):
                 return await self._whole(said)
         except ProcessorRefused as refusal:
             return await self._ended(processor_id, refusal)
+
+    async def change_item(self, processor_id: str, change: ItemChange, *, proration: Proration, key: str) -> Snapshot:
+        """Give one item another price or quantity.
+
+        What is invoiced at once and not paid takes no effect: until the payment succeeds Stripe holds the change back.
+        """
+        wanted: stripe.params.SubscriptionUpdateParams = {
+            "items": [_item(change)],
+            "proration_behavior": proration.value,
+        }
+        if proration is Proration.ALWAYS_INVOICE:
+            wanted["payment_behavior"] = "pending_if_incomplete"
+        with heard():
+            said = await self._api.subscriptions.update_async(processor_id, wanted, {"idempotency_key": key})
+            return await self._whole(said)
+
+    async def pause(
+        self, processor_id: str, *, behavior: PauseBehavior, resumes_at: datetime | None, key: str
+    ) -> Snapshot:
+        """Stop collecting; the status stays."""
+        pause: stripe.params.SubscriptionUpdateParamsPauseCollection = {"behavior": behavior.value}
+        if resumes_at is not None:
+            pause["resumes_at"] = int(resumes_at.timestamp())
+        with heard():
+            said = await self._api.subscriptions.update_async(
+                processor_id, {"pause_collection": pause}, {"idempotency_key": key}
+            )
+            return await self._whole(said)
+
+    async def unpause(self, processor_id: str, *, key: str) -> Snapshot:
+        """Go on: collect again, and bring back a subscription that is paused as a whole, paying as it was billed."""
+        subscriptions = self._api.subscriptions
+        with heard():
+            said = await subscriptions.update_async(processor_id, {"pause_collection": ""}, {"idempotency_key": key})
+            if said.status == Status.PAUSED:
+                # Stripe takes the two kinds of pause back in two ways, and a subscription can have both.
+                said = await subscriptions.resume_async(processor_id, {}, {"idempotency_key": f"{key}-status"})
+            return await self._whole(said)
+
+    async def preview(self, processor_id: str, change: ItemChange, *, proration: Proration) -> InvoicePreview:
+        """Have the next invoice computed as if the change had been made."""
+        with heard():
+            item: stripe.params.InvoiceCreatePreviewParamsSubscriptionDetailsItem = {
+                "id": change.item_id,
+                "price": change.price_id,
+                "quantity": change.quantity,
+            }
+            made = await self._api.invoices.create_preview_async(
+                {
+                    "subscription": processor_id,
+                    "subscription_details": {"items": [item], "proration_behavior": proration.value},
+                }
+            )
+            lines = [line.to_dict(for_json=True) async for line in made.lines.auto_paging_iter()]
+            return answers.preview(made.to_dict(for_json=True), lines)
+
+    async def create_checkout(self, order: CheckoutOrder, *, key: str) -> CheckoutSession:
+        """Make a checkout session, with our id as a note for people; nothing of ours ever trusts that note."""
+        wanted: stripe.params.checkout.SessionCreateParams = {
+            "mode": "subscription",
+            "line_items": [{"price": item.price_id, "quantity": item.quantity} for item in order.items],
+            "success_url": order.success_url,
+            "cancel_url": order.cancel_url,
+            "client_reference_id": order.customer_id,
+            "metadata": {"customer_id": order.customer_id},
+        }
+        if order.customer_processor_id is not None:
+            wanted["customer"] = order.customer_processor_id
+        with heard():
+            made = await self._api.checkout.sessions.create_async(wanted, {"idempotency_key": key})
+            return answers.checkout_session(made.to_dict(for_json=True))
+
+    async def expire_checkout(self, processor_id: str, *, key: str) -> CheckoutSession:
+        """Close a checkout session; hand back as it is one that is not open."""
+        sessions = self._api.checkout.sessions
+        try:
+            with heard():
+                closed = await sessions.expire_async(processor_id, {}, {"idempotency_key": key})
+        except ProcessorRefused:
+            with heard():
+                closed = await sessions.retrieve_async(processor_id)
+        with heard():
+            return answers.checkout_session(closed.to_dict(for_json=True))
+
+    async def create_portal(self, customer_processor_id: str, *, return_url: str, key: str) -> str:
+        """Make a session of Stripe's customer portal and give its address."""
+        with heard():
+            made = await self._api.billing_portal.sessions.create_async(
+                {"customer": customer_processor_id, "return_url": return_url}, {"idempotency_key": key}
+            )
+            return made.url
+
+    async def list_subscriptions(self, customer_processor_id: str | None = None) -> AsyncIterator[Snapshot]:
+        """Read every subscription, ended ones included, with all their items."""
+        async for subscription in listing.subscriptions(self._client, customer_processor_id):
+            with heard():
+                whole = await self._whole(subscription)
+            yield whole
+
+    async def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
+        """Read the events that mean something here, oldest first; Stripe keeps them for 30 days."""
+        for event in await listing.events(self._client, since):
+            yield json.dumps(event).encode()
 
     async def _ended(self, processor_id: str, refusal: ProcessorRefused) -> Snapshot:
         """Read what was refused because it has ended.
@@ -160,7 +257,7 @@ class StripeProcessor(Unoffered):
     async def fetch(self, processor_id: str) -> Snapshot | None:
         """Read the subscription with all its items; None when Stripe does not know it."""
         try:
-            with _heard():
+            with heard():
                 return await self._whole(await self._api.subscriptions.retrieve_async(processor_id))
         except ProcessorRefused as refusal:
             if refusal.code == "resource_missing":
@@ -182,23 +279,8 @@ class StripeProcessor(Unoffered):
         await self._http.close_async()  # type: ignore[no-untyped-call]  # the library left it without types
 
 
-@contextmanager
-def _heard() -> Iterator[None]:
-    """Turn what the library raises into the two answers that the protocol knows; in doubt the deed may be done."""
-    import stripe  # noqa: PLC0415 - loaded long ago by whoever made the processor
-
-    try:
-        yield
-    except stripe.CardError as error:
-        raise ProcessorRefused(error.user_message or "The card was refused.", code=error.code) from error
-    except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
-        raise ProcessorRefused("The payment processor refused the request.", code=error.code) from error
-    except (stripe.StripeError, UnreadableEvent) as error:
-        # A conflict means that the first request with this key is still under way.
-        status = getattr(error, "http_status", None)
-        raise ProcessorUnavailable(
-            f"Stripe gave no usable answer ({type(error).__name__})", answered=status not in {None, CONFLICT}
-        ) from error
+def _item(change: ItemChange) -> "stripe.params.SubscriptionUpdateParamsItem":
+    return {"id": change.item_id, "price": change.price_id, "quantity": change.quantity}
 
 
 def _client_secret(subscription: dict[str, Any]) -> str | None:

@@ -1,0 +1,42 @@
+"""Lists of Stripe's, read page by page to their ends."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from domain.billing.processors import shapes
+from domain.billing.processors.stripe.hearing import heard
+
+if TYPE_CHECKING:
+    import stripe
+
+PAGE = 100
+MOST_TYPES = 20
+
+
+async def subscriptions(client: "stripe.StripeClient", customer: str | None) -> "AsyncIterator[stripe.Subscription]":
+    """Read every subscription of a customer, or all there are, ended ones included."""
+    asked: stripe.params.SubscriptionListParams = {"status": "all", "limit": PAGE}
+    if customer is not None:
+        asked["customer"] = customer
+    with heard():
+        page = await client.v1.subscriptions.list_async(asked)
+        async for subscription in page.auto_paging_iter():
+            yield subscription
+
+
+async def events(client: "stripe.StripeClient", since: datetime) -> list[dict[str, Any]]:
+    """Read the events that mean something here and happened at `since` or later, oldest first."""
+    types, found = sorted(shapes.READERS), []
+    for first in range(0, len(types), MOST_TYPES):
+        found += await _events(client, since, types[first : first + MOST_TYPES])
+    return sorted(found, key=lambda event: (event["created"], event["id"]))
+
+
+async def _events(client: "stripe.StripeClient", since: datetime, types: Sequence[str]) -> list[dict[str, Any]]:
+    """Read events of a few types; Stripe takes no more at once."""
+    with heard():
+        page = await client.v1.events.list_async(
+            {"created": {"gte": int(since.timestamp())}, "types": list(types), "limit": PAGE}
+        )
+        return [event.to_dict(for_json=True) async for event in page.auto_paging_iter()]
