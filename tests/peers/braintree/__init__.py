@@ -29,12 +29,13 @@ PAGE = 2  # small, so that lists have pages
 
 @dataclass
 class Peer:
-    """The account behind an address, and what was asked there. `faults` are played in order, one per request:
+    """The account behind an address, and what was asked there.
 
-    a status code to answer with, undone; `LOST`: the deed is done, and the connection ends; `HANG`: so does waiting.
+    `faults` are played in order, one per request: 0 is none; a status or a body to answer with, and nothing is done;
+    `LOST`: it is done, and something between us and the gateway answers for it.
     """
 
-    LOST, HANG = "lost", "hang"
+    LOST = "lost"
 
     account: Account = field(default_factory=Account)
     url: str = ""
@@ -44,18 +45,16 @@ class Peer:
     async def answer(self, request: Request) -> Response:
         path = request.url.path.removeprefix(f"/merchants/{self.account.merchant_id}")
         self.heard.append(f"{request.method} {path}")
-        fault = self.faults.pop(0) if self.faults else None
+        fault = self.faults.pop(0) if self.faults else 0
         if isinstance(fault, bytes):
             return Response(fault, 200)
-        if isinstance(fault, int):
+        if isinstance(fault, int) and fault:
             return Response("", fault)
         if request.headers["authorization"] != self._authorization():
             return Response("", 401)
         said = self._answered(request.method, path, await request.body())
-        if fault is not None:
-            # The gateway was reached and has done it; its answer is not one.
-            return Response("<html>", 502 if fault == self.LOST else 504)
-        return said
+        # The gateway has done it, and what comes back is not its answer.
+        return Response("<html>", 502) if fault == self.LOST else said
 
     def _authorization(self) -> str:
         keys = f"{self.account.public_key}:{self.account.private_key}"

@@ -118,7 +118,7 @@ def event(body: bytes, *, livemode: bool) -> Event:
 def _form(body: bytes) -> tuple[list[str], bytes]:
     """Take the signatures and the payload out of a form that holds each once."""
     try:
-        fields = parse_qs(body.decode("ascii"), max_num_fields=16)
+        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, max_num_fields=16)
     except ValueError:
         raise UnreadableEvent("not a form") from None
     signature, payload = fields.get(SIGNATURE, []), fields.get(PAYLOAD, [])
