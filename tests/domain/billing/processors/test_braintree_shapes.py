@@ -27,7 +27,7 @@ TRIAL = {
 PROCESSOR = BraintreeProcessor(**KEYS, live=False, clock=FixedClock())
 
 
-def told(kind: str = "subscription_went_active", **changes: Any) -> News | None:
+def told(kind: str = "subscription_went_active", /, **changes: Any) -> News | None:
     return PROCESSOR.news(PROCESSOR.stored(body(kind, **changes)))
 
 
