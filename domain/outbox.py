@@ -4,7 +4,7 @@ At least once each, until they succeed or are given up after 20 attempts; so eve
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -46,6 +46,18 @@ async def put(session: Session, *, topic: str, key: str, payload: dict[str, Any]
     session.info["effects"] = True
     session.add(OutboxMessage(topic=topic, key=key, payload=payload, created_at=at, due_at=at))
     await session.flush()
+
+
+async def put_all(
+    session: Session, *, topic: str, messages: Sequence[tuple[str, dict[str, Any]]], at: datetime
+) -> None:
+    """Ask for many effects of one topic at once, each a key and a payload, in this order."""
+    if messages:
+        session.info["effects"] = True
+        session.add_all(
+            OutboxMessage(topic=topic, key=key, payload=payload, created_at=at, due_at=at) for key, payload in messages
+        )
+        await session.flush()
 
 
 async def put_once(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:
