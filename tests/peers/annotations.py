@@ -12,68 +12,64 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import stripe
 from stripe import StripeObject
 from stripe._object_classes import get_object_class
+from stripe.events._event_classes import get_v2_event_class
 
 from tests.peers.stripe import Document
 
-# A list and an event of the second API are generic or composed, so their annotations alone do not say it.
 LISTED = {"object", "data", "has_more", "url"}
 
 
 def faults(document: Document) -> list[str]:
-    """Name what the library's classes do not know, miss, or know with another type; by the document's own `object`."""
-    return list(_object(document, _class_of(document), document["object"]))
+    """Name what the library's classes do not know, miss, or know with another type; by the document's own `object`.
 
-
-def _class_of(document: Document) -> type[StripeObject]:
-    mode: Any = "V2" if document["object"].startswith("v2.") else "V1"
-    found = get_object_class(mode, document["object"])
-    assert found is not StripeObject, document["object"]
-    return found
+    A list is judged by its members.
+    """
+    kind = document["object"]
+    if kind == "list":
+        return [fault for member in document["data"] for fault in faults(member)]
+    found = get_v2_event_class(document["type"]) if kind == "v2.core.event" else get_object_class("V1", kind)
+    assert found is not StripeObject, kind
+    return list(_object(document, found, kind))
 
 
 def _object(document: Any, kind: type[StripeObject], path: str) -> Iterator[str]:
     if not isinstance(document, dict):
         yield f"{path}: {document!r} is no {kind.__name__}"
         return
-    if document.get("deleted"):
-        document = {"deleted": True} | document
-        expected = {name: hint for name, hint in hints(kind).items() if name in document}
-    else:
-        expected = hints(kind)
+    expected = hints(kind.__module__, kind.__qualname__)
     yield from (f"{path}.{name}: unknown" for name in document.keys() - expected.keys())
     for name, hint in expected.items():
         if name in document:
             yield from _value(document[name], hint, f"{path}.{name}")
-        elif type(None) not in get_args(hint):
+        elif type(None) not in get_args(hint) and not document.get("deleted"):
             yield f"{path}.{name}: missing"
 
 
 def _value(value: Any, hint: Any, path: str) -> Iterator[str]:
     origin, arguments = get_origin(hint), get_args(hint)
-    if hint is Any:
-        return
     if origin in {Union, types.UnionType}:
         yield from _any_of(value, arguments, path)
-    elif origin is list:
-        if not isinstance(value, list):
-            yield f"{path}: {value!r} is no list"
-            return
-        for place, member in enumerate(value):
-            yield from _value(member, arguments[0], f"{path}[{place}]")
     elif origin is Literal:
-        if value not in arguments:
-            yield f"{path}: {value!r} is none of {arguments}"
+        yield from () if value in arguments else (f"{path}: {value!r} is none of {arguments}",)
+    elif origin is list:
+        yield from _list(value, arguments[0], path)
     elif origin is stripe.ListObject:
         yield from (f"{path}.{name}: not of a list" for name in LISTED ^ value.keys())
-        for place, member in enumerate(value["data"]):
-            yield from _value(member, arguments[0], f"{path}.data[{place}]")
-    elif origin is not None:  # UntypedStripeObject: metadata and what an event carries
-        if not isinstance(value, dict):
-            yield f"{path}: {value!r} is no object"
+        yield from _list(value["data"], arguments[0], f"{path}.data")
+    elif origin is not None:  # metadata and what an event carries
+        yield from () if isinstance(value, dict) else (f"{path}: {value!r} is no object",)
     elif issubclass(hint, StripeObject):
         yield from _object(value, hint, path)
     elif not _plain(value, hint):
         yield f"{path}: {value!r} is no {hint.__name__}"
+
+
+def _list(value: Any, hint: Any, path: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{path}: {value!r} is no list"
+        return
+    for place, member in enumerate(value):
+        yield from _value(member, hint, f"{path}[{place}]")
 
 
 def _any_of(value: Any, arguments: tuple[Any, ...], path: str) -> Iterator[str]:
@@ -96,17 +92,24 @@ def _plain(value: Any, hint: type) -> bool:
 
 
 @functools.cache
-def hints(kind: type[StripeObject]) -> dict[str, Any]:
-    """Give the annotations of a class, whose names its module imports for type checkers alone."""
-    module = sys.modules[kind.__module__]
+def hints(module_name: str, qualname: str) -> dict[str, Any]:
+    """Give the annotations of a class and its parents, whose names their modules import for type checkers alone."""
+    module = sys.modules[module_name]
     names = dict(vars(module))
     for statement in ast.parse(Path(str(module.__file__)).read_text()).body:
         if isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
             exec(compile(ast.Module(statement.body, []), "type checking", "exec"), names)
-    outer: Any = module
-    for part in kind.__qualname__.split("."):
-        outer = vars(outer)[part]
-        names |= {name: member for name, member in vars(outer).items() if isinstance(member, type)}
-    declared = {name: hint for name, hint in vars(kind).get("__annotations__", {}).items() if name[0] != "_"}
-    declared.pop("OBJECT_NAME", None)
-    return get_type_hints(types.SimpleNamespace(__annotations__=declared), globalns=names)
+    kind: Any = module
+    for part in qualname.split("."):
+        kind = vars(kind)[part]
+        names |= {name: member for name, member in vars(kind).items() if isinstance(member, type)}
+    inherited: dict[str, Any] = {}
+    for parent in kind.__bases__:
+        if issubclass(parent, StripeObject) and parent is not StripeObject:
+            inherited |= hints(parent.__module__, parent.__qualname__)
+    own = {name: hint for name, hint in vars(kind).get("__annotations__", {}).items() if _emitted(name)}
+    return inherited | get_type_hints(types.SimpleNamespace(__annotations__=own), globalns=names)
+
+
+def _emitted(name: str) -> bool:
+    return name[0] != "_" and name != "OBJECT_NAME"

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from domain.clock import Clock
 from tests.peers.stripe.refusals import Refusal, missing
@@ -17,6 +17,7 @@ from tests.peers.stripe.refusals import Refusal, missing
 Document = dict[str, Any]
 
 API_VERSION = "2026-10-28.endive"
+INLINE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Dunning:
     """When a failed renewal is tried again, in days after the failure before, and what the last failure leads to."""
 
     retry_days: tuple[int, ...] = (3, 5, 7)
-    end: str = "cancel"  # or mark_unpaid, or leave_past_due: Stripe's three settings
+    end: Literal["cancel", "mark_unpaid", "leave_past_due"] = "cancel"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,7 +123,7 @@ class Account:
         """Write an event into the log and hand it to whoever delivers."""
         if document["object"] == "subscription":
             self.touched.add(document["customer"])
-        data = {"object": copy.deepcopy(document)} | ({} if previous is None else {"previous_attributes": previous})
+        data = {"object": told(document)} | ({} if previous is None else {"previous_attributes": previous})
         event = {
             "id": self.new_id("evt"),
             "object": "event",
@@ -154,6 +155,17 @@ class Account:
             self.on_event = held
         for event in self.events[kept[1] :]:
             self.on_event(event)
+
+
+def told(document: Document) -> Document:
+    """Copy what is sent: of a subscription's items no more than ten, because the others are to be listed."""
+    copied = copy.deepcopy(document)
+    if copied["object"] == "list":
+        copied["data"] = [told(member) for member in copied["data"]]
+    items = copied.get("items") if copied["object"] == "subscription" else None
+    if items is not None and len(items["data"]) > INLINE:
+        items |= {"data": items["data"][:INLINE], "has_more": True}
+    return copied
 
 
 def _family(document: Document) -> str:

@@ -54,6 +54,8 @@ OPERATIONS = (
 )
 CONFIRMING = {"payment_intents.confirm", "payment_intents.retrieve"}  # what a browser may do
 DOWN = Answer(status=500, body={"error": {"type": "api_error", "message": "An unknown error occurred"}})
+DOWN_FOR_GOOD = Answer(status=DOWN.status, body=DOWN.body)
+SAID_INSTEAD: dict[Fault | None, Answer] = {Fault.ERROR_AFTER: DOWN, Fault.ERROR_KEPT: DOWN_FOR_GOOD}
 SLOWER = Answer(
     status=429,
     body={"error": {"type": "invalid_request_error", "code": "rate_limit", "message": "Request rate limit exceeded."}},
@@ -102,13 +104,15 @@ class Desk:
         return answer
 
     async def _take(self, operation: Operation, request: Request) -> Response:
-        key = request.headers.get("idempotency-key") if request.method != "GET" else None
+        # Stripe reads the key of a POST alone: whoever deletes twice deletes once anyway.
+        key = request.headers.get("idempotency-key") if request.method == "POST" else None
         cause = Cause(id=f"req_{len(self.calls) + 1:06d}", idempotency_key=key)
         given: dict[str, Any] = {}
         replayed, answer = False, None
         try:
             given = await _given(request)
             cause.api_version = self._admit(operation, request)
+            due.settle(self.account)
             print_ = fingerprint(request.method, request.url.path, given)
             kept = self.keys.begin(key, request=print_, now=self.account.time) if key else None
             replayed = kept is not None
@@ -158,16 +162,9 @@ class Desk:
             return None
         answer = self._answer(operation, request, given, cause)
         if key:
-            self.keys.keep(key, DOWN if fault is Fault.ERROR_KEPT else answer)
-        match fault:
-            case Fault.ERROR_AFTER | Fault.ERROR_KEPT:
-                return DOWN
-            case Fault.LOST_ANSWER:
-                return None
-            case Fault.HANG_AFTER if not await self._released(request):
-                return None
-            case _:
-                return answer
+            self.keys.keep(key, DOWN_FOR_GOOD if fault is Fault.ERROR_KEPT else answer)
+        unheard = fault is Fault.LOST_ANSWER or (fault is Fault.HANG_AFTER and not await self._released(request))
+        return None if unheard else SAID_INSTEAD.get(fault, answer)
 
     def _release(self, key: str | None) -> None:
         if key:
@@ -254,6 +251,8 @@ def _response(answer: Answer, cause: Cause, faults: Faults, *, replayed: bool) -
         headers["idempotency-key"] = cause.idempotency_key
     if replayed:
         headers["idempotent-replayed"] = "true"
+    if answer is DOWN_FOR_GOOD:
+        headers["stripe-should-retry"] = "false"
     if answer is SLOWER:
         headers["retry-after"] = str(faults.retry_after_seconds)
     return JSONResponse(answer.body, answer.status, headers)

@@ -1,6 +1,6 @@
 """Customers."""
 
-from tests.peers.stripe import cancelling, cards
+from tests.peers.stripe import cancelling, cards, invoices
 from tests.peers.stripe.account import Account, Document
 from tests.peers.stripe.forms import Asked, Cleared, Noted, Paged, Params, noted
 from tests.peers.stripe.operations import Operation, page
@@ -97,8 +97,10 @@ def delete(account: Account, _: Asked, id: str) -> Document:
     """Delete a customer: what it subscribed to ends at once."""
     customer = account.customer(id)
     for subscription in account.all("subscription"):
-        if subscription["customer"] == id and not cancelling.ended(subscription):
-            cancelling.end(account, subscription, reason=None)
+        if subscription["customer"] == id:
+            if not cancelling.ended(subscription):
+                cancelling.end(account, subscription, reason=None)
+            invoices.stop(account, subscription)
     account.tables["customer"][id] = {"id": id, "object": "customer", "deleted": True}
     account.emit("customer.deleted", customer)
     return account.tables["customer"][id]

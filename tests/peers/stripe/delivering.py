@@ -86,8 +86,8 @@ class Deliveries:
             self.waiting += held  # the one to be overtaken waits no longer than for this
         self._held.clear()
         now = self.account.time
-        due = [delivery for delivery in self.waiting if delivery.due <= now]
-        self.waiting = [delivery for delivery in self.waiting if delivery.due > now]
+        due = sorted((each for each in self.waiting if each.due <= now), key=lambda each: each.due)
+        self.waiting = [each for each in self.waiting if each.due > now]
         said = [await self._send(client, delivery, now) for delivery in due]
         self.sent += said
         return said

@@ -1,12 +1,11 @@
 """Features, the products that carry them, and who may use them: what a live subscription pays for."""
 
-from tests.peers.stripe.account import Account, Document
+from tests.peers.stripe.account import INLINE, Account, Document
 from tests.peers.stripe.forms import Asked, Noted, Paged, noted
 from tests.peers.stripe.operations import Operation, page, retrieving
 from tests.peers.stripe.refusals import Refusal, missing
 
 LIVE = {"active", "trialing", "past_due"}
-INLINE = 10
 KIND = "entitlements.active_entitlement"
 SUMMARY = "entitlements.active_entitlement_summary"
 

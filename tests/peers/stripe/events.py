@@ -15,6 +15,8 @@ PATHS = {
     "customer": "customers",
     "subscription": "subscriptions",
     "invoice": "invoices",
+    "invoiceitem": "invoiceitems",
+    "test_helpers.test_clock": "test_helpers/test_clocks",
     "checkout.session": "checkout/sessions",
     "payment_intent": "payment_intents",
     "payment_method": "payment_methods",

@@ -3,7 +3,7 @@
 import copy
 
 from tests.peers.stripe import checkout, invoices
-from tests.peers.stripe.account import Account, Document
+from tests.peers.stripe.account import Account, Document, told
 from tests.peers.stripe.forms import Paged
 from tests.peers.stripe.operations import whole
 from tests.peers.stripe.refusals import Refusal
@@ -28,23 +28,23 @@ def expanded(account: Account, document: Document, paths: list[str]) -> Document
     Raises:
         Refusal: a path leads nowhere, or deeper than four levels.
     """
-    told = copy.deepcopy(document)
+    shown = told(document)
     for path in paths:
         steps = path.split(".")
         if len(steps) > DEEPEST + (steps[0] == "data"):
             raise Refusal(f"You cannot expand more than {DEEPEST} levels of a property.", param="expand")
-        _expand(account, told, steps, path)
-    return told
+        _expand(account, shown, steps, path)
+    return shown
 
 
 def _expand(account: Account, place: Document, steps: list[str], path: str) -> None:
     step, rest = steps[0], steps[1:]
-    if step not in place or (place[step] is None and (place["object"], step) in _HIDDEN):
+    if step not in place or (place[step] is None and (place.get("object", ""), step) in _HIDDEN):
         place[step] = _hidden(account, place, step, path)
     value = place[step]
     if isinstance(value, str) and value.split("_", 1)[0] in PREFIXES:
         referred = account.find(PREFIXES[value.split("_", 1)[0]], value)
-        value = place[step] = copy.deepcopy(referred) if referred else value
+        value = place[step] = told(referred) if referred else value
     elif not rest and not isinstance(value, dict | list) and value is not None:
         raise _impossible(path)
     for below in value if isinstance(value, list) else [value]:
@@ -53,7 +53,7 @@ def _expand(account: Account, place: Document, steps: list[str], path: str) -> N
 
 
 def _hidden(account: Account, place: Document, step: str, path: str) -> object:
-    answer = _HIDDEN.get((place["object"], step)) if "object" in place else None
+    answer = _HIDDEN.get((place.get("object", ""), step))
     if answer is None:
         raise _impossible(path)
     return answer(account, place)
@@ -79,7 +79,7 @@ def _subscriptions(account: Account, customer: Document) -> Document:
         for subscription in account.all("subscription")
         if subscription["customer"] == customer["id"] and subscription["status"] != "canceled"
     ]
-    return whole(copy.deepcopy(held), url=f"/v1/customers/{customer['id']}/subscriptions")
+    return whole(map(told, held), url=f"/v1/customers/{customer['id']}/subscriptions")
 
 
 def _line_items(account: Account, session: Document) -> Document:

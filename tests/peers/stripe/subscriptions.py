@@ -247,15 +247,16 @@ def listed(account: Account, params: ListSubscriptions) -> Document:
     """List subscriptions; without a status all but the canceled, with `all` every one."""
 
     def wanted(subscription: Document) -> bool:
+        status: str = subscription["status"]
         match params.status:
             case None:
-                return subscription["status"] != "canceled"
+                return status != "canceled"
             case "all":
                 return True
             case "ended":
                 return subscription["ended_at"] is not None
-            case status:
-                return bool(subscription["status"] == status)
+            case asked:
+                return status == asked
 
     found = [
         subscription
