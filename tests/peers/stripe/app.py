@@ -172,12 +172,13 @@ class Desk:
 
     async def _released(self, request: Request) -> bool:
         """Wait until the test lets the request go on, or the caller has gone."""
-        released = asyncio.ensure_future(self.faults.released().wait())
-        gone = asyncio.ensure_future(request.receive())
-        await asyncio.wait({released, gone}, return_when=asyncio.FIRST_COMPLETED)
-        for waiting in (released, gone):
+        with self.faults.hang() as until:
+            released = asyncio.ensure_future(until.wait())
+            gone = asyncio.ensure_future(request.receive())
+            done, left = await asyncio.wait({released, gone}, return_when=asyncio.FIRST_COMPLETED)
+        for waiting in left:
             waiting.cancel()
-        return released.done() and not released.cancelled()
+        return released in done
 
     def _answer(self, operation: Operation, request: Request, given: dict[str, Any], cause: Cause) -> Answer:
         try:
