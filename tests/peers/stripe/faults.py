@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -34,6 +36,7 @@ class Faults:
     """The faults that are still to come, in order, by the name of the operation."""
 
     retry_after_seconds: int = 1
+    hanging: int = 0  # requests that hang now
     _next: dict[str, deque[Fault]] = field(default_factory=dict)
     _webhooks: dict[str, deque[Mishap]] = field(default_factory=dict)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,6 +64,11 @@ class Faults:
         self._released.set()
         self._released = asyncio.Event()
 
-    def released(self) -> asyncio.Event:
-        """Give what a request that begins to hang waits for."""
-        return self._released
+    @contextmanager
+    def hang(self) -> Iterator[asyncio.Event]:
+        """Count a request that hangs, and give what it waits for."""
+        self.hanging += 1
+        try:
+            yield self._released
+        finally:
+            self.hanging -= 1

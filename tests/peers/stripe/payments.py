@@ -37,15 +37,14 @@ def collect(
         return None
     paid_with = invoices.payment_of(account, invoice)
     assert paid_with is not None
-    payment, intent = paid_with
+    _, intent = paid_with
     customer = account.tables["customer"][invoice["customer"]]
     card = method or cards.default(account, customer, subscription_of(account, invoice))
     invoice["attempt_count"] += int(automatic or not invoice["attempted"])
     invoice["attempted"] = True
     refusal = _charge(account, intent, card)
     if refusal is None:
-        payment |= {"status": "paid", "amount_paid": intent["amount"]}
-        payment["status_transitions"]["paid_at"] = account.now(invoice)
+        assert card is not None
         settle(account, invoice, card)
         return None
     _failed(account, invoice, intent, automatic=automatic)
@@ -82,8 +81,13 @@ def _charge(
     return None
 
 
-def settle(account: Account, invoice: Document, card: Document | None) -> None:
+def settle(account: Account, invoice: Document, card: Document) -> None:
     """Close a paid invoice, and let its subscription be what its latest invoice makes it."""
+    paid_with = invoices.payment_of(account, invoice)
+    assert paid_with is not None
+    payment, intent = paid_with
+    payment |= {"status": "paid", "amount_paid": intent["amount"]}
+    payment["status_transitions"]["paid_at"] = account.now(invoice)
     invoices.mark_paid(account, invoice)
     subscription = subscription_of(account, invoice)
     customer = account.tables["customer"][invoice["customer"]]
@@ -91,7 +95,7 @@ def settle(account: Account, invoice: Document, card: Document | None) -> None:
         customer["delinquent"] = False
     with account.changing(subscription):
         saves = (subscription["payment_settings"] or {}).get("save_default_payment_method") == "on_subscription"
-        if saves and card is not None:
+        if saves:
             subscription["default_payment_method"] = card["id"]
         latest = subscription["latest_invoice"] == invoice["id"]
         if latest and subscription["pending_update"] is not None:
@@ -165,9 +169,6 @@ def authenticate(account: Account, id: str) -> Document:
     refusal = _charge(account, intent, card, authenticated=True)
     if refusal is not None:
         raise refusal
-    paid_with = invoices.payment_of(account, invoice)
-    assert paid_with is not None
-    paid_with[0] |= {"status": "paid", "amount_paid": intent["amount"]}
     settle(account, invoice, card)
     return intent
 
