@@ -19,6 +19,7 @@ __all__ = [
     "PREFIX",
     "BraintreeEnvironment",
     "Environment",
+    "NativeSync",
     "OnCancelFailure",
     "Rail",
     "Settings",
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
-STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE")
+STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "STRIPE_NATIVE_SYNC")
 BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE_KEY", "BRAINTREE_ENVIRONMENT")
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
 LATER = frozenset(
@@ -34,7 +35,6 @@ LATER = frozenset(
         "DATABASE_LISTEN_URL",
         "DATABASE_REPLICA_URL",
         "JWKS_URL",
-        "STRIPE_NATIVE_SYNC",
         "TRUSTED_PROXIES",
     }
 )
@@ -52,6 +52,13 @@ class OnCancelFailure(StrEnum):
 
     ABORT = "abort"
     PROCEED = "proceed"
+
+
+class NativeSync(StrEnum):
+    """Whether Stripe's own view of entitlements is kept beside ours; no gate ever reads it."""
+
+    DISABLED = "disabled"
+    ADVISORY = "advisory"
 
 
 class Rail(StrEnum):
@@ -100,6 +107,7 @@ class Settings:
     jwt_issuer: str | None
     jwt_audience: str | None
     stripe_api_base: str | None
+    stripe_native_sync: NativeSync
     braintree: Braintree | None
     mail_url: str | None = field(repr=False)
     database_url: str = field(repr=False)
@@ -157,6 +165,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
         database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
         stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
+        stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
         stripe_webhook_secrets=reader.value(
             "STRIPE_WEBHOOK_SECRETS", no_items, parsing.secrets(production=production, shortest=1)

@@ -5,9 +5,9 @@ and sends its events through the outbox to the ordinary inbox. No processor's li
 never runs in production.
 """
 
-from domain.billing.processors.fake.delivery import FakeProcessor
 from domain.billing.processors.fake.faults import COMMAND_FAULTS, WEBHOOK_FAULTS, Fault, FaultKind
 from domain.billing.processors.fake.models import Card, FakeAdvance, FakeRequest, FakeSubscription
+from domain.billing.processors.fake.processor import FakeProcessor
 from domain.billing.processors.fake.terms import Exhausted, Terms, TrialWithoutCard
 
 __all__ = [

@@ -109,28 +109,29 @@ class Books:
                 await self.session.merge(FakeInvoice(id=id, subscription_id=life.document["id"], document=document))
         await self.tell([event for life in lives for event in life.events])
 
-    async def tell(self, events: Sequence[Document]) -> list[bytes]:
-        """Send events, in this order, and give their bodies."""
-        bodies = self.write(events)
-        now = self.clock.now()
-        messages = [(event["id"], {"body": body.decode()}) for event, body in zip(events, bodies, strict=True)]
-        await outbox.put_all(self.session, topic=TOPIC, messages=messages, at=now)
-        return bodies
+    async def tell(self, events: Sequence[Document]) -> None:
+        """Enter events into the list of events and send their webhooks, in this order."""
+        await self.send(self.write(events))
 
-    def write(self, events: Sequence[Document]) -> list[bytes]:
-        """Enter events into the list of events without sending them, and give their bodies."""
-        bodies = [json.dumps(event).encode() for event in events]
-        self.session.add_all(
+    def write(self, events: Sequence[Document]) -> list[FakeEvent]:
+        """Enter events into the list of events without sending them."""
+        rows = [
             FakeEvent(
                 id=event["id"],
                 type=event["type"],
                 occurred_at=documents.instant(event["created"]),
-                body=body,
+                body=json.dumps(event).encode(),
                 held_at=None,
             )
-            for event, body in zip(events, bodies, strict=True)
-        )
-        return bodies
+            for event in events
+        ]
+        self.session.add_all(rows)
+        return rows
+
+    async def send(self, events: Sequence[FakeEvent]) -> None:
+        """Send webhooks for events that are in the list, in this order."""
+        messages = [(event.id, {"body": event.body.decode()}) for event in events]
+        await outbox.put_all(self.session, topic=TOPIC, messages=messages, at=self.clock.now())
 
 
 def found(row: Row | None, what: str) -> Row:

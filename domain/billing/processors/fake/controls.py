@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from domain import outbox
 from domain.billing.processors import CheckoutSession, Purchase, shapes, signatures
 from domain.billing.processors.fake import checkouts, desk, passing
 from domain.billing.processors.fake.books import TOPIC, Books
+from domain.billing.processors.fake.delivery import Receiver, Webhooks, post
 from domain.billing.processors.fake.faults import Fault
 from domain.billing.processors.fake.models import Card, FakePrice
 from domain.billing.processors.fake.prices import price
 from domain.billing.processors.fake.requests import Requests
 from domain.billing.processors.fake.terms import Terms
-from domain.billing.states import Snapshot
+from domain.billing.states import ProcessorName, Snapshot
 from domain.clock import Clock
 from domain.db import Database
 from domain.errors import InvalidInput
@@ -25,10 +27,18 @@ class FakeControls:
     TOPIC = TOPIC
 
     def __init__(
-        self, *, database: Database, clock: Clock, webhook_secrets: Sequence[str], terms: Terms | None = None
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        webhook_secrets: Sequence[str],
+        terms: Terms | None = None,
+        deliver_to: str | None = None,
     ) -> None:
+        self._database = database
         self._clock = clock
         self._secrets = tuple(webhook_secrets)
+        self._deliver_to = deliver_to
         self._requests = Requests(database, clock, terms or Terms())
 
     def script(self, faults: Iterable[Fault]) -> None:
@@ -101,6 +111,38 @@ class FakeControls:
             ProcessorRefused: the Fake has no such subscription, or it has ended, or `items` is empty.
         """
         return await self._requests.write(partial(desk.replace_items, id=processor_id, items=items))
+
+    def deliverer(self, receiver: Receiver | None = None) -> outbox.Deliver:
+        """Make the outbox's handler for TOPIC, which signs at the moment of delivery so that no signature grows old.
+
+        It hands webhooks to `receiver`, or posts them where `deliver_to` says.
+        """
+        return self._webhooks(receiver).deliver
+
+    async def deliver_due(self, receiver: Receiver | None = None) -> int:
+        """Deliver at once, in order, every webhook that waits, and say how many: for tests that have no worker.
+
+        Raises:
+            Exception: the receiver's own; the worker tries again what was not received.
+        """
+        webhooks, delivered = self._webhooks(receiver), 0
+        while count := await outbox.deliver_together(self._database, self._clock, self.TOPIC, webhooks.deliver):
+            delivered += count
+        return delivered
+
+    def _webhooks(self, receiver: Receiver | None) -> Webhooks:
+        async def send(bodies: Sequence[bytes]) -> None:
+            signed = [(body, self.sign(body)) for body in bodies]
+            if self._deliver_to is not None:
+                await post(self._deliver_to, signed)
+            else:
+                assert receiver is not None, "webhooks go to a receiver, or to an address"
+                if len(signed) == 1:
+                    await receiver.receive(ProcessorName.FAKE, *signed[0])
+                else:
+                    await receiver.receive_all(ProcessorName.FAKE, signed)
+
+        return Webhooks(self._requests, send)
 
     def sign(self, body: bytes) -> str:
         """Make the signature header for a body that is sent now, by our clock."""

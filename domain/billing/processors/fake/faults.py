@@ -91,6 +91,11 @@ class OwnScript:
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
 
+    @property
+    def waits(self) -> bool:
+        """Say whether any fault waits."""
+        return bool(self._waiting)
+
     def write(self, faults: Iterable[Fault]) -> None:
         """Replace what waits; nothing clears it.
 

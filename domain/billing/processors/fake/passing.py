@@ -1,14 +1,17 @@
 """Time passes at the Fake: what falls due happens, in order, each thing at its own instant."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
 from sqlalchemy import select
 
 from domain.billing.processors.fake import desk
 from domain.billing.processors.fake.books import Books
+from domain.billing.processors.fake.delivery import release
 from domain.billing.processors.fake.life import Life
 from domain.billing.processors.fake.models import FakeAdvance, FakeCheckout, FakeSubscription
+
+LONGEST_HELD = timedelta(minutes=1)
 
 
 async def advance(books: Books, *, seconds: int) -> int:
@@ -17,6 +20,7 @@ async def advance(books: Books, *, seconds: int) -> int:
         books.session.add(FakeAdvance(seconds=seconds))
         await books.session.flush()
     now = await books.now()
+    await release(books, held_before=books.clock.now() - LONGEST_HELD)
     return await _subscriptions(books, now) + await _checkouts(books, now)
 
 

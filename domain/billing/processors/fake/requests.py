@@ -66,6 +66,10 @@ class Requests:
 
         return await self._database.run(carry_out)
 
+    async def faults_wait(self) -> bool:
+        """Say whether any fault waits, whatever it would hit."""
+        return self.own.waits or await self.shared.waits()
+
     async def fault(self, operation: str) -> Fault | None:
         """Take the fault that waits for a webhook of this type."""
         return await faults.first((self.own, self.shared), operation)

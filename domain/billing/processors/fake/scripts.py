@@ -28,6 +28,11 @@ class SharedScript:
         await self._database.run(partial(self._write, waiting))
         return len(waiting)
 
+    async def waits(self) -> bool:
+        """Say whether any fault waits."""
+        async with self._database.snapshot() as session:
+            return (await session.execute(_waiting().limit(1))).first() is not None
+
     async def take(self, operation: str) -> Fault | None:
         """Take out the first fault that hits; without a fault that waits this costs one read."""
         async with self._database.snapshot() as session:

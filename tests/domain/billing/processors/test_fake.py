@@ -1,6 +1,6 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -349,7 +349,12 @@ class Receiving:
 
     async def receive(self, name: ProcessorName, body: bytes, signature: str | None) -> None:
         event = self.fake.event(body, signature, now=self.clock.now())
-        self.received.append((name, carried(self.fake, event)))
+        if event.type.startswith("customer.subscription."):
+            self.received.append((name, carried(self.fake, event)))
+
+    async def receive_all(self, name: ProcessorName, sent: Sequence[tuple[bytes, str | None]]) -> None:
+        for body, signature in sent:
+            await self.receive(name, body, signature)
 
 
 def carried(fake: FakeProcessor, event: Event) -> Snapshot:

@@ -1,0 +1,168 @@
+"""`seatgate prove webhooks`, as somebody runs it: against Seatgate itself, against others, and used wrongly."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from domain import settings
+from domain.billing import Owner, OwnerKind, ProcessorName, create_customer, link_account
+from domain.wiring import build
+from graphql_api.cli import app
+from tests.support import callers, endpoints, servers
+from tests.support.listening import free_port, listening
+
+STRIPE_SECRET = "whsec_that_only_the_proof_and_the_server_know"
+CUSTOMER = "cus_prove"
+CATALOG = """
+[plans.basic]
+limits = { seats = 5 }
+price_ids = ["price_prove_basic", "price_prove_pro", "price_prove_team", "price_prove_pack"]
+"""
+
+
+def prove(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["prove", "webhooks", *arguments])
+
+
+async def link(environ: dict[str, str], folder: Path) -> None:
+    """Make a customer whose account at Stripe is known, as one who was sold something is."""
+    services = build(settings.read(environ, folder=folder))
+    async with services.database.transaction() as session:
+        now = services.clock.now()
+        made = await create_customer(session, owner=Owner(kind=OwnerKind.USER, id="usr_prove"), at=now)
+        await link_account(
+            session,
+            customer_id=made.id,
+            processor=ProcessorName.STRIPE,
+            livemode=False,
+            processor_id=CUSTOMER,
+            at=now,
+        )
+    await services.aclose()
+
+
+@pytest.fixture
+def api_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def seatgate(database_url: str, tmp_path: Path, api_port: int) -> Iterator[str]:
+    """A server that bills through Stripe, which it finds where the proof serves it; nonsense is logged as it fails."""
+    environ = callers.environ(database_url, catalog=CATALOG, folder=tmp_path)
+    del environ["SEATGATE_FAKE_WEBHOOK_SECRETS"]
+    environ |= {
+        "SEATGATE_PROCESSORS": "stripe",
+        "SEATGATE_STRIPE_API_KEY": "sk_test_of_the_proof",
+        "SEATGATE_STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
+        "SEATGATE_STRIPE_API_BASE": f"http://127.0.0.1:{api_port}",
+    }
+    asyncio.run(link(environ, tmp_path))
+    with servers.running(1, environ=environ, folder=tmp_path, faultless=False) as [server]:
+        yield server.url
+
+
+def test_seatgate_itself_is_found_without_fault(seatgate: str, api_port: int) -> None:
+    token = callers.token("ada", scope="seatgate:admin")
+
+    done = prove(
+        *("--url", f"{seatgate}/webhooks/stripe", "--secret", STRIPE_SECRET, "--api-port", str(api_port)),
+        *("--graphql", f"{seatgate}/graphql", "--token", token, "--customer", CUSTOMER, "--stories", "12", "--json"),
+        *("--settle", "60"),
+    )
+
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["proved"] is True
+    assert found["statesCompared"] > 12
+    assert found["questionsToTheApi"] > 0
+
+
+def test_who_believes_the_order_of_events_is_found_out_and_told_the_story() -> None:
+    with listening(endpoints.LastWriteWins().app) as address:
+        at = (
+            "--url",
+            f"{address}/hooks",
+            "--secret",
+            endpoints.SECRET,
+            "--state-url",
+            f"{address}/state/{{subscription}}",
+        )
+
+        done = prove(*at, "--stories", "6", "--settle", "0")
+
+    assert done.exit_code == 1, done.output
+    assert "stories               6, seed 1" in done.stdout
+    assert "\nstate_wrong in story " in done.stdout
+    assert "and should be" in done.stdout
+    assert ": customer.subscription.updated evt_" in done.stdout
+
+
+def test_events_are_lost_only_where_somebody_heals_it(tmp_path: Path) -> None:
+    healed = tmp_path / "healed"
+    with listening(endpoints.NewestWins().app) as address:
+        at = ("--url", f"{address}/hooks", "--secret", endpoints.SECRET, "--stories", "6", "--json")
+
+        whole = prove(*at)
+        lossy = prove(*at, "--reconcile", f"touch {healed}")
+        failing = prove(*at, "--stories", "0", "--reconcile", "false")
+
+    assert json.loads(whole.stdout)["lost"] == 0
+    assert json.loads(lossy.stdout)["lost"] > 0
+    assert healed.exists()
+    assert failing.exit_code == 2
+    assert "--reconcile: left with 1" in failing.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (("--url", "ftp://x", "--secret", "s"), "--url: is no address of HTTP"),
+        (("--url", "http://127.0.0.1:9/", "--secret", "s"), "--url: nobody answers there (ConnectError)"),
+        (("--url", "http://x", "--secret", "s", "--state-url", "http://x"), "--state-url: needs {subscription} in it"),
+        (("--url", "http://x", "--secret", "s", "--graphql", "http://x"), "--graphql: needs --token"),
+    ],
+)
+def test_wrong_use_leaves_with_2_and_says_why(arguments: tuple[str, ...], fault: str) -> None:
+    done = prove(*arguments)
+
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"Seatgate cannot do this:\n  - {fault}")
+
+
+def test_states_that_cannot_be_read_are_wrong_use() -> None:
+    token = callers.token("ada")
+    with listening(endpoints.NewestWins().app) as address:
+        at = ("--url", f"{address}/hooks", "--secret", endpoints.SECRET)
+
+        elsewhere = prove(*at, "--state-url", "http://127.0.0.1:9/{subscription}")
+        no_seatgate = prove(*at, "--graphql", f"{address}/graphql", "--token", token)
+
+    assert (elsewhere.exit_code, no_seatgate.exit_code) == (2, 2)
+    assert "--state-url: no answer (ConnectError)" in elsewhere.stderr
+    assert "--graphql: no usable answer" in no_seatgate.stderr
+
+
+def test_customers_whom_nobody_has_linked_are_named(seatgate: str) -> None:
+    token = callers.token("ada", scope="seatgate:admin")
+
+    done = prove(
+        *("--url", f"{seatgate}/webhooks/stripe", "--secret", STRIPE_SECRET),
+        *("--graphql", f"{seatgate}/graphql", "--token", token, "--customer", "cus_stranger"),
+    )
+
+    assert done.exit_code == 2
+    assert "--customer: nobody has linked cus_stranger" in done.stderr
+
+
+def test_a_port_that_is_taken_is_wrong_use() -> None:
+    with listening(endpoints.NewestWins().app) as address:
+        done = prove("--url", f"{address}/hooks", "--secret", "s", "--api-port", address.rpartition(":")[2])
+
+    assert done.exit_code == 2
+    assert "--api-port: Address already in use" in done.stderr
