@@ -79,6 +79,10 @@ schema: $(READY) ## Write schema.graphql and tests/demo.graphql
 	@$(BIN)/seatgate schema > schema.graphql
 	@$(BIN)/seatgate demo schema > tests/demo.graphql
 
+.PHONY: parity
+parity: $(READY) ## Play the billing stories on every processor and write docs/parity.md
+	@$(BIN)/python -m tests.parity
+
 .PHONY: migrate
 migrate: $(READY) ## Bring the database to the newest migration
 	@$(BIN)/seatgate migrate
