@@ -26,6 +26,7 @@ from domain.billing.fetches import Fetches
 from domain.billing.following import Following, ask_to_follow
 from domain.billing.invoices import InvoiceChecks
 from domain.billing.invoices import prune as prune_invoices
+from domain.billing.linking import Linking
 from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
 from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
@@ -38,7 +39,21 @@ from domain.billing.subscriptions import (
     live_subscriptions,
     subscriptions_by_id,
 )
-from domain.billing.webhooks import HANDLERS, Handler, Inbox, WebhookEvent, WebhookStatus
+from domain.billing.webhooks import (
+    HANDLERS,
+    EventFilter,
+    Handler,
+    Inbox,
+    Pruning,
+    Replaying,
+    WebhookEvent,
+    WebhookStatus,
+    events_by_id,
+    events_of_facts,
+    fact_place,
+    list_events,
+    list_facts,
+)
 
 __all__ = [
     "HANDLERS",
@@ -52,6 +67,7 @@ __all__ = [
     "Departing",
     "EntitlementsTold",
     "Errands",
+    "EventFilter",
     "Fetches",
     "Following",
     "Handler",
@@ -59,6 +75,7 @@ __all__ = [
     "InvoiceChecks",
     "Item",
     "Label",
+    "Linking",
     "OwnOrganizations",
     "Owner",
     "OwnerKind",
@@ -68,7 +85,9 @@ __all__ = [
     "ProcessorAccount",
     "ProcessorName",
     "Proration",
+    "Pruning",
     "Purchase",
+    "Replaying",
     "SeatCount",
     "SignatureRefused",
     "Status",
@@ -83,10 +102,15 @@ __all__ = [
     "ask_to_follow",
     "close_customer",
     "create_customer",
+    "events_by_id",
+    "events_of_facts",
+    "fact_place",
     "facts",
     "find_customer",
     "lifecycle",
     "link_account",
+    "list_events",
+    "list_facts",
     "list_subscriptions",
     "live_subscriptions",
     "owned_by",

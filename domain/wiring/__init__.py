@@ -16,8 +16,10 @@ from domain.billing import (
     Errands,
     Fetches,
     Inbox,
+    Linking,
     Processor,
     ProcessorName,
+    Replaying,
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
@@ -70,6 +72,16 @@ class Services:
     inbox: Inbox
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def replaying(self) -> Replaying:
+        """What applies stored events again."""
+        return Replaying(inbox=self.inbox)
+
+    @property
+    def linking(self) -> Linking:
+        """What links accounts that were made elsewhere."""
+        return Linking(clock=self.clock, processors=self.processors)
 
     def reading(self, scope: Scope) -> Reading:
         """Give the reads of organizations that a caller may make."""

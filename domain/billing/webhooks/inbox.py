@@ -91,7 +91,7 @@ class Inbox:
         except IntegrityError:
             # The event is here already, or arrives twice in this moment: the unique key has let one of them in.
             return
-        await self._apply(session, row, event)
+        await self.apply(session, row, event)
 
     async def _retry_one(self, session: Session) -> bool:
         linked = exists().where(
@@ -111,10 +111,11 @@ class Inbox:
         row = (await session.execute(query)).scalar_one_or_none()
         if row is None:
             return False
-        await self._apply(session, row)
+        await self.apply(session, row)
         return True
 
-    async def _apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
+    async def apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
+        """Apply a stored event in a savepoint and note on it what came of that; reads the body without `event`."""
         outcome = await contained(self._in_savepoint(session, row, event), log=log, where="webhook")
         if outcome.error is not None:
             if passing(outcome.error):
