@@ -22,6 +22,7 @@ from graphql_api import (
     fake_controls,
     identity,
     identity_mutations,
+    inbox_mutations,
     invitation_mutations,
     loaders,
     membership_mutations,
@@ -47,6 +48,7 @@ from graphql_api.rate_limits import Limited
 from graphql_api.scalars import DATE_TIME, JSON, JSON_VALUE
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
+from graphql_api.webhook_events import WebhookEvent, list_webhook_events
 
 PUBLIC = frozenset({"serverInfo", "plans"})
 
@@ -62,6 +64,7 @@ async def find_node(id: strawberry.ID) -> Node | None:
         Prefix.CUSTOMER: (found.customers, Customer.of),
         Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
         Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
+        Prefix.WEBHOOK_EVENT: (found.webhook_events, WebhookEvent.of),
     }
     known = nodes.get(ids.prefix_of(id))
     if known is None:
@@ -94,6 +97,7 @@ class Query:
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
+    webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -156,6 +160,12 @@ class Mutation:
     cancel_subscription: billing_mutations.CancelSubscriptionPayload | None = _write(
         billing_mutations.cancel_subscription, Refusals(), ApiScope.BILLING_WRITE
     )
+    link_processor_account: inbox_mutations.LinkProcessorAccountPayload | None = _write(
+        inbox_mutations.link_processor_account, UnitOfWork(), ApiScope.ADMIN
+    )
+    replay_webhook_event: inbox_mutations.ReplayWebhookEventPayload | None = _write(
+        inbox_mutations.replay_webhook_event, UnitOfWork(), ApiScope.WEBHOOKS_MANAGE
+    )
     advance_fake_clock: fake_controls.AdvanceFakeClockPayload | None = _write(
         fake_controls.advance_fake_clock, Refusals(), ApiScope.ADMIN
     )
@@ -188,6 +198,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
             Customer,
             BillingSubscription,
             AuditEvent,
+            WebhookEvent,
         ],
         extensions=[Limits, FreshLoaders],
         config=StrawberryConfig(scalar_map={datetime: DATE_TIME, JSON: JSON_VALUE}, sort_schema=sort),

@@ -22,6 +22,7 @@ from domain.billing.customers import (
 from domain.billing.departing import Departing
 from domain.billing.dunning import Sweeper
 from domain.billing.errands import Errands
+from domain.billing.facts import FactSource
 from domain.billing.fetches import Fetches
 from domain.billing.following import Following, ask_to_follow
 from domain.billing.invoices import InvoiceChecks
@@ -68,6 +69,7 @@ __all__ = [
     "EntitlementsTold",
     "Errands",
     "EventFilter",
+    "FactSource",
     "Fetches",
     "Following",
     "Handler",
