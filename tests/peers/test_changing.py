@@ -142,7 +142,7 @@ async def test_a_refused_change_changes_nothing(shop: Shop) -> None:
 
     for items in ([{"id": only, "deleted": True}], [{"id": "si_none", "quantity": 2}], [{"price": shop.team}]):
         with pytest.raises(stripe.InvalidRequestError):
-            await shop.v1.subscriptions.update_async(id, {"items": items, "metadata": {"a": "b"}})  # type: ignore[typeddict-item]
+            await shop.v1.subscriptions.update_async(id, {"items": items, "metadata": {"a": "b"}})  # type: ignore[arg-type]
 
     assert (await shop.read(id), len(shop.peer.events)) == (before, events)
 
