@@ -64,9 +64,11 @@ ATTEMPTS ?= 1000000
 SECONDS ?= 28800
 KILLS ?= 100
 SEED ?= 1
+WALKS ?= 10000
 .PHONY: prove
-prove: $(READY) ## Prove the seats at full size, on SQLite and on PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 SEED=1
-	@$(BIN)/python -m tests.proofs --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
+prove: $(READY) ## Prove at full size, on SQLite and PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 WALKS=10000 SEED=1
+	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
+	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
 
 .PHONY: bench
 bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI and naive Strawberry
@@ -76,6 +78,10 @@ bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI 
 schema: $(READY) ## Write schema.graphql and tests/demo.graphql
 	@$(BIN)/seatgate schema > schema.graphql
 	@$(BIN)/seatgate demo schema > tests/demo.graphql
+
+.PHONY: parity
+parity: $(READY) ## Play the billing stories on every processor and write docs/parity.md
+	@$(BIN)/python -m tests.parity
 
 .PHONY: migrate
 migrate: $(READY) ## Bring the database to the newest migration

@@ -38,7 +38,7 @@ class OutboxMessage(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index(None, "due_at"),)
+    __table_args__ = (Index(None, "due_at"), Index(None, "topic", "key"))
 
 
 async def put(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:

@@ -30,9 +30,12 @@ def api(truth: "Truth") -> "Starlette":
     async def subscriptions(request: "Request") -> "Response":
         wanted = request.query_params.get("status")
         found = truth.subscriptions(request.query_params.get("customer"))
-        # As Stripe does: without a status those that were canceled are left out.
-        kept = [one for one in found if wanted == "all" or one["status"] == (wanted or one["status"]) != "canceled"]
-        return _page(kept, request)
+        if wanted is None:
+            # As Stripe does: what was canceled is left out unless somebody asks for it.
+            found = [one for one in found if one["status"] != "canceled"]
+        elif wanted != "all":
+            found = [one for one in found if one["status"] == wanted]
+        return _page(found, request)
 
     async def items(request: "Request") -> "Response":
         found = truth.subscription(request.query_params.get("subscription", ""))

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.create_index("ix_outbox_messages_topic_key", "outbox_messages", ["topic", "key"])
     op.add_column("billing_intents", sa.Column("leased_until", UtcDateTime(), nullable=True))
     op.create_index("ix_billing_intents_leased_until", "billing_intents", ["leased_until"])
     followed = sa.Column("followed_version", sa.Integer(), nullable=False, server_default=sa.text("0"))
@@ -46,6 +47,7 @@ def downgrade() -> None:
     op.drop_column("billing_subscriptions", "followed_version")
     op.drop_index("ix_billing_intents_leased_until", table_name="billing_intents")
     op.drop_column("billing_intents", "leased_until")
+    op.drop_index("ix_outbox_messages_topic_key", table_name="outbox_messages")
 
 
 def _create_invoices() -> None:
@@ -67,7 +69,7 @@ def _create_invoices() -> None:
         sa.PrimaryKeyConstraint("processor", "livemode", "processor_id", name=op.f("pk_billing_invoices")),
     )
     op.create_index(
-        "ix_billing_invoices_processor_livemode_subscription_processor_id",
+        "ix_billing_invoices_subscription",
         "billing_invoices",
         ["processor", "livemode", "subscription_processor_id"],
     )

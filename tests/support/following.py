@@ -61,6 +61,9 @@ class Firm:
         """Make what another worker process would have."""
         return Errands(database=self.database, clock=self.clock, processors={FAKE: self.register})
 
+    def fetches(self) -> Fetches:
+        return Fetches(database=self.database, clock=self.clock, processors={FAKE: self.register})
+
     def following(self) -> Following:
         return Following(errands=self.errands(), rules_of=self.house.entitlements.catalog.seat_quantity_of)
 
@@ -101,7 +104,7 @@ class Firm:
     async def round(self, following: Following | None = None) -> int:
         """Go once round what a worker does about quantities."""
         following = following or self.following()
-        fetches = Fetches(database=self.database, clock=self.clock, processors=following.errands.processors)
+        fetches = self.fetches()
         deliveries = {following.TOPIC: following.deliver, fetches.TOPIC: fetches.deliver}
         found = await following.errands.settle_lost() + await following.look_at_changed()
         return found + await outbox.deliver_due(self.database, self.clock, deliveries)

@@ -187,8 +187,12 @@ class _Run:
                 break
         else:
             self.wrong.append(f"after {MOST_ROUNDS} rounds the worker still has something to do")
-        for subscription, row in (await self.look("at the end")).items():
-            self.compare(subscription, row)
+        rows = await self.look("at the end")
+        for subscription in self.walk.story.subscriptions:
+            if row := rows.get(subscription):
+                self.compare(subscription, row)
+            else:
+                self.wrong.append(f"at the end {subscription}: it is not there")
 
     def compare(self, subscription: str, row: BillingSubscription) -> None:
         truth = self.walk.story.truth(subscription, self.walk.story.ends_at)

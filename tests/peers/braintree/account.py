@@ -15,7 +15,7 @@ Document = dict[str, Any]
 
 DAY = timedelta(days=1)
 PERIOD = timedelta(days=30)
-# How often a payment that is due is tried again, a day apart, before the subscription is given up.
+# How often a payment that is due is tried again before the subscription is given up.
 RETRIES = 3
 LIVING = {"Pending", "Active", "Past Due"}
 
@@ -63,6 +63,7 @@ class Account:
     subscriptions: dict[str, Document] = field(default_factory=dict)
     sent: list[bytes] = field(default_factory=list)
     charges: int = 0
+    retry_days: int = 1
 
     def create_customer(self, id: str) -> str:
         if id in self.customers:
@@ -210,7 +211,8 @@ class Account:
     def _come_due(self, held: Document, today: date) -> None:
         end = held["billing_period_end_date"]
         if held["status"] == "Past Due":
-            self._retry(held)
+            if (today - held["billing_period_start_date"]).days % self.retry_days == 0:
+                self._retry(held)
         elif end is None and today >= held["first_billing_date"]:
             self._renew(held, today)
             self.tell("subscription_trial_ended", held)

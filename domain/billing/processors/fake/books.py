@@ -39,6 +39,7 @@ class Books:
         self.session = session
         self.clock = clock
         self.terms = terms
+        self.sent = 0
 
     async def now(self) -> datetime:
         """Say what time it is on the Fake's own clock: ours, and every advance on top."""
@@ -130,6 +131,7 @@ class Books:
 
     async def send(self, events: Sequence[FakeEvent]) -> None:
         """Send webhooks for events that are in the list, in this order."""
+        self.sent += len(events)
         messages = [(event.id, {"body": event.body.decode()}) for event in events]
         await outbox.put_all(self.session, topic=TOPIC, messages=messages, at=self.clock.now())
 
