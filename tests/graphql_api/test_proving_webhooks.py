@@ -2,18 +2,22 @@
 
 import asyncio
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
 from domain import settings
 from domain.billing import Owner, OwnerKind, ProcessorName, create_customer, link_account
+from domain.proofs.webhooks.reading import stripe_like
 from domain.wiring import build
 from graphql_api.cli import app
 from tests.support import callers, endpoints, servers
 from tests.support.listening import free_port, listening
+from tests.test_docs import blocks
 
 STRIPE_SECRET = "whsec_that_only_the_proof_and_the_server_know"
 CUSTOMER = "cus_prove"
@@ -165,3 +169,57 @@ def test_a_port_that_is_taken_is_wrong_use() -> None:
 
     assert done.exit_code == 2
     assert "--api-port: Address already in use" in done.stderr
+
+
+class Guide:
+    """The commands of the guide, with addresses, secrets and names that are real here."""
+
+    def __init__(self) -> None:
+        [block] = [block for block in blocks("proofs.md", "sh") if "prove webhooks" in block]
+        self.lines = [line for line in block.splitlines() if line.startswith(".venv/bin/seatgate prove webhooks")]
+
+    def run(self, number: int, **put: str) -> Result:
+        line = self.lines[number]
+        for shown, real in put.items():
+            assert PLACES[shown] in line, f"the guide shows no {shown}"
+            line = line.replace(PLACES[shown], real)
+        return CliRunner().invoke(app, [*shlex.split(line)[1:], "--stories", "4"])
+
+
+PLACES = {
+    "endpoint": "http://127.0.0.1:4000",
+    "seatgate": "http://127.0.0.1:8000",
+    "secret": "whsec_…",
+    "port": "12111",
+    "token": "eyJ…",
+    "customer": "cus_…",
+}
+
+
+def test_the_commands_of_the_guide_find_nothing_wrong_where_nothing_is(seatgate: str, api_port: int) -> None:
+    guide, port = Guide(), str(api_port)
+
+    def asking() -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+
+    with listening(endpoints.NewestWins().app) as address:
+        answers = guide.run(0, endpoint=address, secret=endpoints.SECRET)
+    with listening(endpoints.AlwaysAsks(asking).app) as address:
+        states = guide.run(1, endpoint=address, secret=endpoints.SECRET, port=port)
+    token = callers.token("ada", scope="seatgate:admin")
+    own = guide.run(2, seatgate=seatgate, secret=STRIPE_SECRET, port=port, token=token, customer=CUSTOMER)
+
+    assert len(guide.lines) == 3
+    assert [done.exit_code for done in (answers, states, own)] == [0, 0, 0], [answers.output, states.output, own.output]
+    assert "states compared       none" in answers.stdout
+    assert "findings              0" in states.stdout
+
+
+def test_the_state_of_the_guide_is_readable() -> None:
+    [example] = blocks("proofs.md", "json")
+
+    shown = stripe_like(json.loads(example))
+
+    assert shown["status"] == "active"
+    assert shown["items"] == (("price_1", 5),)
+    assert set(shown) == {"status", "items", "cancel_at_period_end", "cancel_at", "ended_at", "pause_collection"}
