@@ -33,19 +33,15 @@ def prove(*arguments: str) -> Result:
 
 
 async def link(environ: dict[str, str], folder: Path) -> None:
-    """Make a customer whose account at Stripe is known, as one who was sold something is."""
+    """Make a customer whose accounts are known, as those of one who was sold something are."""
     services = build(settings.read(environ, folder=folder))
     async with services.database.transaction() as session:
         now = services.clock.now()
         made = await create_customer(session, owner=Owner(kind=OwnerKind.USER, id="usr_prove"), at=now)
-        await link_account(
-            session,
-            customer_id=made.id,
-            processor=ProcessorName.STRIPE,
-            livemode=False,
-            processor_id=CUSTOMER,
-            at=now,
-        )
+        for name in (ProcessorName.STRIPE, ProcessorName.FAKE):
+            await link_account(
+                session, customer_id=made.id, processor=name, livemode=False, processor_id=CUSTOMER, at=now
+            )
     await services.aclose()
 
 
@@ -58,9 +54,8 @@ def api_port() -> int:
 def seatgate(database_url: str, tmp_path: Path, api_port: int) -> Iterator[str]:
     """A server that bills through Stripe, which it finds where the proof serves it; nonsense is logged as it fails."""
     environ = callers.environ(database_url, catalog=CATALOG, folder=tmp_path)
-    del environ["SEATGATE_FAKE_WEBHOOK_SECRETS"]
     environ |= {
-        "SEATGATE_PROCESSORS": "stripe",
+        "SEATGATE_PROCESSORS": "stripe,fake",
         "SEATGATE_STRIPE_API_KEY": "sk_test_of_the_proof",
         "SEATGATE_STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
         "SEATGATE_STRIPE_API_BASE": f"http://127.0.0.1:{api_port}",
@@ -84,6 +79,18 @@ def test_seatgate_itself_is_found_without_fault(seatgate: str, api_port: int) ->
     assert found["proved"] is True
     assert found["statesCompared"] > 12
     assert found["questionsToTheApi"] > 0
+
+
+def test_the_door_of_the_fake_is_found_without_fault_where_nothing_is_in_doubt(seatgate: str) -> None:
+    token = callers.token("ada", scope="seatgate:admin")
+
+    done = prove(
+        *("--url", f"{seatgate}/webhooks/fake", "--secret", callers.SECRET, "--stories", "6"),
+        *("--graphql", f"{seatgate}/graphql", "--token", token, "--customer", CUSTOMER),
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "questions to the API  0" in done.stdout
 
 
 def test_who_believes_the_order_of_events_is_found_out_and_told_the_story() -> None:
