@@ -1,6 +1,7 @@
 """`seatgate prove webhooks`, as somebody runs it: against Seatgate itself, against others, and used wrongly."""
 
 import asyncio
+import contextlib
 import json
 import shlex
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from domain.proofs.webhooks.reading import stripe_like
 from domain.wiring import build
 from graphql_api.cli import app
 from tests.support import callers, endpoints, servers
+from tests.support.databases import Sqlite
 from tests.support.listening import free_port, listening
 from tests.test_docs import blocks
 
@@ -50,19 +52,32 @@ def api_port() -> int:
     return free_port()
 
 
-@pytest.fixture
-def seatgate(database_url: str, tmp_path: Path, api_port: int) -> Iterator[str]:
-    """A server that bills through Stripe, which it finds where the proof serves it; nonsense is logged as it fails."""
-    environ = callers.environ(database_url, catalog=CATALOG, folder=tmp_path)
+@contextlib.contextmanager
+def serving(database_url: str, folder: Path, api_port: int) -> Iterator[str]:
+    """Run a server that finds Stripe where the proof serves it; that nonsense fails is in its log."""
+    environ = callers.environ(database_url, catalog=CATALOG, folder=folder)
     environ |= {
         "SEATGATE_PROCESSORS": "stripe,fake",
         "SEATGATE_STRIPE_API_KEY": "sk_test_of_the_proof",
         "SEATGATE_STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
         "SEATGATE_STRIPE_API_BASE": f"http://127.0.0.1:{api_port}",
     }
-    asyncio.run(link(environ, tmp_path))
-    with servers.running(1, environ=environ, folder=tmp_path, faultless=False) as [server]:
+    asyncio.run(link(environ, folder))
+    with servers.running(1, environ=environ, folder=folder, faultless=False) as [server]:
         yield server.url
+
+
+@pytest.fixture
+def seatgate(database_url: str, tmp_path: Path, api_port: int) -> Iterator[str]:
+    with serving(database_url, tmp_path, api_port) as url:
+        yield url
+
+
+@pytest.fixture
+def small_seatgate(sqlite: Sqlite, tmp_path: Path, api_port: int) -> Iterator[str]:
+    """Where the engine makes no difference."""
+    with serving(sqlite.fresh(tmp_path), tmp_path, api_port) as url:
+        yield url
 
 
 def test_seatgate_itself_is_found_without_fault(seatgate: str, api_port: int) -> None:
@@ -81,12 +96,12 @@ def test_seatgate_itself_is_found_without_fault(seatgate: str, api_port: int) ->
     assert found["questionsToTheApi"] > 0
 
 
-def test_the_door_of_the_fake_is_found_without_fault_where_nothing_is_in_doubt(seatgate: str) -> None:
+def test_the_door_of_the_fake_is_found_without_fault_where_nothing_is_in_doubt(small_seatgate: str) -> None:
     token = callers.token("ada", scope="seatgate:admin")
 
     done = prove(
-        *("--url", f"{seatgate}/webhooks/fake", "--secret", callers.SECRET, "--stories", "6"),
-        *("--graphql", f"{seatgate}/graphql", "--token", token, "--customer", CUSTOMER),
+        *("--url", f"{small_seatgate}/webhooks/fake", "--secret", callers.SECRET, "--stories", "6"),
+        *("--graphql", f"{small_seatgate}/graphql", "--token", token, "--customer", CUSTOMER),
     )
 
     assert done.exit_code == 0, done.output
@@ -158,12 +173,12 @@ def test_states_that_cannot_be_read_are_wrong_use() -> None:
     assert "--graphql: no usable answer" in no_seatgate.stderr
 
 
-def test_customers_whom_nobody_has_linked_are_named(seatgate: str) -> None:
+def test_customers_whom_nobody_has_linked_are_named(small_seatgate: str) -> None:
     token = callers.token("ada", scope="seatgate:admin")
 
     done = prove(
-        *("--url", f"{seatgate}/webhooks/stripe", "--secret", STRIPE_SECRET),
-        *("--graphql", f"{seatgate}/graphql", "--token", token, "--customer", "cus_stranger"),
+        *("--url", f"{small_seatgate}/webhooks/stripe", "--secret", STRIPE_SECRET),
+        *("--graphql", f"{small_seatgate}/graphql", "--token", token, "--customer", "cus_stranger"),
     )
 
     assert done.exit_code == 2
@@ -203,7 +218,7 @@ PLACES = {
 }
 
 
-def test_the_commands_of_the_guide_find_nothing_wrong_where_nothing_is(seatgate: str, api_port: int) -> None:
+def test_the_commands_of_the_guide_find_nothing_wrong_where_nothing_is(small_seatgate: str, api_port: int) -> None:
     guide, port = Guide(), str(api_port)
 
     def asking() -> httpx.AsyncClient:
@@ -214,7 +229,7 @@ def test_the_commands_of_the_guide_find_nothing_wrong_where_nothing_is(seatgate:
     with listening(endpoints.AlwaysAsks(asking).app) as address:
         states = guide.run(1, endpoint=address, secret=endpoints.SECRET, port=port)
     token = callers.token("ada", scope="seatgate:admin")
-    own = guide.run(2, seatgate=seatgate, secret=STRIPE_SECRET, port=port, token=token, customer=CUSTOMER)
+    own = guide.run(2, seatgate=small_seatgate, secret=STRIPE_SECRET, port=port, token=token, customer=CUSTOMER)
 
     assert len(guide.lines) == 3
     assert [done.exit_code for done in (answers, states, own)] == [0, 0, 0], [answers.output, states.output, own.output]
