@@ -19,6 +19,7 @@ from domain.errors import ConfigError
 from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
+    fake_controls,
     identity,
     identity_mutations,
     invitation_mutations,
@@ -154,6 +155,15 @@ class Mutation:
     )
     cancel_subscription: billing_mutations.CancelSubscriptionPayload | None = _write(
         billing_mutations.cancel_subscription, Refusals(), ApiScope.BILLING_WRITE
+    )
+    advance_fake_clock: fake_controls.AdvanceFakeClockPayload | None = _write(
+        fake_controls.advance_fake_clock, Refusals(), ApiScope.ADMIN
+    )
+    set_fake_subscription_status: fake_controls.SetFakeSubscriptionStatusPayload | None = _write(
+        fake_controls.set_fake_subscription_status, Refusals(), ApiScope.ADMIN
+    )
+    script_fake_faults: fake_controls.ScriptFakeFaultsPayload | None = _write(
+        fake_controls.script_fake_faults, Refusals(), ApiScope.ADMIN
     )
 
 

@@ -20,8 +20,14 @@ from domain.billing.customers import (
     reopen_customer,
 )
 from domain.billing.departing import Departing
+from domain.billing.dunning import Sweeper
+from domain.billing.errands import Errands
 from domain.billing.fetches import Fetches
+from domain.billing.following import Following, ask_to_follow
+from domain.billing.invoices import InvoiceChecks
+from domain.billing.invoices import prune as prune_invoices
 from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
@@ -32,9 +38,10 @@ from domain.billing.subscriptions import (
     live_subscriptions,
     subscriptions_by_id,
 )
-from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
+from domain.billing.webhooks import HANDLERS, Handler, Inbox, WebhookEvent, WebhookStatus
 
 __all__ = [
+    "HANDLERS",
     "BillingSubscription",
     "Bought",
     "Capability",
@@ -43,8 +50,13 @@ __all__ = [
     "Customer",
     "CustomerReading",
     "Departing",
+    "EntitlementsTold",
+    "Errands",
     "Fetches",
+    "Following",
+    "Handler",
     "Inbox",
+    "InvoiceChecks",
     "Item",
     "Label",
     "OwnOrganizations",
@@ -62,11 +74,13 @@ __all__ = [
     "Status",
     "SubscriptionFact",
     "SubscriptionState",
+    "Sweeper",
     "UnreadableEvent",
     "UserParameter",
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
+    "ask_to_follow",
     "close_customer",
     "create_customer",
     "facts",
@@ -76,6 +90,7 @@ __all__ = [
     "list_subscriptions",
     "live_subscriptions",
     "owned_by",
+    "prune_invoices",
     "reopen_customer",
     "seats",
     "subscriptions_by_id",

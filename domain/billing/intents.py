@@ -43,6 +43,7 @@ class Operation(StrEnum):
 class Intent(Base):
     """One command on its way to a processor. Open while `settled_at` is null; `key` makes repetition harmless.
 
+    `leased_until` is of the worker's own errands: by then whoever opened it is taken to be gone.
     `opened_at` is our clock and `processor_time` the processor's: a repeated request gets the answer to the first one,
     so the answer is dated by when that was sent. The idempotency key is the caller's, claimed for its operation.
     """
@@ -64,10 +65,11 @@ class Intent(Base):
     processor_time: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=1)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failure: Mapped[str | None] = mapped_column(Key)
 
-    __table_args__ = (Index(None, "customer_id", "settled_at"), Index(None, "due_at"))
+    __table_args__ = (Index(None, "customer_id", "settled_at"), Index(None, "due_at"), Index(None, "leased_until"))
 
     @property
     def scope(self) -> Scope:
@@ -159,7 +161,7 @@ async def _closed(session: Session, key: str, *, now: datetime) -> Intent | None
     intent = await session.get_one(Intent, key, with_for_update=True)
     if intent.settled_at is not None:
         return None
-    intent.settled_at, intent.due_at = now, None
+    intent.settled_at, intent.due_at, intent.leased_until = now, None, None
     return intent
 
 
@@ -169,6 +171,15 @@ async def purchases_open(session: Session, customer_id: str) -> list[Intent]:
         Intent.customer_id == customer_id, Intent.operation == Operation.SUBSCRIBE, Intent.settled_at.is_(None)
     )
     return list((await session.execute(query.order_by(Intent.opened_at))).scalars())
+
+
+async def under_way(session: Session, subscription_id: str) -> bool:
+    """Say whether anything is being asked about a subscription whose outcome is not known yet.
+
+    Whoever means to ask for more holds the customer while looking, as everybody does who opens an intent.
+    """
+    query = select(Intent.key).where(Intent.subscription_id == subscription_id, Intent.settled_at.is_(None))
+    return (await session.execute(query.limit(1))).first() is not None
 
 
 async def intents_of(session: Session, customer_id: str, prefix: str) -> list[Intent]:

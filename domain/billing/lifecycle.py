@@ -7,6 +7,7 @@ silently ends: the processor's word ends things. `ended_at` and `pause_collectio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from domain.billing.states import Item, Status, SubscriptionState
 
@@ -18,6 +19,8 @@ CANDIDATE_STATUSES = ENTITLING_STATUSES | {Status.PAST_DUE}
 
 ENDED_STATUSES = frozenset({Status.CANCELED, Status.INCOMPLETE_EXPIRED})
 """Rows with one of these have ended; a query may drop them."""
+
+_OWING = frozenset({Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE})
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
@@ -29,6 +32,39 @@ class Grace:
 
 
 NO_GRACE = Grace(days=None)
+
+
+class TerminalAction(StrEnum):
+    """What is asked of the processor once a subscription has been past due for too long."""
+
+    NONE = "none"
+    CANCEL = "cancel"
+    PAUSE = "pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dunning:
+    """How many days a subscription may be past due, and what becomes of it then."""
+
+    days: int
+    action: TerminalAction
+
+    @property
+    def ends(self) -> bool:
+        """Say whether anything becomes of it at all."""
+        return self.action is not TerminalAction.NONE
+
+
+class DunningStep(StrEnum):
+    """What dunning does about a subscription now: SKIP, no concern of it; HOLD, not yet; SWEEP, ask for the action."""
+
+    SKIP = "skip"
+    HOLD = "hold"
+    SWEEP = "sweep"
+
+
+ATTEMPT_MARGIN_HOURS = 1
+"""So long after its time an announced attempt to collect may still be made, or news of it under way."""
 
 
 def active(state: SubscriptionState) -> bool:
@@ -105,6 +141,32 @@ def in_grace(state: SubscriptionState, past_due_since: datetime | None, now: dat
     return end is not None and now <= end
 
 
+def dunning_step(
+    state: SubscriptionState,
+    past_due_since: datetime | None,
+    now: datetime,
+    dunning: Dunning,
+    *,
+    next_attempt_at: datetime | None = None,
+) -> DunningStep:
+    """Say whether dunning is over. The last instant of its days is inside; an attempt that is announced holds it up.
+
+    So does a pause, which somebody wanted; and nothing is done while nobody knows since when it is past due.
+    """
+    if not dunning.ends or not past_due(state) or ended(state):
+        return DunningStep.SKIP
+    if past_due_since is None or paused(state) or now <= later(past_due_since, days=dunning.days):
+        return DunningStep.HOLD
+    if next_attempt_at is not None and now <= later(next_attempt_at, hours=ATTEMPT_MARGIN_HOURS):
+        return DunningStep.HOLD
+    return DunningStep.SWEEP
+
+
+def owing(state: SubscriptionState) -> bool:
+    """Say whether it waits for money: past due, unpaid or incomplete, and not ended."""
+    return state.status in _OWING and not ended(state)
+
+
 def later(instant: datetime, *, days: int = 0, hours: int = 0) -> datetime:
     """Add days and hours to an instant, stopping at the end of the calendar."""
     try:
@@ -123,6 +185,11 @@ def level(state: SubscriptionState) -> int:
     if active(state):
         return _ENTITLING
     return _CANDIDATE if past_due(state) else _NOTHING
+
+
+def may_grant(state: SubscriptionState) -> bool:
+    """Say whether it is entitling or a candidate for grace."""
+    return level(state) > _NOTHING
 
 
 def lesser(a: SubscriptionState, b: SubscriptionState) -> SubscriptionState:

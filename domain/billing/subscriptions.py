@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import audit, ids
@@ -18,6 +18,8 @@ from domain.ids import CustomerId, Prefix, SubscriptionId
 from domain.scope import Scope
 
 MICROSECONDS = 1_000_000
+_UNFOLLOWED = text("followed_version <> version")
+UNFOLLOWED: Any = {"sqlite_where": _UNFOLLOWED, "postgresql_where": _UNFOLLOWED}
 
 
 class ForeignSubscription(Exception):
@@ -28,7 +30,7 @@ class BillingSubscription(Base):
     """The current row of one subscription: the fold of its facts. `state` is everything the processor said.
 
     `closing_since` is no part of the fold: since when it ends because its owner goes; to be taken back if the owner
-    comes back.
+    comes back. Nor is `followed_version`: the version that was last compared with the seats that are held.
     """
 
     __tablename__ = "billing_subscriptions"
@@ -48,11 +50,14 @@ class BillingSubscription(Base):
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    followed_version: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
     __table_args__ = (
         UniqueConstraint("processor", "livemode", "processor_id"),
         Index(None, "customer_id", "created_at", "id"),
         Index(None, "fetch_due_at"),
+        Index(None, "past_due_since"),
+        Index("ix_billing_subscriptions_unfollowed", "id", **UNFOLLOWED),
     )
 
     @property

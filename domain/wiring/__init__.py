@@ -13,6 +13,7 @@ from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
     Commands,
     CustomerReading,
+    Errands,
     Fetches,
     Inbox,
     Processor,
@@ -39,6 +40,7 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
+from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
@@ -118,7 +120,7 @@ def build(
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
-    members, inbox = doors.made(Members), rooms.made(Inbox)
+    members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
     commands = rooms.made(Commands, prices=prices, role_for=role_for)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
@@ -140,7 +142,7 @@ def build(
         commands=commands,
         inbox=inbox,
         forwarding=forwarding,
-        worker=_worker(settings, rooms, doors, commands, inbox, deletions, forwarding, mailer),
+        worker=_worker(settings, prices, rooms, doors, commands, inbox, deletions, forwarding, mailer),
     )
 
 
@@ -192,6 +194,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
+    prices: Catalog,
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
@@ -205,6 +208,7 @@ def _worker(
     sealer = Sealer(database=database, keys=settings.secret_keys)
     return Worker(
         jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
+        | jobs.following(rooms.made(Errands), rooms.made(Fetches), prices)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)

@@ -4,10 +4,22 @@ from functools import partial
 
 from domain import idempotency, identity, outbox, rates
 from domain.audit import Forwarding, Sealer
-from domain.billing import Closing, Commands, Fetches, Inbox, ProcessorName
+from domain.billing import (
+    Closing,
+    Commands,
+    Errands,
+    Fetches,
+    Following,
+    Inbox,
+    InvoiceChecks,
+    ProcessorName,
+    Sweeper,
+    prune_invoices,
+)
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
+from domain.entitlements import Catalog
 from domain.mail import LogMailer, Mailer, SmtpMailer
 from domain.organizations import InvitationMail, Purging, Tidying
 from domain.settings import Environment, Settings
@@ -29,6 +41,18 @@ def billing(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job
         deliveries[fake.TOPIC] = fake.deliverer(inbox)
         jobs["fake"] = partial(fake.advance, 0)
     return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
+
+
+def following(errands: Errands, fetches: Fetches, prices: Catalog) -> dict[str, Job]:
+    """List what follows from seats and invoices; quantities and dunning only where the catalog asks for them."""
+    quantities, checks = Following(errands=errands, rules_of=prices.seat_quantity_of), InvoiceChecks(fetches=fetches)
+    deliveries: dict[str, outbox.Deliver] = {quantities.TOPIC: quantities.deliver, checks.TOPIC: checks.deliver}
+    jobs: dict[str, Job] = {"errands": errands.settle_lost}
+    if prices.shortest_debounce is not None:
+        jobs["seat quantities"] = quantities.look_at_changed
+    if prices.dunning.ends:
+        jobs["dunning"] = Seldom(Sweeper(errands=errands, dunning=prices.dunning).sweep, clock=errands.clock)
+    return jobs | {"following": partial(outbox.deliver_due, errands.database, errands.clock, deliveries)}
 
 
 def organizations(purging: Purging, tidying: Tidying) -> dict[str, Job]:
@@ -66,5 +90,6 @@ def prunings(database: Database, clock: Clock) -> dict[str, Job]:
         "used keys": idempotency.prune,
         "counted tries": rates.prune,
         "used proofs": identity.prune_proofs,
+        "paid invoices": prune_invoices,
     }
     return {name: Seldom(partial(prune, database, clock), clock=clock) for name, prune in forgetful.items()}

@@ -31,6 +31,7 @@ class SeatCallbacks(OrganizationCallbacks):
         self._entitlements = entitlements
         self._clock = clock
         self._invitation_days = timedelta(days=invitation_days)
+        self._debounce = entitlements.catalog.shortest_debounce
 
     async def after_create_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
         """Give the organization its customer, in its founding transaction."""
@@ -71,10 +72,15 @@ class SeatCallbacks(OrganizationCallbacks):
         else:
             await self._claim(session, organization, billing.seats.member(user.id), self._clock.now())
 
+    async def after_add_member(self, *, session: Session, membership: Membership, **_: object) -> None:
+        """Let the quantity that is paid for follow."""
+        await self._follow(session, membership)
+
     async def after_member_remove(self, *, session: Session, membership: Membership, **_: object) -> None:
-        """Give the seat back."""
+        """Give the seat back, and let the quantity that is paid for follow."""
         holder = billing.seats.member(membership.user_id)
         await billing.seats.release(session, organization_id=membership.organization_id, holder=holder)
+        await self._follow(session, membership)
 
     async def before_invite(self, *, session: Session, organization: Organization, email: str, **_: object) -> None:
         """Take a seat for as long as the invitation lives, or a moment longer, having looked at the clock later.
@@ -94,6 +100,12 @@ class SeatCallbacks(OrganizationCallbacks):
         if outcome is not InvitationStatus.ACCEPTED:
             holder = billing.seats.invited(organization_id=invitation.organization_id, email=invitation.email)
             await billing.seats.release(session, organization_id=invitation.organization_id, holder=holder)
+
+    async def _follow(self, session: Session, membership: Membership) -> None:
+        """Ask for a look at the quantity, where some plan has one that follows the seats."""
+        if self._debounce is not None:
+            now = self._clock.now()
+            await billing.ask_to_follow(session, membership.organization_id, now=now, debounce=self._debounce)
 
     async def _claim(
         self, session: Session, organization: Organization, holder: billing.seats.Holder, now: datetime

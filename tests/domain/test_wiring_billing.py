@@ -11,7 +11,7 @@ from tests.support.clock import FixedClock
 from tests.support.wired import settings_of, wired
 
 STRIPE = {"SEATGATE_STRIPE_API_KEY": "sk_test_1", "SEATGATE_STRIPE_WEBHOOK_SECRETS": "whsec_1"}
-BILLING = {"intents", "inbox", "fetches", "outbox", "deletions", "closing"}
+BILLING = {"intents", "inbox", "fetches", "outbox", "deletions", "closing", "errands", "following", "paid invoices"}
 OTHERS = {
     "organizations",
     "invitations",
@@ -42,6 +42,25 @@ async def test_without_the_fake_its_time_does_not_pass(database_url: str, clock:
     services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe", **STRIPE)
 
     assert set(services.worker.jobs) == {*BILLING, *OTHERS}
+    await services.aclose()
+
+
+async def test_quantities_and_dunning_are_seen_to_only_where_the_catalog_asks_for_it(
+    database_url: str, clock: FixedClock, tmp_path: Path
+) -> None:
+    written = tmp_path / "following.toml"
+    written.write_text(
+        """
+        dunning_terminal_action = "cancel"
+        [plans.team]
+        limits = { seats = "unlimited" }
+        price_ids = ["price_team"]
+        seat_quantity = {}
+        """
+    )
+    services = wired(database_url, clock, SEATGATE_CATALOG=str(written))
+
+    assert set(services.worker.jobs) == {*BILLING, "fake", *OTHERS, "seat quantities", "dunning"}
     await services.aclose()
 
 

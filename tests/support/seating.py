@@ -178,9 +178,10 @@ def house(
     *callbacks: OrganizationCallbacks,
     hooks: Sequence[Mapping[str, object]] = (),
     seconds: float = 30,
+    catalog: str = CATALOG,
 ) -> House:
     """Join the rooms; the host's callbacks and hooks run before billing's."""
-    entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": CATALOG}))
+    entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": catalog}))
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=DAYS)
     joined = lifecycle_hooks(*hooks, {"on_register": customer_of_user})
     seams = (*callbacks, seats)

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from domain import outbox
 from domain.billing.facts import FactSource
 from domain.billing.fetches import Fetches
-from domain.billing.processors.news import SubscriptionTold, SubscriptionTouched
+from domain.billing.invoices import Heard, hear
+from domain.billing.processors.news import InvoiceTold, SubscriptionTold, SubscriptionTouched
 from domain.billing.subscriptions import Statement, absorb
 from domain.billing.webhooks.models import Handler, Received
 from domain.scope import system
@@ -32,7 +33,15 @@ async def subscription_touched(received: Received, news: SubscriptionTouched) ->
     await outbox.put(received.session, topic=Fetches.TOPIC, key=news.processor_id, payload=payload, at=received.now)
 
 
+async def invoice_told(received: Received, news: InvoiceTold) -> None:
+    """Keep the word on an invoice, and look at a subscription that it contradicts."""
+    account = await received.account(news.customer_processor_id)
+    heard = Heard(told=news, occurred_at=received.event.occurred_at, event_id=received.event.event_id)
+    await hear(received.session, heard, account=account, now=received.now)
+
+
 HANDLERS: Mapping[type, Handler] = {
     SubscriptionTold: subscription_told,
     SubscriptionTouched: subscription_touched,
+    InvoiceTold: invoice_told,
 }

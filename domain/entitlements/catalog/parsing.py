@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from domain.billing.lifecycle import NO_GRACE, Grace
+from domain.billing.lifecycle import NO_GRACE, Dunning, Grace, TerminalAction
+from domain.billing.quantities import SeatPolicy, SeatQuantity
 from domain.entitlements.catalog.checks import Checks, Node
 from domain.entitlements.catalog.values import (
     UNLIMITED,
@@ -27,6 +28,7 @@ from domain.entitlements.catalog.values import (
 from domain.errors import ConfigError
 
 DUNNING_GRACE_DAYS = 14
+LONGEST_DEBOUNCE_SECONDS = 86400
 SEAT_LIMIT = "seats"
 
 _TOP_KEYS = frozenset(
@@ -34,13 +36,15 @@ _TOP_KEYS = frozenset(
         "unmapped_action",
         "past_due_grace",
         "dunning_grace_days",
+        "dunning_terminal_action",
         "stale_after_hours",
         "on_deny",
         "seat_limit",
         "default",
     }
 )
-_PLAN_KEYS = frozenset({"features", "limits", "price_ids", "braintree_plan_ids", "add_on"})
+_PLAN_KEYS = frozenset({"features", "limits", "price_ids", "braintree_plan_ids", "add_on", "seat_quantity"})
+_SEAT_QUANTITY_KEYS = frozenset({"up", "down", "debounce_seconds"})
 _LIMIT_KEYS = frozenset({"amount", "per", "times", "max", "merge"})
 _ADDRESS = re.compile(r"(/(?![/\\])|https?://)[!-~]*")
 _FUNCTION = re.compile(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*):([^\W\d]\w*)")
@@ -82,6 +86,7 @@ def parse(documents: Mapping[str, str]) -> Catalog:
     top, written = _merged(checks, documents)
     plans = {name: _plan(checks, name, node) for name, node in sorted(written.items())}
     default = _default(checks, top.get("default"))
+    dunning = _dunning(checks, top)
     seat_limit = checks.text(top.get("seat_limit"), SEAT_LIMIT)
     declared = set(default.limits).union(*(plan.limits for plan in plans.values()))
     if (plans or "default" in top) and seat_limit not in declared:
@@ -92,7 +97,8 @@ def parse(documents: Mapping[str, str]) -> Catalog:
         default=default,
         plan_of_price=_plan_of_price(checks, plans, written),
         features=tuple(sorted(default.features.union(*(plan.features for plan in plans.values())))),
-        grace=_grace(checks, top),
+        grace=_grace(checks, top, dunning),
+        dunning=dunning,
         stale_after_hours=checks.number(top["stale_after_hours"]) if "stale_after_hours" in top else None,
         unmapped_action=checks.choice(top.get("unmapped_action"), UnmappedAction.DENY),
         on_deny=_on_deny(checks, top.get("on_deny")),
@@ -144,7 +150,30 @@ def _plan(checks: Checks, name: str, node: Node) -> Plan:
         price_ids=checks.texts(keys.get("price_ids")),
         braintree_plan_ids=checks.texts(keys.get("braintree_plan_ids")),
         add_on=checks.flag(keys.get("add_on")),
+        seat_quantity=_seat_quantity(checks, keys),
     )
+
+
+def _seat_quantity(checks: Checks, plan: Mapping[str, Node]) -> SeatQuantity | None:
+    """Read how the quantity follows the seats; what is bought beside a plan, or not at all, follows nothing."""
+    node = plan.get("seat_quantity")
+    if node is None:
+        return None
+    if "add_on" in plan and plan["add_on"].value is True:
+        checks.fault(node, "goes with a base plan only, not with an add-on")
+    if not plan.keys() & {"price_ids", "braintree_plan_ids"}:
+        checks.fault(node, "goes with a plan that has prices")
+    keys = checks.table(node, _SEAT_QUANTITY_KEYS)
+    rules = SeatQuantity(
+        up=checks.choice(keys.get("up"), SeatPolicy.AT_ONCE),
+        down=checks.choice(keys.get("down"), SeatPolicy.NEXT_PERIOD),
+        debounce_seconds=checks.number(
+            keys.get("debounce_seconds"), SeatQuantity().debounce_seconds, least=0, most=LONGEST_DEBOUNCE_SECONDS
+        ),
+    )
+    if rules.up is rules.down is SeatPolicy.NEVER:
+        checks.fault(node, "follows in neither direction; leave it out")
+    return rules
 
 
 def _default(checks: Checks, node: Node | None) -> Default:
@@ -198,13 +227,19 @@ def _plan_of_price(checks: Checks, plans: Mapping[str, Plan], written: Mapping[s
     return dict(sorted(owners.items()))
 
 
-def _grace(checks: Checks, top: Mapping[str, Node]) -> Grace:
-    dunning_days = checks.number(top.get("dunning_grace_days"), DUNNING_GRACE_DAYS)
+def _dunning(checks: Checks, top: Mapping[str, Node]) -> Dunning:
+    return Dunning(
+        days=checks.number(top.get("dunning_grace_days"), DUNNING_GRACE_DAYS),
+        action=checks.choice(top.get("dunning_terminal_action"), TerminalAction.NONE),
+    )
+
+
+def _grace(checks: Checks, top: Mapping[str, Node], dunning: Dunning) -> Grace:
     node = top.get("past_due_grace")
     if node is None or node.value == "none":
         return NO_GRACE
     if node.value == "dunning":
-        return Grace(days=dunning_days)
+        return Grace(days=dunning.days)
     if isinstance(node.value, str):
         checks.fault(node, 'must be "none", "dunning" or a number of days')
         return NO_GRACE

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from domain.billing.lifecycle import Grace
+from domain.billing.lifecycle import Dunning, Grace
+from domain.billing.quantities import SeatQuantity
 
 GREATEST = 2_147_483_646
 """The largest number that the catalog may hold and that a total may reach."""
@@ -56,7 +58,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What holding one of its prices gives. An add-on is no base plan."""
+    """What holding one of its prices gives. An add-on is no base plan.
+
+    With a `seat_quantity`, the quantity of its prices follows the seats that are held.
+    """
 
     name: str
     features: frozenset[str] = frozenset()
@@ -64,6 +69,7 @@ class Plan:
     price_ids: tuple[str, ...] = ()
     braintree_plan_ids: tuple[str, ...] = ()
     add_on: bool = False
+    seat_quantity: SeatQuantity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +124,7 @@ class Catalog:
     plan_of_price: Mapping[str, str]
     features: tuple[str, ...]
     grace: Grace
+    dunning: Dunning
     stale_after_hours: int | None
     unmapped_action: UnmappedAction
     on_deny: OnDeny
@@ -143,6 +150,17 @@ class Catalog:
         """Say whether the price's plan is an add-on; an unknown price is not."""
         plan = self.find_price(price_id)
         return plan is not None and plan.add_on
+
+    def seat_quantity_of(self, price_id: str) -> SeatQuantity | None:
+        """Tell how the quantity of a price follows the seats; None when it does not."""
+        plan = self.find_price(price_id)
+        return None if plan is None else plan.seat_quantity
+
+    @property
+    def shortest_debounce(self) -> timedelta | None:
+        """The shortest debounce of all plans whose quantity follows the seats; None when there is none."""
+        following = (plan.seat_quantity for plan in self.plans.values() if plan.seat_quantity is not None)
+        return min((timedelta(seconds=rules.debounce_seconds) for rules in following), default=None)
 
     def check_gates(self, *, features: Iterable[str], plans: Iterable[str]) -> list[str]:
         """List a fault for each gate that no customer could ever pass, because nothing declares what it asks for."""

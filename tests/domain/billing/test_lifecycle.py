@@ -19,8 +19,7 @@ from domain.billing.states import Item, PauseBehavior, PauseCollection, Status, 
 VECTORS = Path(__file__).parents[2] / "vectors" / "lifecycle_truth.json"
 CASES = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
 
-# Seatgate cancels nothing by itself after a failed payment, so the columns dunning_sweepable, dunning_exhausted_status
-# and dunning_decision, and the modes behind them, have no counterpart. gate_reason is asked in the resolver's tests.
+# gate_reason is asked in the resolver's tests, and the dunning columns in dunning's.
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 WEEK = Grace(days=7)
 
