@@ -2,7 +2,26 @@
 
 from domain.billing import facts, lifecycle, seats
 from domain.billing.closing import Closing
-from domain.billing.commands import Bought, Commands
+from domain.billing.commands import (
+    Access,
+    AccessChange,
+    AccessOf,
+    Bought,
+    Cancel,
+    Commands,
+    CreateCheckout,
+    CreatePortal,
+    Page,
+    Pause,
+    PlanChange,
+    QuantityChange,
+    Resume,
+    Standing,
+    Subscribe,
+    SwapPlan,
+    Unpause,
+    UpdateQuantity,
+)
 from domain.billing.customers import (
     Customer,
     CustomerReading,
@@ -21,7 +40,16 @@ from domain.billing.customers import (
 )
 from domain.billing.departing import Departing
 from domain.billing.fetches import Fetches
-from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.processors import (
+    Capability,
+    InvoicePreview,
+    Label,
+    PreviewLine,
+    Processor,
+    Purchase,
+    SignatureRefused,
+    UnreadableEvent,
+)
 from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
@@ -35,34 +63,52 @@ from domain.billing.subscriptions import (
 from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
 
 __all__ = [
+    "Access",
+    "AccessChange",
+    "AccessOf",
     "BillingSubscription",
     "Bought",
+    "Cancel",
     "Capability",
     "Closing",
     "Commands",
+    "CreateCheckout",
+    "CreatePortal",
     "Customer",
     "CustomerReading",
     "Departing",
     "Fetches",
     "Inbox",
+    "InvoicePreview",
     "Item",
     "Label",
     "OwnOrganizations",
     "Owner",
     "OwnerKind",
+    "Page",
+    "Pause",
     "PauseBehavior",
+    "PlanChange",
+    "PreviewLine",
     "Prices",
     "Processor",
     "ProcessorAccount",
     "ProcessorName",
     "Proration",
     "Purchase",
+    "QuantityChange",
+    "Resume",
     "SeatCount",
     "SignatureRefused",
+    "Standing",
     "Status",
+    "Subscribe",
     "SubscriptionFact",
     "SubscriptionState",
+    "SwapPlan",
+    "Unpause",
     "UnreadableEvent",
+    "UpdateQuantity",
     "UserParameter",
     "WebhookEvent",
     "WebhookStatus",

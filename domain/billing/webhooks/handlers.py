@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from domain import outbox
 from domain.billing.facts import FactSource
 from domain.billing.fetches import Fetches
-from domain.billing.processors.news import SubscriptionTold, SubscriptionTouched
+from domain.billing.processors.news import CheckoutCompleted, SubscriptionTold, SubscriptionTouched
 from domain.billing.subscriptions import Statement, absorb
+from domain.billing.webhooks.checkouts import checkout_completed
 from domain.billing.webhooks.models import Handler, Received
 from domain.scope import system
 
@@ -35,4 +36,5 @@ async def subscription_touched(received: Received, news: SubscriptionTouched) ->
 HANDLERS: Mapping[type, Handler] = {
     SubscriptionTold: subscription_told,
     SubscriptionTouched: subscription_touched,
+    CheckoutCompleted: checkout_completed,
 }
