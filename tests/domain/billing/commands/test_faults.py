@@ -1,0 +1,65 @@
+"""Every command under every fault: done once, charged once, and the mirror is right once the worker has been round."""
+
+import pytest
+from sqlalchemy import func, select
+
+from domain.audit import AuditEvent
+from domain.billing.commands.kinds import KINDS
+from domain.billing.intents import Intent, Operation
+from domain.billing.processors import Processor
+from domain.billing.processors.fake import COMMAND_FAULTS, Fault, FaultKind
+from domain.billing.processors.fake.faults import UNDONE
+from domain.errors import IdempotencyInProgress, UpstreamUnavailable
+from domain.idempotency import Call
+from tests.support.commanding import Account, Failing, agreed, prepared
+
+CALLS = {Operation.SWAP_PLAN: "change_item", Operation.UPDATE_QUANTITY: "change_item"}
+SUBSCRIBES = {Operation.CREATE_CHECKOUT: 0, Operation.CREATE_PORTAL: 0}
+SILENT = {FaultKind.ERROR_500, FaultKind.ERROR_429, FaultKind.LOST_ANSWER}
+
+
+def faults_of(operation: Operation) -> list[Fault]:
+    call = CALLS.get(operation, operation.value)
+    kinds = sorted(kind for kind in COMMAND_FAULTS if kind is not FaultKind.NOT_DONE or call in UNDONE)
+    made = [Fault(kind=kind, operation=call) for kind in kinds]
+    if operation in {Operation.SUBSCRIBE, Operation.CREATE_CHECKOUT, Operation.CREATE_PORTAL}:
+        made += [Fault(kind=kind, operation="create_customer") for kind in sorted(SILENT)]
+    return made
+
+
+SWEEP = [(operation, fault) for operation in KINDS for fault in faults_of(operation)]
+
+
+async def sweep(account: Account, processor: Processor, side: Failing, operation: Operation, fault: Fault) -> None:
+    """Give one command under one fault, retry it as a client would, and hold what must be true in the end."""
+    command = await prepared(account, operation)
+    before = await side.charged()
+    now = account.clock.now()
+    call = Call(actor_id=account.owner.actor.id, operation=operation, key="k", digest="d", now=now)
+    await side.fail([fault])
+
+    if fault.kind in SILENT:
+        with pytest.raises(UpstreamUnavailable):
+            await account.do(command, call=call)
+        with pytest.raises(IdempotencyInProgress):
+            await account.do(command, call=call)
+    else:
+        await account.do(command, call=call)
+    account.clock.forward(seconds=61)
+    await account.settled()
+    again = await account.do(command, call=call)
+
+    assert again is not None
+    assert await agreed(account, processor)
+    assert len([one async for one in processor.list_subscriptions()]) == SUBSCRIBES.get(operation, 1)
+    assert await side.charged() - before <= 1
+    async with account.database.snapshot() as session:
+        told = select(func.count()).select_from(AuditEvent).where(AuditEvent.action == f"subscription.{operation}")
+        left_open = select(func.count()).select_from(Intent).where(Intent.settled_at.is_(None))
+        assert (await session.execute(told)).scalar_one() == 1
+        assert (await session.execute(left_open)).scalar_one() == 0
+
+
+@pytest.mark.parametrize(("operation", "fault"), SWEEP, ids=lambda value: getattr(value, "kind", value))
+async def test_it_is_done_once_charged_once_and_mirrored(account: Account, operation: Operation, fault: Fault) -> None:
+    await sweep(account, account.fake, account.side, operation, fault)
