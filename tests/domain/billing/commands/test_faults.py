@@ -1,17 +1,28 @@
 """Every command under every fault: done once, charged once, and the mirror is right once the worker has been round."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import func, select
 
 from domain.audit import AuditEvent
+from domain.billing import ProcessorName
 from domain.billing.commands.kinds import KINDS
 from domain.billing.intents import Intent, Operation
 from domain.billing.processors import Processor
 from domain.billing.processors.fake import COMMAND_FAULTS, Fault, FaultKind
 from domain.billing.processors.fake.faults import UNDONE
-from domain.errors import IdempotencyInProgress, UpstreamUnavailable
+from domain.errors import (
+    DomainError,
+    IdempotencyInProgress,
+    InvalidInput,
+    UpstreamUnavailable,
+    WrongSubscriptionState,
+)
 from domain.idempotency import Call
 from tests.support.commanding import Account, Failing, agreed, prepared
+from tests.support.scripted import Scene, ScriptedProcessor
+from tests.support.tables import scalar
 
 CALLS = {Operation.SWAP_PLAN: "change_item", Operation.UPDATE_QUANTITY: "change_item"}
 SUBSCRIBES = {Operation.CREATE_CHECKOUT: 0, Operation.CREATE_PORTAL: 0}
@@ -64,3 +75,30 @@ async def sweep(account: Account, processor: Processor, side: Failing, operation
 @pytest.mark.parametrize(("operation", "fault"), SWEEP, ids=lambda value: getattr(value, "kind", value))
 async def test_it_is_done_once_charged_once_and_mirrored(account: Account, operation: Operation, fault: Fault) -> None:
     await sweep(account, account.fake, account.side, operation, fault)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("swap_plan", InvalidInput),
+        ("update_quantity", InvalidInput),
+        ("cancel", InvalidInput),
+        ("pause", InvalidInput),
+        ("resume", WrongSubscriptionState),
+        ("unpause", WrongSubscriptionState),
+    ],
+)
+async def test_after_the_processors_no_it_is_asked_how_the_subscription_is(
+    account: Account, name: str, kind: type[DomainError]
+) -> None:
+    command = await prepared(account, name)
+    scripted = ScriptedProcessor(account.fake, Scene.REFUSES)
+    commands = replace(account.services.commands, processors={ProcessorName.FAKE: scripted})
+    before = await scalar(account.database, "SELECT count(*) FROM subscription_facts")
+
+    with pytest.raises(kind):
+        await commands.do(command, scope=account.owner)
+    await account.settled()
+
+    assert await scalar(account.database, "SELECT failure FROM billing_intents WHERE failure IS NOT NULL")
+    assert await scalar(account.database, "SELECT count(*) FROM subscription_facts") == before + 1

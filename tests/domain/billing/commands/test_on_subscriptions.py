@@ -32,7 +32,7 @@ from domain.errors import (
 from domain.idempotency import Call
 from domain.scope import Role
 from tests.support.commanding import PACK, PRO, TEAM, Account, agreed, at_the_end, number, pause, prepared, swap
-from tests.support.scripted import Scene, ScriptedProcessor
+from tests.support.scripted import ScriptedProcessor
 from tests.support.tables import scalar, unchanged
 from tests.support.wired import member, user
 
@@ -277,30 +277,3 @@ async def test_a_key_gives_the_answer_again_and_fits_one_input(account: Account,
             await account.do(command, call=replace(call, digest="other"))
 
     assert second.subscription.id == first.subscription.id
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("swap_plan", InvalidInput),
-        ("update_quantity", InvalidInput),
-        ("cancel", InvalidInput),
-        ("pause", InvalidInput),
-        ("resume", WrongSubscriptionState),
-        ("unpause", WrongSubscriptionState),
-    ],
-)
-async def test_after_the_processors_no_it_is_asked_how_the_subscription_is(
-    account: Account, name: str, kind: type[DomainError]
-) -> None:
-    command = await prepared(account, name)
-    scripted = ScriptedProcessor(account.fake, Scene.REFUSES)
-    commands = replace(account.services.commands, processors={ProcessorName.FAKE: scripted})
-    before = await scalar(account.database, "SELECT count(*) FROM subscription_facts")
-
-    with pytest.raises(kind):
-        await commands.do(command, scope=account.owner)
-    await account.settled()
-
-    assert await scalar(account.database, "SELECT failure FROM billing_intents WHERE failure IS NOT NULL")
-    assert await scalar(account.database, "SELECT count(*) FROM subscription_facts") == before + 1
