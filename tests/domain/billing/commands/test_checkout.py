@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from domain.billing import Commands, ProcessorName, Subscribe
+from domain.billing import Commands, CreateCheckout, ProcessorName, Subscribe
 from domain.billing.checkouts import Checkout
 from domain.billing.commands import Command
 from domain.billing.processors import Capability, Event, Label, News
@@ -18,7 +18,7 @@ from domain.errors import AlreadySubscribed, DomainError, Forbidden, InvalidInpu
 from domain.idempotency import Call
 from domain.scope import Role
 from tests.support.billing import mirror_of, subscriptions
-from tests.support.commanding import PACK, PRO, TEAM, Account, agreed, checkout
+from tests.support.commanding import PACK, PRO, RETURN, TEAM, Account, agreed, checkout
 from tests.support.scripted import Scene, ScriptedProcessor
 from tests.support.tables import dump, execute, scalar, unchanged
 from tests.support.wired import member, user
@@ -73,7 +73,10 @@ class TestAPage:
 
     @pytest.mark.parametrize("field", ["success_url", "cancel_url"])
     async def test_an_address_that_is_not_the_hosts_is_refused(self, account: Account, field: str) -> None:
-        refusal = await refused(account, replace(checkout(account.payer), **{field: "http://acme.example/"}))
+        addresses = {"success_url": RETURN, "cancel_url": RETURN, field: "http://acme.example/"}
+        command = CreateCheckout(customer_id=account.payer, items=[TEAM], **addresses)
+
+        refusal = await refused(account, command)
 
         assert isinstance(refusal, InvalidInput)
         assert refusal.path == ["input", {"success_url": "successUrl", "cancel_url": "cancelUrl"}[field]]
@@ -130,10 +133,11 @@ class TestOnePurchaseAtATime:
         await account.opens()
         await account.fake.complete_checkout(await account.open_session())
         account.clock.forward(seconds=1)
-        purchase = {
+        purchases: dict[str, Command[Any, Any]] = {
             "checkout": checkout(account.payer),
             "subscribe": Subscribe(customer_id=account.payer, items=[TEAM]),
-        }[command]
+        }
+        purchase = purchases[command]
 
         with pytest.raises(AlreadySubscribed) as refusal:
             await account.do(purchase)
