@@ -2,7 +2,26 @@
 
 from domain.billing import facts, lifecycle, seats
 from domain.billing.closing import Closing
-from domain.billing.commands import Bought, Commands
+from domain.billing.commands import (
+    Access,
+    AccessChange,
+    AccessOf,
+    Bought,
+    Cancel,
+    Commands,
+    CreateCheckout,
+    CreatePortal,
+    Page,
+    Pause,
+    PlanChange,
+    QuantityChange,
+    Resume,
+    Standing,
+    Subscribe,
+    SwapPlan,
+    Unpause,
+    UpdateQuantity,
+)
 from domain.billing.customers import (
     Customer,
     CustomerReading,
@@ -28,7 +47,16 @@ from domain.billing.following import Following, ask_to_follow
 from domain.billing.invoices import InvoiceChecks
 from domain.billing.invoices import prune as prune_invoices
 from domain.billing.linking import Linking
-from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.processors import (
+    Capability,
+    InvoicePreview,
+    Label,
+    PreviewLine,
+    Processor,
+    Purchase,
+    SignatureRefused,
+    UnreadableEvent,
+)
 from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
@@ -58,11 +86,17 @@ from domain.billing.webhooks import (
 
 __all__ = [
     "HANDLERS",
+    "Access",
+    "AccessChange",
+    "AccessOf",
     "BillingSubscription",
     "Bought",
+    "Cancel",
     "Capability",
     "Closing",
     "Commands",
+    "CreateCheckout",
+    "CreatePortal",
     "Customer",
     "CustomerReading",
     "Departing",
@@ -75,13 +109,18 @@ __all__ = [
     "Handler",
     "Inbox",
     "InvoiceChecks",
+    "InvoicePreview",
     "Item",
     "Label",
     "Linking",
     "OwnOrganizations",
     "Owner",
     "OwnerKind",
+    "Page",
+    "Pause",
     "PauseBehavior",
+    "PlanChange",
+    "PreviewLine",
     "Prices",
     "Processor",
     "ProcessorAccount",
@@ -89,14 +128,21 @@ __all__ = [
     "Proration",
     "Pruning",
     "Purchase",
+    "QuantityChange",
     "Replaying",
+    "Resume",
     "SeatCount",
     "SignatureRefused",
+    "Standing",
     "Status",
+    "Subscribe",
     "SubscriptionFact",
     "SubscriptionState",
+    "SwapPlan",
     "Sweeper",
+    "Unpause",
     "UnreadableEvent",
+    "UpdateQuantity",
     "UserParameter",
     "WebhookEvent",
     "WebhookStatus",

@@ -44,7 +44,7 @@ from domain.settings import Settings
 from domain.wiring import jobs
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
+from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ def build(
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=prices, role_for=role_for)
+    commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_by(entitlements))
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
