@@ -4,12 +4,12 @@ At least once each, until they succeed or are given up after 20 attempts; so eve
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Index, select
+from sqlalchemy import Index, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.clock import Clock
@@ -48,6 +48,18 @@ async def put(session: Session, *, topic: str, key: str, payload: dict[str, Any]
     await session.flush()
 
 
+async def put_all(
+    session: Session, *, topic: str, messages: Sequence[tuple[str, dict[str, Any]]], at: datetime
+) -> None:
+    """Ask for many effects of one topic at once, each a key and a payload, in this order."""
+    if messages:
+        session.info["effects"] = True
+        session.add_all(
+            OutboxMessage(topic=topic, key=key, payload=payload, created_at=at, due_at=at) for key, payload in messages
+        )
+        await session.flush()
+
+
 async def put_once(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:
     """Ask for an effect whose handler looks at things as they are then, unless the same one waits untried.
 
@@ -66,26 +78,46 @@ async def put_once(session: Session, *, topic: str, key: str, payload: dict[str,
 async def deliver_due(database: Database, clock: Clock, handlers: Mapping[str, Deliver]) -> int:
     """Carry out what is due, one message at a time, and say how many were tried."""
     tried = 0
-    while message := await database.run(partial(_leased, now=clock.now(), topics=list(handlers))):
+    while leased := await database.run(partial(_leased, now=clock.now(), topics=list(handlers))):
+        [message] = leased
         outcome = await contained(handlers[message.topic](message.payload), log=log, where=f"outbox {message.topic}")
         await database.run(partial(_settle, id=message.id, failed=outcome.error is not None, now=clock.now()))
         tried += 1
     return tried
 
 
-async def _leased(session: Session, *, now: datetime, topics: list[str]) -> OutboxMessage | None:
+async def deliver_together(
+    database: Database, clock: Clock, topic: str, deliver: Callable[..., Awaitable[None]], *, most: int = 100
+) -> int:
+    """Carry out what is due of one topic, up to `most` at once in one call of `deliver`, and say how many it was.
+
+    Raises:
+        Exception: what `deliver` raises; then all of them are due again when their lease has run out.
+    """
+    messages = await database.run(partial(_leased, now=clock.now(), topics=[topic], most=most))
+    if messages:
+        await deliver(*(message.payload for message in messages))
+        await database.run(partial(_forget, ids=[message.id for message in messages]))
+    return len(messages)
+
+
+async def _leased(session: Session, *, now: datetime, topics: list[str], most: int = 1) -> Sequence[OutboxMessage]:
     due = (
         select(OutboxMessage)
         .where(OutboxMessage.due_at <= now, OutboxMessage.topic.in_(topics))
         .order_by(OutboxMessage.id)
-        .limit(1)
+        .limit(most)
         .with_for_update(skip_locked=True)
     )
-    message = (await session.execute(due)).scalar_one_or_none()
-    if message is not None:
+    messages = (await session.execute(due)).scalars().all()
+    for message in messages:
         message.attempts += 1
         message.due_at = now + LEASE
-    return message
+    return messages
+
+
+async def _forget(session: Session, *, ids: list[int]) -> None:
+    await session.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(ids)))
 
 
 async def _settle(session: Session, *, id: int, failed: bool, now: datetime) -> None:

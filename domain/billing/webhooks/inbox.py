@@ -4,7 +4,7 @@ If applying fails, the savepoint goes, the event stays `failed` and the worker t
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -48,6 +48,22 @@ class Inbox:
         """
         event = self.processors[name].event(body, signature, now=self.clock.now())
         await self.database.run(partial(self._take_in, event=event, body=body))
+
+    async def receive_all(self, name: ProcessorName, sent: Sequence[tuple[bytes, str | None]]) -> None:
+        """Receive several at once, bodies with their signatures: one transaction for all, one savepoint for each.
+
+        Raises:
+            SignatureRefused: of one of them; none is stored.
+            UnreadableEvent: the same.
+            Unavailable: they could not be stored; the sender must try again.
+        """
+        read = [(self.processors[name].event(body, signed, now=self.clock.now()), body) for body, signed in sent]
+
+        async def take_in(session: Session) -> None:
+            for event, body in read:
+                await self._take_in(session, event=event, body=body)
+
+        await self.database.run(take_in)
 
     async def retry_due(self) -> int:
         """Try again whatever is due or has got what it waited for, one event a transaction; say how many."""

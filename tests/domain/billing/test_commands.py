@@ -74,7 +74,8 @@ class TestBuying:
             "audit_events": 2,
             "billing_intents": 1,
             "billing_subscriptions": 1,
-            "outbox_messages": 1,
+            # The Fake tells of the customer, of the subscription and of the invoice.
+            "outbox_messages": 3,
             "processor_accounts": 1,
             "subscription_facts": 1,
         }

@@ -1,16 +1,17 @@
-"""The Fake's subscriptions and events as Stripe would write them: plain JSON from plain values, nothing kept."""
+"""The Fake's customers, subscriptions and events as Stripe would write them: plain JSON from plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 from domain.billing.processors import Purchase
+from domain.billing.processors.fake import prices
+from domain.billing.processors.fake.calendar import end_of_period
 from domain.billing.processors.shapes import API_VERSION
 
-PERIOD_SECONDS = 30 * 86400
-
 Document = dict[str, Any]
+Prices = Mapping[str, Document]
 
 
 def id_of(prefix: str, *origin: object) -> str:
@@ -18,70 +19,102 @@ def id_of(prefix: str, *origin: object) -> str:
     return f"{prefix}_fake_{sha256('|'.join(map(str, origin)).encode()).hexdigest()[:24]}"
 
 
-def subscription(id: str, customer: str, items: Sequence[Purchase], now: datetime) -> Document:
-    """Write a subscription that is bought at this moment, active and paid for 30 days."""
-    start = int(now.timestamp())
+def customer(id: str, *, metadata: Document, at: int) -> Document:
+    """Write a customer; a negative balance is what is credited to the next invoice."""
+    return {
+        "id": id,
+        "object": "customer",
+        "balance": 0,
+        "created": at,
+        "currency": None,
+        "deleted": False,
+        "email": None,
+        "invoice_settings": {"default_payment_method": id_of("pm", id)},
+        "livemode": False,
+        "metadata": metadata,
+    }
+
+
+def subscription(id: str, customer_id: str, items: Document, *, at: int, trial_end: int | None) -> Document:
+    """Write a subscription that begins at this second; whether it is paid for is for its first invoice to say."""
     return {
         "id": id,
         "object": "subscription",
-        "customer": customer,
-        "status": "active",
-        "items": listed(id, items, start),
-        "billing_cycle_anchor": start,
+        "customer": customer_id,
+        "status": "incomplete" if trial_end is None else "trialing",
+        "items": items,
+        "billing_cycle_anchor": trial_end or at,
         "cancel_at": None,
         "cancel_at_period_end": False,
         "canceled_at": None,
         "collection_method": "charge_automatically",
-        "created": start,
-        "currency": "usd",
+        "created": at,
+        "currency": items["data"][0]["price"]["currency"],
         "ended_at": None,
         "latest_invoice": None,
         "livemode": False,
         "metadata": {},
         "pause_collection": None,
-        "start_date": start,
-        "trial_end": None,
-        "trial_start": None,
+        "start_date": at,
+        "trial_end": trial_end,
+        "trial_start": None if trial_end is None else at,
     }
 
 
-def listed(subscription_id: str, items: Sequence[Purchase], start: int) -> Document:
-    """Write the items of a subscription, each with the period that begins at `start`."""
+def listed(
+    subscription_id: str, items: Sequence[Purchase], known: Prices, *, number: int, at: int, end: int | None = None
+) -> Document:
+    """Write items that begin at this second, each with its first period, or all with one that ends at `end`."""
     data = [
         {
-            "id": id_of("si", subscription_id, item.price_id),
+            "id": id_of("si", subscription_id, item.price_id, number),
             "object": "subscription_item",
             "subscription": subscription_id,
             "quantity": item.quantity,
-            "created": start,
+            "created": at,
             "metadata": {},
-            "current_period_start": start,
-            "current_period_end": start + PERIOD_SECONDS,
-            "price": {"id": item.price_id, "object": "price", "livemode": False, "type": "recurring"},
+            "current_period_start": at,
+            "current_period_end": end or period_end(known[item.price_id], at, anchor=at),
+            "price": known[item.price_id],
         }
         for item in items
     ]
     return {"object": "list", "has_more": False, "url": "/v1/subscription_items", "data": data}
 
 
-def period(document: Document) -> tuple[int, int]:
-    """Read the period that is paid for; all items share it."""
-    first = document["items"]["data"][0]
-    return first["current_period_start"], first["current_period_end"]
+def period_end(price: Document, start: int, *, anchor: int) -> int:
+    """Find when a period of this price ends that runs at `start`."""
+    interval, count = prices.rhythm(price)
+    return end_of_period(start, anchor=anchor, interval=interval, count=count)
 
 
-def ended(document: Document, second: int) -> Document:
+def items_of(document: Document) -> list[Document]:
+    """Read the items."""
+    data: list[Document] = document["items"]["data"]
+    return data
+
+
+def with_items(document: Document, data: Sequence[Document]) -> Document:
+    """Write the subscription with other items."""
+    return document | {"items": document["items"] | {"data": list(data)}}
+
+
+def paid_until(document: Document) -> int:
+    """Read when the last of its periods ends."""
+    return max(int(item["current_period_end"]) for item in items_of(document))
+
+
+def ended(document: Document, second: int, status: str = "canceled") -> Document:
     """Write the subscription as it is once it has ended at `second`."""
-    return document | {"status": "canceled", "ended_at": second, "canceled_at": document["canceled_at"] or second}
+    return document | {"status": status, "ended_at": second, "canceled_at": document["canceled_at"] or second}
 
 
-def ending(document: Document, at: datetime | None, now: datetime) -> Document:
-    """Write the subscription as it is once it is to end at `at`, or else with its period."""
-    end = period(document)[1] if at is None else int(at.timestamp())
+def ending(document: Document, at: int | None, now: int) -> Document:
+    """Write the subscription as it is once it is to end at `at`, or else with what is paid for."""
     return document | {
-        "cancel_at": end,
+        "cancel_at": paid_until(document) if at is None else at,
         "cancel_at_period_end": at is None,
-        "canceled_at": int(now.timestamp()),
+        "canceled_at": now,
     }
 
 
@@ -90,40 +123,35 @@ def resumed(document: Document) -> Document:
     return document | {"cancel_at": None, "cancel_at_period_end": False, "canceled_at": None}
 
 
-def renewed(document: Document) -> Document:
-    """Write the subscription with its next period."""
-    start = period(document)[1]
-    following = {"current_period_start": start, "current_period_end": start + PERIOD_SECONDS}
-    items = document["items"]
-    return document | {"items": items | {"data": [item | following for item in items["data"]]}}
+def renewed(document: Document, at: int) -> Document:
+    """Write the subscription with the next period of every item whose period is over at `at`."""
+    return with_items(document, [_renewed(item, at, document["billing_cycle_anchor"]) for item in items_of(document)])
 
 
-def due(document: Document) -> datetime | None:
-    """Find when time alone changes the subscription next: its end or its renewal; None when it has ended."""
-    if document["ended_at"] is not None:
-        return None
-    end = period(document)[1]
-    return datetime.fromtimestamp(min(end, document["cancel_at"] or end), UTC)
+def begun_anew(document: Document, at: int) -> Document:
+    """Write the subscription with periods that begin at `at`, which all later ones are in step with."""
+    items = [item | {"current_period_start": at, "current_period_end": at} for item in items_of(document)]
+    return renewed(with_items(document, items) | {"billing_cycle_anchor": at}, at)
 
 
-def come_due(document: Document) -> Document:
-    """Write the subscription as it is after the instant that `due` found: ended, or renewed."""
-    end = period(document)[1]
-    cancel_at = document["cancel_at"]
-    return ended(document, cancel_at) if cancel_at is not None and cancel_at <= end else renewed(document)
+def _renewed(item: Document, at: int, anchor: int) -> Document:
+    start = item["current_period_end"]
+    if start > at:
+        return item
+    return item | {"current_period_start": start, "current_period_end": period_end(item["price"], start, anchor=anchor)}
 
 
-def event(kind: str, document: Document, *, number: int, before: Document | None, now: datetime) -> Document:
-    """Write the event for the `number`th change of a subscription; `before` is what an update has replaced."""
+def event(type: str, document: Document, *, origin: str, number: int, before: Document | None, at: int) -> Document:
+    """Write the event for the `number`th thing told of `origin`; `before` is what an update has replaced."""
     data: Document = {"object": document}
     if before is not None:
         data["previous_attributes"] = {name: was for name, was in before.items() if was != document[name]}
     return {
-        "id": id_of("evt", document["id"], number),
+        "id": id_of("evt", origin, number),
         "object": "event",
-        "type": f"customer.subscription.{kind}",
+        "type": type,
         "api_version": API_VERSION,
-        "created": int(now.timestamp()),
+        "created": at,
         "livemode": False,
         "pending_webhooks": 1,
         "account": None,
@@ -131,3 +159,8 @@ def event(kind: str, document: Document, *, number: int, before: Document | None
         "request": {"id": None, "idempotency_key": None},
         "data": data,
     }
+
+
+def instant(second: int) -> datetime:
+    """Read a second of Stripe's as an instant."""
+    return datetime.fromtimestamp(second, UTC)
