@@ -1,110 +1,29 @@
 """The comparison of one customer's facts, rows and processor: pure, everything it judges by is in its arguments."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.billing import facts, lifecycle
 from domain.billing.facts import Fact, FactSource, Folded
 from domain.billing.purchases import Prices
 from domain.billing.reconciling.models import DriftAccess, DriftKind
+from domain.billing.reconciling.values import (
+    AccessOf,
+    Comparison,
+    Finding,
+    Holding,
+    Mirrored,
+    MissedEvent,
+    Standing,
+)
 from domain.billing.states import ProcessorName, Snapshot, SubscriptionState
-from domain.ids import CustomerId, SubscriptionId
+from domain.ids import SubscriptionId
 
 STALE = timedelta(hours=72)
 """How long after its period's end a row may be without news before it is confirmed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """One subscription as access is computed from it."""
-
-    subscription_id: SubscriptionId
-    processor: ProcessorName
-    state: SubscriptionState
-    past_due_since: datetime | None
-    last_fact_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """What subscriptions give together: features, and limits with their quantities."""
-
-    features: frozenset[str] = frozenset()
-    quantities: Mapping[str, int] = field(default_factory=dict)
-
-    def above(self, other: "Access") -> frozenset[str]:
-        """Name what this gives more of than the other."""
-        more = {key for key, value in self.quantities.items() if value > other.quantities.get(key, 0)}
-        return (self.features - other.features) | more
-
-
-AccessOf = Callable[[Sequence[Standing], datetime], Access]
-"""Computes what all subscriptions of one customer give at an instant."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mirrored:
-    """One row of the mirror, with the facts that it should be the fold of."""
-
-    row: Standing
-    processor_id: str
-    fetch_owed: bool
-    created_at: datetime
-    facts: tuple[Fact, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissedEvent:
-    """A subscription's event that its processor has and the mirror lacks. `stored`: it is here, but not applied."""
-
-    processor_id: str
-    occurred_at: datetime
-    stored: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """One customer at one processor: what the mirror has and what the processor answered.
-
-    `held` is every subscription that the processor knows, and `unknown` those of our rows that it does not. `elsewhere`
-    are the customer's rows at other processors. `asked_at` is our clock just before the first question, and
-    `processor_time` the processor's. `wanted` holds the quantities that items should have, by subscription and item.
-    `closing`: the owner goes, and nothing is granted.
-    """
-
-    customer_id: CustomerId
-    processor: ProcessorName
-    mirrored: tuple[Mirrored, ...]
-    elsewhere: tuple[Standing, ...]
-    held: tuple[Snapshot, ...]
-    unknown: frozenset[str]
-    missed: tuple[MissedEvent, ...]
-    asked_at: datetime
-    processor_time: datetime
-    wanted: Mapping[tuple[str, str], int]
-    closing: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One disagreement about one subscription. `heals`: an answer of the processor's puts it right."""
-
-    kind: DriftKind
-    processor_id: str
-    customer_id: CustomerId | None
-    access: DriftAccess = DriftAccess.UNCHANGED
-    keys: tuple[str, ...] = ()
-    since: datetime | None = None
-    heals: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """What was found, and the states that are worth a fact: those that differ, are owed, or confirm a stale row."""
-
-    findings: tuple[Finding, ...]
-    due: Mapping[str, SubscriptionState]
+IN_THE_POST = timedelta(minutes=5)
+"""How long an event may take to arrive before it counts as lost, where nothing else depends on it."""
 
 
 def compare(holding: Holding, *, access_of: AccessOf, prices: Prices, patience: timedelta, now: datetime) -> Comparison:
@@ -228,10 +147,6 @@ class _Pair:
         return _period_start(self.truth) if self.mirrored is None and self.truth is not None else None
 
 
-IN_THE_POST = timedelta(minutes=5)
-"""How long an event may take to arrive before it counts as lost, where nothing else depends on it."""
-
-
 def _folded(known: tuple[Fact, ...]) -> Folded | None:
     return facts.fold(known) if known else None
 
@@ -341,10 +256,10 @@ def _duplicates(holding: Holding, pairs: Sequence[_Pair], prices: Prices) -> Ite
     """Find every live base subscription but the one that was here first, at whichever processor."""
     known = {pair.processor_id: pair.mirrored.created_at for pair in pairs if pair.mirrored}
     live = [pair.processor_id for pair in pairs if pair.truth is not None and _live_base(pair.truth, prices)]
-    live.sort(key=lambda id: (id not in known, known.get(id, holding.asked_at), id))
+    live.sort(key=lambda name: (name not in known, known.get(name, holding.asked_at), name))
     if not any(_live_base(standing.state, prices) for standing in holding.elsewhere):
         live = live[1:]
-    yield from (_of(holding, DriftKind.DUPLICATE_LIVE_SUBSCRIPTION, id) for id in live)
+    yield from (_of(holding, DriftKind.DUPLICATE_LIVE_SUBSCRIPTION, name) for name in live)
 
 
 def _live_base(state: SubscriptionState, prices: Prices) -> bool:
@@ -354,7 +269,9 @@ def _live_base(state: SubscriptionState, prices: Prices) -> bool:
 def _wrong_quantities(holding: Holding) -> Iterator[Finding]:
     """Find items of which there should be another number."""
     for snapshot in holding.held:
-        wanted = ((holding.wanted.get((snapshot.processor_id, item.processor_id)), item) for item in snapshot.state.items)
+        wanted = (
+            (holding.wanted.get((snapshot.processor_id, item.processor_id)), item) for item in snapshot.state.items
+        )
         if any(number is not None and number != item.quantity for number, item in wanted):
             yield _of(holding, DriftKind.WRONG_QUANTITY, snapshot.processor_id)
 

@@ -75,7 +75,7 @@ class Drift(Base):
 
 
 class EventCursor(Base):
-    """How far a processor's own list of events has been read: every older one is in the inbox. The processor's clock."""
+    """How far a processor's list of events has been read, by its clock: every older one is in the inbox."""
 
     __tablename__ = "event_cursors"
 
