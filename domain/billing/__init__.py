@@ -23,6 +23,23 @@ from domain.billing.departing import Departing
 from domain.billing.fetches import Fetches
 from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
 from domain.billing.purchases import Prices
+from domain.billing.reconciling import (
+    Access,
+    AccessOf,
+    CustomerReconciling,
+    Drift,
+    DriftAccess,
+    DriftKind,
+    DriftReport,
+    Reconciled,
+    Reconciling,
+    Schedule,
+    Standing,
+    all_drifts,
+    list_drifts,
+    newest_report,
+    prune_reports,
+)
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
 from domain.billing.subscriptions import (
@@ -35,6 +52,8 @@ from domain.billing.subscriptions import (
 from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
 
 __all__ = [
+    "Access",
+    "AccessOf",
     "BillingSubscription",
     "Bought",
     "Capability",
@@ -42,7 +61,12 @@ __all__ = [
     "Commands",
     "Customer",
     "CustomerReading",
+    "CustomerReconciling",
     "Departing",
+    "Drift",
+    "DriftAccess",
+    "DriftKind",
+    "DriftReport",
     "Fetches",
     "Inbox",
     "Item",
@@ -57,8 +81,12 @@ __all__ = [
     "ProcessorName",
     "Proration",
     "Purchase",
+    "Reconciled",
+    "Reconciling",
+    "Schedule",
     "SeatCount",
     "SignatureRefused",
+    "Standing",
     "Status",
     "SubscriptionFact",
     "SubscriptionState",
@@ -67,15 +95,19 @@ __all__ = [
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
+    "all_drifts",
     "close_customer",
     "create_customer",
     "facts",
     "find_customer",
     "lifecycle",
     "link_account",
+    "list_drifts",
     "list_subscriptions",
     "live_subscriptions",
+    "newest_report",
     "owned_by",
+    "prune_reports",
     "reopen_customer",
     "seats",
     "subscriptions_by_id",

@@ -13,10 +13,13 @@ from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
     Commands,
     CustomerReading,
+    CustomerReconciling,
     Fetches,
     Inbox,
     Processor,
     ProcessorName,
+    Reconciling,
+    Schedule,
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
@@ -39,6 +42,7 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
+from domain.wiring.access import access_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
@@ -66,6 +70,8 @@ class Services:
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
+    reconciling: Reconciling
+    schedule: Schedule
     forwarding: Forwarding
     worker: Worker
 
@@ -85,8 +91,14 @@ class Services:
         """Give the reads of the audit ledger that a caller may make."""
         return Timelines(scope=scope, roles_of=self.reading(scope).roles)
 
+    @property
+    def customer_reconciling(self) -> CustomerReconciling:
+        """Give the command that compares one customer."""
+        return CustomerReconciling(reconciling=self.reconciling)
+
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
+        await self.schedule.aclose()
         await self.forwarding.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
@@ -120,6 +132,8 @@ def build(
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox)
     commands = rooms.made(Commands, prices=prices, role_for=role_for)
+    reconciling = rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of(prices))
+    schedule = Schedule(reconciling)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -139,8 +153,10 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
+        reconciling=reconciling,
+        schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, rooms, doors, commands, inbox, deletions, forwarding, mailer),
+        worker=_worker(settings, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -196,6 +212,7 @@ def _worker(
     doors: _Doors,
     commands: Commands,
     inbox: Inbox,
+    schedule: Schedule,
     deletions: Deletions,
     forwarding: Forwarding,
     mailer: Mailer | None,
@@ -210,4 +227,5 @@ def _worker(
         | jobs.mail(settings, database, clock, mailer)
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
+        | jobs.reconciling(schedule)
     )

@@ -4,7 +4,16 @@ from functools import partial
 
 from domain import idempotency, identity, outbox, rates
 from domain.audit import Forwarding, Sealer
-from domain.billing import Closing, Commands, Fetches, Inbox, ProcessorName
+from domain.billing import (
+    Closing,
+    Commands,
+    CustomerReconciling,
+    Fetches,
+    Inbox,
+    ProcessorName,
+    Schedule,
+    prune_reports,
+)
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
@@ -29,6 +38,12 @@ def billing(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job
         deliveries[fake.TOPIC] = fake.deliverer(inbox)
         jobs["fake"] = partial(fake.advance, 0)
     return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
+
+
+def reconciling(schedule: Schedule) -> dict[str, Job]:
+    """List what keeps the mirror right when news is lost; last, so that what is only late has arrived before."""
+    asked = CustomerReconciling(reconciling=schedule.reconciling)
+    return {"reconciling asked for": asked.finish_open, "reconciling": schedule.run_due}
 
 
 def organizations(purging: Purging, tidying: Tidying) -> dict[str, Job]:
@@ -66,5 +81,6 @@ def prunings(database: Database, clock: Clock) -> dict[str, Job]:
         "used keys": idempotency.prune,
         "counted tries": rates.prune,
         "used proofs": identity.prune_proofs,
+        "drift reports": prune_reports,
     }
     return {name: Seldom(partial(prune, database, clock), clock=clock) for name, prune in forgetful.items()}

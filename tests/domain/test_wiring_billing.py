@@ -11,7 +11,7 @@ from tests.support.clock import FixedClock
 from tests.support.wired import settings_of, wired
 
 STRIPE = {"SEATGATE_STRIPE_API_KEY": "sk_test_1", "SEATGATE_STRIPE_WEBHOOK_SECRETS": "whsec_1"}
-BILLING = {"intents", "inbox", "fetches", "outbox", "deletions", "closing"}
+BILLING = {"intents", "inbox", "fetches", "outbox", "deletions", "closing", "reconciling", "reconciling asked for"}
 OTHERS = {
     "organizations",
     "invitations",
@@ -21,6 +21,7 @@ OTHERS = {
     "used keys",
     "counted tries",
     "used proofs",
+    "drift reports",
 }
 
 

@@ -5,10 +5,11 @@ from domain.billing.reconciling.of_customer import CustomerReconciling, Reconcil
 from domain.billing.reconciling.reports import all_drifts, list_drifts, newest_report, prune_reports
 from domain.billing.reconciling.running import Reconciling
 from domain.billing.reconciling.schedule import Schedule
-from domain.billing.reconciling.values import Access, Standing
+from domain.billing.reconciling.values import Access, AccessOf, Standing
 
 __all__ = [
     "Access",
+    "AccessOf",
     "CustomerReconciling",
     "Drift",
     "DriftAccess",

@@ -1,7 +1,7 @@
 """The comparison of one customer's facts, rows and processor: pure, everything it judges by is in its arguments."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.billing import facts, lifecycle
@@ -32,12 +32,14 @@ def compare(holding: Holding, *, access_of: AccessOf, prices: Prices, patience: 
     moved = [pair for pair in pairs if not pair.waits(patience)]
     effect = _Effect.of(holding, pairs, access_of, now)
     findings = [
-        Finding(
-            kind=kind,
-            processor_id=pair.processor_id,
-            customer_id=holding.customer_id,
-            heals=pair.truth is not None,
-            **effect.of_pair(pair),
+        effect.told(
+            Finding(
+                kind=kind,
+                processor_id=pair.processor_id,
+                customer_id=holding.customer_id,
+                heals=pair.truth is not None,
+            ),
+            pair,
         )
         for pair in moved
         if (kind := pair.kind(patience)) is not None
@@ -202,10 +204,10 @@ class _Effect:
             withheld=frozenset() if holding.closing else due.above(given),
         )
 
-    def of_pair(self, pair: _Pair) -> dict[str, DriftAccess | tuple[str, ...] | datetime | None]:
-        """Tell what one disagreement does by itself, where the others are put right."""
+    def told(self, finding: Finding, pair: _Pair) -> Finding:
+        """Add what one disagreement does by itself, where the others are put right."""
         if not self.granted and not self.withheld:
-            return {}
+            return finding
         others = [standing for key, standing in self.truths.items() if key != pair.processor_id]
         others += self.elsewhere
         row = [pair.mirrored.row] if pair.mirrored else []
@@ -213,9 +215,9 @@ class _Effect:
         given, due = self.access_of([*others, *row], self.now), self.access_of([*others, *true], self.now)
         granted, withheld = given.above(due) & self.granted, due.above(given) & self.withheld
         if not granted and not withheld:
-            return {}
+            return finding
         access = DriftAccess.WRONGLY_GRANTED if granted else DriftAccess.WRONGLY_WITHHELD
-        return {"access": access, "keys": tuple(sorted(granted | withheld)), "since": pair.since()}
+        return replace(finding, access=access, keys=tuple(sorted(granted | withheld)), since=pair.since())
 
 
 def _true(holding: Holding, pair: _Pair) -> Standing | None:

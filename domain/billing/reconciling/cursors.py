@@ -16,7 +16,7 @@ FARTHEST = timedelta(days=30)
 
 
 async def read_from(session: Session, processor: Processor, *, now: datetime) -> datetime:
-    """Say from when on events are to be read: the cursor, or where there is none, since the first account was linked."""
+    """Say from when on events are to be read: the cursor, or without one when the first account was linked."""
     cursor = await session.get(EventCursor, (processor.name, processor.livemode))
     if cursor is None:
         query = select(func.min(ProcessorAccount.linked_at)).where(

@@ -35,7 +35,7 @@ class Looked:
     def told_as(self, first: "Looked") -> "Looked":
         """Give the findings of an earlier look with the answers of this one."""
         held = {snapshot.processor_id: snapshot.state for snapshot in self.listing.held}
-        due = {id: held.get(id, state) for id, state in first.comparison.due.items()} | self.comparison.due
+        due = {id: held.get(id, state) for id, state in first.comparison.due.items()} | dict(self.comparison.due)
         comparison = Comparison(findings=first.comparison.findings, due=due)
         return replace(self, comparison=comparison, missed=first.missed)
 

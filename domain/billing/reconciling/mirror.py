@@ -101,7 +101,7 @@ async def missed_among(session: Session, processor: Processor, told: Sequence[To
             WebhookEvent.livemode == processor.livemode,
             WebhookEvent.event_id.in_(ids),
         )
-        statuses |= {event_id: status for event_id, status in await session.execute(query)}
+        statuses |= {row.event_id: row.status for row in await session.execute(query)}
     found = [(each, statuses.get(each.event.event_id)) for each in told]
     return [
         Missed(told=each, stored=status is not None) for each, status in found if status is None or status in UNAPPLIED

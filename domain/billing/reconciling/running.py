@@ -127,7 +127,8 @@ class _Run:
             return
         listing = await looking.asking.listing(beat=self.beat)
         total = len({snapshot.customer_processor_id for snapshot in listing.held})
-        known, after = set(), ""
+        known: set[str] = set()
+        after = ""
         while accounts := await self._accounts(processor, after):
             suspects = await looking.glance(accounts, listing, missed)
             await self._settle(looking, suspects, missed)
@@ -135,7 +136,7 @@ class _Run:
             known.update(account.processor_id for account in accounts)
             after = accounts[-1].processor_id
             await self.beat(len(self.checked), max(total, len(self.checked)))
-        await self._note(processor, self._unlinked(looking, listing, known))
+        await self._note(processor.name, self._unlinked(looking, listing, known))
         await self._take_in(looking, missed)
 
     async def catch_up(self, processor: Processor) -> None:

@@ -1,11 +1,14 @@
 """When runs happen by themselves, and that one process at a time does each of them."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
+
+from sqlalchemy.exc import IntegrityError
 
 from domain.billing.reconciling.asking import Beat
 from domain.billing.reconciling.models import DriftReport, ReconcileTurn
@@ -39,12 +42,13 @@ class Schedule:
     """Missed events every 15 minutes, a comparison of everything every 24 hours and at boot. `aclose` stops a run."""
 
     def __init__(self, reconciling: Reconciling) -> None:
-        self._reconciling = reconciling
+        self.reconciling = reconciling
         self._database = reconciling.database
         self._clock = reconciling.clock
         self._holder = secrets.token_hex(16)
         self._next_look: datetime | None = None
         self._running: asyncio.Task[Contained[None]] | None = None
+        self._booted = False
 
     async def run_due(self) -> int:
         """Start the run whose turn it is, if any, and go on without it when it takes long. Runs are no work: 0."""
@@ -68,19 +72,15 @@ class Schedule:
         now = self._clock.now()
         if self._next_look is not None and now < self._next_look:
             return None
-        boots = self._next_look is None and not self._booted
-        self._next_look = now + LOOK
-        self._booted = True
-        return await self._database.run(partial(self._take_turn, boots=boots))
-
-    _booted = False
+        name = await self._database.run(partial(self._take_turn, boots=not self._booted))
+        self._next_look, self._booted = now + LOOK, True
+        return name
 
     async def _take_turn(self, session: Session, *, boots: bool) -> str | None:
         now = self._clock.now()
         for name in EVERY:
-            turn = await session.get(ReconcileTurn, name, with_for_update={"skip_locked": True})
-            if turn is None:
-                turn = await _new_turn(session, name, now)
+            await _ensure(session, name, now)
+            turn = await session.get(ReconcileTurn, name, with_for_update={"skip_locked": True}, populate_existing=True)
             if turn is None:
                 continue
             if boots and name == EVERYTHING and (turn.finished_at is None or turn.finished_at <= now - FRESH):
@@ -98,8 +98,8 @@ class Schedule:
             TurnLost: another process does it now.
         """
         runs: Mapping[str, Callable[[], Awaitable[DriftReport | None]]] = {
-            EVERYTHING: partial(self._reconciling.everything, patience=PATIENCE, resume=True, beat=self._beat(name)),
-            EVENTS: partial(self._reconciling.catch_up, patience=PATIENCE, beat=self._beat(name)),
+            EVERYTHING: partial(self.reconciling.everything, patience=PATIENCE, resume=True, beat=self._beat(name)),
+            EVENTS: partial(self.reconciling.catch_up, patience=PATIENCE, beat=self._beat(name)),
         }
         wait, finished = AGAIN, False
         try:
@@ -136,3 +136,14 @@ class Schedule:
         now = self._clock.now()
         turn.due_at, turn.leased_until, turn.holder = now + wait, None, None
         turn.finished_at = now if finished else turn.finished_at
+
+
+async def _ensure(session: Session, name: str, now: datetime) -> None:
+    """Make a turn that has never been anybody's: everything is due now, and events once that has been looked at."""
+    if await session.get(ReconcileTurn, name) is not None:
+        return
+    due_at = now if name == EVERYTHING else now + EVERY[name]
+    with contextlib.suppress(IntegrityError):
+        # Another process may make it at this moment.
+        async with session.begin_nested():
+            session.add(ReconcileTurn(name=name, due_at=due_at))
