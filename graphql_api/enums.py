@@ -4,8 +4,8 @@ from enum import StrEnum
 
 import strawberry
 
+from domain.billing import DriftAccess, DriftKind, PauseBehavior, ProcessorName
 from domain.billing import Label as CapabilityLabel
-from domain.billing import PauseBehavior, ProcessorName
 from domain.billing import Proration as ProrationPolicy
 from domain.billing import Status as SubscriptionStatus
 from domain.entitlements import Merge as LimitMerge
@@ -20,6 +20,8 @@ __all__ = [
     "CapabilityLabel",
     "DecisionReason",
     "DeletionStatus",
+    "DriftAccess",
+    "DriftKind",
     "InvitationStatus",
     "LimitMerge",
     "MemberRole",
@@ -60,6 +62,8 @@ strawberry.enum(
     name="DeletionStatus",
     description="DONE: gone. PENDING: the worker goes on. ABORTED: nothing was cancelled and the user is back.",
 )
+strawberry.enum(DriftKind, name="DriftKind", description="Kinds of drift.")
+strawberry.enum(DriftAccess, name="DriftAccess", description="What it did to access; WRONGLY_GRANTED sorts first.")
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 
 

@@ -19,6 +19,7 @@ from domain.errors import ConfigError
 from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
+    drift,
     identity,
     identity_mutations,
     invitation_mutations,
@@ -93,6 +94,7 @@ class Query:
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
+    drift_report: drift.DriftReport | None = _read(drift.find_drift_report, ApiScope.ADMIN)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -154,6 +156,9 @@ class Mutation:
     )
     cancel_subscription: billing_mutations.CancelSubscriptionPayload | None = _write(
         billing_mutations.cancel_subscription, Refusals(), ApiScope.BILLING_WRITE
+    )
+    reconcile_customer: drift.ReconcileCustomerPayload | None = _write(
+        drift.reconcile_customer, Refusals(), ApiScope.ADMIN
     )
 
 

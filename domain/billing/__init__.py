@@ -26,6 +26,7 @@ from domain.billing.purchases import Prices
 from domain.billing.reconciling import (
     Access,
     AccessOf,
+    Beat,
     CustomerReconciling,
     Drift,
     DriftAccess,
@@ -38,6 +39,7 @@ from domain.billing.reconciling import (
     all_drifts,
     list_drifts,
     newest_report,
+    nothing,
     prune_reports,
 )
 from domain.billing.seats import SeatCount
@@ -54,6 +56,7 @@ from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
 __all__ = [
     "Access",
     "AccessOf",
+    "Beat",
     "BillingSubscription",
     "Bought",
     "Capability",
@@ -106,6 +109,7 @@ __all__ = [
     "list_subscriptions",
     "live_subscriptions",
     "newest_report",
+    "nothing",
     "owned_by",
     "prune_reports",
     "reopen_customer",

@@ -1,12 +1,20 @@
 """A house whose Fake keeps its events to itself, so that the mirror falls behind."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
 
-from domain.billing import Drift, DriftReport, ProcessorName, Purchase, all_drifts
+from domain.billing import (
+    BillingSubscription,
+    Drift,
+    DriftReport,
+    ProcessorName,
+    Purchase,
+    Status,
+    accounts_of,
+    all_drifts,
+)
 from domain.billing.processors.fake import FakeProcessor
 from domain.billing.reconciling.running import Reconciling
 from domain.db import Database
@@ -72,10 +80,15 @@ class Shop:
         await self.lose()
         return bought.snapshot.processor_id
 
+    async def edit_row(self, processor_id: str, *, status: str) -> None:
+        """Let somebody write another status into the mirror's row, past its facts."""
+        async with self.database.transaction() as session:
+            query = select(BillingSubscription).where(BillingSubscription.processor_id == processor_id)
+            row = (await session.execute(query)).scalar_one()
+            row.status, row.state = Status(status), row.state | {"status": status}
+
     async def account(self) -> str:
         async with self.database.snapshot() as session:
-            from domain.billing import accounts_of
-
             return (await accounts_of(session, [self.customer]))[self.customer][0].processor_id
 
     async def reconcile(self, **options: Any) -> list[Drift]:
@@ -101,6 +114,3 @@ async def shop(services: Services, clock: FixedClock) -> Shop:
     owner = await user(services, "ann")
     customer = await customer_of(services, await organization(services, owner))
     return Shop(services=services, clock=clock, customer=customer)
-
-
-MONTH = timedelta(days=31)

@@ -1,5 +1,6 @@
 """Reconciling: is the mirror right, what is wrong with it, and putting that right through the ordinary fold."""
 
+from domain.billing.reconciling.asking import Beat, nothing
 from domain.billing.reconciling.models import Drift, DriftAccess, DriftKind, DriftReport
 from domain.billing.reconciling.of_customer import CustomerReconciling, Reconciled
 from domain.billing.reconciling.reports import all_drifts, list_drifts, newest_report, prune_reports
@@ -10,6 +11,7 @@ from domain.billing.reconciling.values import Access, AccessOf, Standing
 __all__ = [
     "Access",
     "AccessOf",
+    "Beat",
     "CustomerReconciling",
     "Drift",
     "DriftAccess",
@@ -22,5 +24,6 @@ __all__ = [
     "all_drifts",
     "list_drifts",
     "newest_report",
+    "nothing",
     "prune_reports",
 ]

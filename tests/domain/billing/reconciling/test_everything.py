@@ -2,12 +2,10 @@
 
 from datetime import timedelta
 
-from sqlalchemy import text
-
 from domain.billing import Drift, DriftAccess, DriftKind, WebhookStatus
 from domain.billing.processors import Capability, Label
 from tests.support.billing import events, row_counts, subscription, subscriptions
-from tests.support.drifting import PRO, TEAM, Shop
+from tests.support.drifting import PRO, SCOPE, TEAM, Shop
 from tests.support.tables import dump, execute
 
 
@@ -31,7 +29,7 @@ async def test_an_end_that_never_arrived_is_found_as_access_wrongly_granted_sinc
 
     [drift] = await here.reconcile()
 
-    assert told(drift) == (DriftKind.MISSED_EVENT, DriftAccess.WRONGLY_GRANTED, ["api", "reports", "seats"])
+    assert told(drift) == (DriftKind.MISSED_EVENT, DriftAccess.WRONGLY_GRANTED, ["api", "projects", "reports", "seats"])
     assert (drift.processor_id, drift.customer_id, drift.since) == (bought, here.customer, ended_at)
     assert drift.healed_at == here.clock.now()
     assert await here.right()
@@ -41,7 +39,9 @@ async def test_an_end_that_never_arrived_is_found_as_access_wrongly_granted_sinc
 
 async def test_a_purchase_that_never_arrived_is_access_wrongly_withheld(here: Shop) -> None:
     first = await here.buy(PRO)
-    await here.services.commands.cancel(scope=_scope(), subscription_id=await _id(here), at_period_end=False, at=None)
+    await here.services.commands.cancel(
+        scope=SCOPE, subscription_id=(await subscription(here.database)).id, at_period_end=False, at=None
+    )
     await here.arrive()
     second = await here.buy_unheard(TEAM, key="second", quantity=3)
 
@@ -54,14 +54,7 @@ async def test_a_purchase_that_never_arrived_is_access_wrongly_withheld(here: Sh
 
 async def test_what_no_event_explains_was_edited_elsewhere(here: Shop) -> None:
     bought = await here.buy(TEAM, quantity=3)
-    await here.fake.replace_items(bought, [])if False else None
-    await execute(
-        here.database, "UPDATE billing_subscriptions SET status = 'canceled', state = replace(state, 'active', 'canceled')"
-    ) if here.database.dialect == "sqlite" else await execute(
-        here.database,
-        "UPDATE billing_subscriptions SET status = 'canceled',"
-        " state = replace(state::text, 'active', 'canceled')::jsonb",
-    )
+    await here.edit_row(bought, status="canceled")
 
     [drift] = await here.reconcile()
 
@@ -195,13 +188,3 @@ async def test_what_a_processor_cannot_list_is_left_out_and_said_so(here: Shop) 
     assert await here.reconcile() == []
     [report] = await here.reports()
     assert (report.customers_checked, report.left_out) == (0, ["fake: event.list", "fake: subscription.list"])
-
-
-def _scope():  # type: ignore[no-untyped-def]
-    from tests.support.drifting import SCOPE
-
-    return SCOPE
-
-
-async def _id(here: Shop) -> str:
-    return (await subscription(here.database)).id
