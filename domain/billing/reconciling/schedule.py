@@ -80,6 +80,7 @@ class Schedule:
         now = self._clock.now()
         for name in EVERY:
             await _ensure(session, name, now)
+        for name in EVERY:
             turn = await session.get(ReconcileTurn, name, with_for_update={"skip_locked": True}, populate_existing=True)
             if turn is None:
                 continue

@@ -38,9 +38,7 @@ async def test_what_was_lost_is_told_and_healed_with_an_audit_row(here: Shop) ->
 
 async def test_a_key_gives_the_same_answer_again_without_asking_anybody(here: Shop) -> None:
     await here.end_unheard(await here.buy())
-    first = await here.services.customer_reconciling.reconcile(
-        scope=SCOPE, customer_id=here.customer, call=call(here)
-    )
+    first = await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
 
     async with unchanged(here.database):
         again = await here.services.customer_reconciling.reconcile(

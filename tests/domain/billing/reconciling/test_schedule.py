@@ -98,11 +98,15 @@ async def test_a_process_that_dies_is_followed_by_another_that_goes_on_with_its_
         patched.setattr(here.fake, "now", never)
         await dying.run_due()
         await gone.wait()
-        # Killed, it would give nothing back.
-        patched.setattr(dying, "_give_back", never)
+
+        async def nothing(*_: object) -> None:
+            """Killed, it gives nothing back."""
+
+        patched.setattr(dying, "_give_back", nothing)
         task = dying._running
         assert task is not None
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
     here.clock.forward(minutes=2)
     await until_done(heir)
     [unfinished] = await here.reports()
