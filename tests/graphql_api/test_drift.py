@@ -8,7 +8,7 @@ from domain.billing import BillingSubscription, Status
 from tests.support.api import Api, user_error
 
 SELECT = "customer { id } drifts { kind access keys processor processorId since healedAt customer { id } }"
-REPORT = """query($kinds: [DriftKind!], $first: Int, $after: String) { driftReport { startedAt finishedAt customersChecked
+REPORT = """query($kinds: [DriftKind!], $first: Int, $after: String) { driftReport { finishedAt customersChecked
   drifts(kinds: $kinds, first: $first, after: $after) { nodes { kind access processorId } edges { cursor }
   pageInfo { hasNextPage } } } }"""
 
@@ -65,7 +65,7 @@ async def test_a_customer_who_is_not_there_is_an_error_of_the_payload(api: Api) 
 
     done: Any = await api.do("reconcileCustomer", "ada", SELECT, customerId="cst_0")
 
-    missing = user_error("NotFoundError", "NOT_FOUND", "There is no such customer.", "input", "customerId")
+    missing = user_error("NotFound", "NOT_FOUND", "There is no such customer.", "input", "customerId")
     assert done == {"customer": None, "drifts": None, "errors": [missing]}
     assert await api.everything() == before
 
