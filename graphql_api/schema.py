@@ -18,6 +18,7 @@ from domain.errors import ConfigError
 from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
+    drift,
     fake_controls,
     identity,
     identity_mutations,
@@ -103,6 +104,7 @@ class Query:
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
+    drift_report: drift.DriftReport | None = _read(drift.find_drift_report, ApiScope.ADMIN)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -197,6 +199,9 @@ class Mutation:
     )
     script_fake_faults: fake_controls.ScriptFakeFaultsPayload | None = _write(
         fake_controls.script_fake_faults, Refusals(), ApiScope.ADMIN
+    )
+    reconcile_customer: drift.ReconcileCustomerPayload | None = _write(
+        drift.reconcile_customer, Refusals(), ApiScope.ADMIN
     )
 
 

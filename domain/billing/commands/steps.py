@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from domain import audit, outbox
+from domain import audit
 from domain.billing.checkouts import unsettled
 from domain.billing.commands.buying import CheckoutsInTheWay
 from domain.billing.commands.command import Command, Hearing, RoleFor, Times
 from domain.billing.commands.kinds import KINDS
 from domain.billing.commands.settling import Settling
 from domain.billing.customers import locked_customer
-from domain.billing.fetches import Fetches
+from domain.billing.fetches import ask_to_fetch
 from domain.billing.intents import Intent, give_up, lease_due, open_intent, purchases_open, settle
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.purchases import Prices
@@ -148,8 +148,7 @@ class Steps:
         if intent.subscription_id is None:
             return kind.refusal(refused, None)
         row = await session.get_one(BillingSubscription, intent.subscription_id)
-        payload = {"processor": row.processor, "processor_id": row.processor_id}
-        await outbox.put_once(session, topic=Fetches.TOPIC, key=row.processor_id, payload=payload, at=now)
+        await ask_to_fetch(session, processor=row.processor, processor_id=row.processor_id, at=now)
         return kind.refusal(refused, row)
 
     async def _conclude(
