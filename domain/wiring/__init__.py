@@ -5,7 +5,6 @@ Nothing else knows both. Without the billing callbacks and hook handed in here, 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from domain import identity
@@ -60,8 +59,6 @@ class Services:
     settings: Settings
     database: Database
     clock: Clock
-    catalog: Catalog
-    processors: Mapping[ProcessorName, Processor]
     users: Users
     deletions: Deletions
     step_up: StepUp
@@ -78,6 +75,16 @@ class Services:
     worker: Worker
 
     @property
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+        return self.entitlements.catalog
+
+    @property
+    def processors(self) -> Mapping[ProcessorName, Processor]:
+        """The configured processors, the rail of new subscriptions first."""
+        return self.inbox.processors
+
+    @property
     def replaying(self) -> Replaying:
         """What applies stored events again."""
         return Replaying(inbox=self.inbox)
@@ -91,6 +98,11 @@ class Services:
     def reconciling(self) -> Reconciling:
         """What compares the mirror with the processors, and heals it."""
         return self.schedule.reconciling
+
+    @property
+    def customer_reconciling(self) -> CustomerReconciling:
+        """The command that compares one customer."""
+        return CustomerReconciling(reconciling=self.reconciling)
 
     def reading(self, scope: Scope) -> Reading:
         """Give the reads of organizations that a caller may make."""
@@ -107,11 +119,6 @@ class Services:
     def timelines(self, scope: Scope) -> Timelines:
         """Give the reads of the audit ledger that a caller may make."""
         return Timelines(scope=scope, roles_of=self.reading(scope).roles)
-
-    @property
-    def customer_reconciling(self) -> CustomerReconciling:
-        """Give the command that compares one customer."""
-        return CustomerReconciling(reconciling=self.reconciling)
 
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
@@ -142,23 +149,20 @@ def build(
         ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
-    prices = catalog.read([Path(path) for path in settings.catalog])
+    prices = catalog.read(settings.catalog)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    access_of = access_by(entitlements)
-    commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_of)
-    schedule = Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of))
+    commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_by(entitlements))
+    schedule = Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=commands.access_of))
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        catalog=prices,
-        processors=rooms.processors,
         users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
         deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
