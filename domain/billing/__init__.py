@@ -1,8 +1,25 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
+from domain.billing.access import Access, AccessOf, Standing
 from domain.billing.closing import Closing
-from domain.billing.commands import Bought, Commands
+from domain.billing.commands import (
+    AccessChange,
+    Bought,
+    Cancel,
+    Commands,
+    CreateCheckout,
+    CreatePortal,
+    Page,
+    Pause,
+    PlanChange,
+    QuantityChange,
+    Resume,
+    Subscribe,
+    SwapPlan,
+    Unpause,
+    UpdateQuantity,
+)
 from domain.billing.customers import (
     Customer,
     CustomerReading,
@@ -22,13 +39,40 @@ from domain.billing.customers import (
 from domain.billing.departing import Departing
 from domain.billing.dunning import Sweeper
 from domain.billing.errands import Errands
+from domain.billing.facts import FactSource
 from domain.billing.fetches import Fetches
 from domain.billing.following import Following, ask_to_follow
 from domain.billing.invoices import InvoiceChecks
 from domain.billing.invoices import prune as prune_invoices
-from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.linking import Linking
+from domain.billing.processors import (
+    Capability,
+    InvoicePreview,
+    Label,
+    PreviewLine,
+    Processor,
+    Purchase,
+    SignatureRefused,
+    UnreadableEvent,
+)
 from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
+from domain.billing.reconciling import (
+    Beat,
+    CustomerReconciling,
+    Drift,
+    DriftAccess,
+    DriftKind,
+    DriftReport,
+    Reconciled,
+    Reconciling,
+    Schedule,
+    all_drifts,
+    list_drifts,
+    newest_report,
+    nothing,
+    prune_reports,
+)
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
 from domain.billing.subscriptions import (
@@ -38,59 +82,115 @@ from domain.billing.subscriptions import (
     live_subscriptions,
     subscriptions_by_id,
 )
-from domain.billing.webhooks import HANDLERS, Handler, Inbox, WebhookEvent, WebhookStatus
+from domain.billing.webhooks import (
+    HANDLERS,
+    EventFilter,
+    Handler,
+    Inbox,
+    Pruning,
+    Replaying,
+    WebhookEvent,
+    WebhookStatus,
+    events_by_id,
+    events_of_facts,
+    fact_place,
+    list_events,
+    list_facts,
+)
 
 __all__ = [
     "HANDLERS",
+    "Access",
+    "AccessChange",
+    "AccessOf",
+    "Beat",
     "BillingSubscription",
     "Bought",
+    "Cancel",
     "Capability",
     "Closing",
     "Commands",
+    "CreateCheckout",
+    "CreatePortal",
     "Customer",
     "CustomerReading",
+    "CustomerReconciling",
     "Departing",
+    "Drift",
+    "DriftAccess",
+    "DriftKind",
+    "DriftReport",
     "EntitlementsTold",
     "Errands",
+    "EventFilter",
+    "FactSource",
     "Fetches",
     "Following",
     "Handler",
     "Inbox",
     "InvoiceChecks",
+    "InvoicePreview",
     "Item",
     "Label",
+    "Linking",
     "OwnOrganizations",
     "Owner",
     "OwnerKind",
+    "Page",
+    "Pause",
     "PauseBehavior",
+    "PlanChange",
+    "PreviewLine",
     "Prices",
     "Processor",
     "ProcessorAccount",
     "ProcessorName",
     "Proration",
+    "Pruning",
     "Purchase",
+    "QuantityChange",
+    "Reconciled",
+    "Reconciling",
+    "Replaying",
+    "Resume",
+    "Schedule",
     "SeatCount",
     "SignatureRefused",
+    "Standing",
     "Status",
+    "Subscribe",
     "SubscriptionFact",
     "SubscriptionState",
+    "SwapPlan",
     "Sweeper",
+    "Unpause",
     "UnreadableEvent",
+    "UpdateQuantity",
     "UserParameter",
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
+    "all_drifts",
     "ask_to_follow",
     "close_customer",
     "create_customer",
+    "events_by_id",
+    "events_of_facts",
+    "fact_place",
     "facts",
     "find_customer",
     "lifecycle",
     "link_account",
+    "list_drifts",
+    "list_events",
+    "list_facts",
     "list_subscriptions",
     "live_subscriptions",
+    "newest_report",
+    "nothing",
     "owned_by",
     "prune_invoices",
+    "prune_reports",
     "reopen_customer",
     "seats",
     "subscriptions_by_id",

@@ -13,11 +13,16 @@ from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
     Commands,
     CustomerReading,
+    CustomerReconciling,
     Errands,
     Fetches,
     Inbox,
+    Linking,
     Processor,
     ProcessorName,
+    Reconciling,
+    Replaying,
+    Schedule,
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
@@ -42,7 +47,7 @@ from domain.settings import Settings
 from domain.wiring import jobs
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
+from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -68,8 +73,24 @@ class Services:
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
+    schedule: Schedule
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def replaying(self) -> Replaying:
+        """What applies stored events again."""
+        return Replaying(inbox=self.inbox)
+
+    @property
+    def linking(self) -> Linking:
+        """What links accounts that were made elsewhere."""
+        return Linking(clock=self.clock, processors=self.processors)
+
+    @property
+    def reconciling(self) -> Reconciling:
+        """What compares the mirror with the processors, and heals it."""
+        return self.schedule.reconciling
 
     def reading(self, scope: Scope) -> Reading:
         """Give the reads of organizations that a caller may make."""
@@ -87,8 +108,14 @@ class Services:
         """Give the reads of the audit ledger that a caller may make."""
         return Timelines(scope=scope, roles_of=self.reading(scope).roles)
 
+    @property
+    def customer_reconciling(self) -> CustomerReconciling:
+        """Give the command that compares one customer."""
+        return CustomerReconciling(reconciling=self.reconciling)
+
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
+        await self.schedule.aclose()
         await self.forwarding.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
@@ -121,7 +148,9 @@ def build(
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=prices, role_for=role_for)
+    access_of = access_by(entitlements)
+    commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_of)
+    schedule = Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of))
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -141,8 +170,9 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
+        schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, prices, rooms, doors, commands, inbox, deletions, forwarding, mailer),
+        worker=_worker(settings, prices, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -199,6 +229,7 @@ def _worker(
     doors: _Doors,
     commands: Commands,
     inbox: Inbox,
+    schedule: Schedule,
     deletions: Deletions,
     forwarding: Forwarding,
     mailer: Mailer | None,
@@ -214,4 +245,5 @@ def _worker(
         | jobs.mail(settings, database, clock, mailer)
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
+        | jobs.reconciling(schedule)
     )

@@ -51,7 +51,8 @@ async def _subscriptions(books: Books, now: datetime) -> int:
     rows = (await books.session.execute(due.with_for_update())).scalars().all()
     if not rows:
         return 0
-    lives = [Life(row, await books.customer(row.customer_id), books.terms) for row in rows]
+    payers = await books.customers(row.customer_id for row in rows)
+    lives = [Life(row, payers[row.customer_id], books.terms) for row in rows]
     events, happened = [], 0
     waiting = [(row.due_at, row.id, place) for place, row in enumerate(rows) if row.due_at]
     waiting.sort()
