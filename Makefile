@@ -54,9 +54,11 @@ ATTEMPTS ?= 1000000
 SECONDS ?= 28800
 KILLS ?= 100
 SEED ?= 1
+CUSTOMERS ?= 1000
 .PHONY: prove
-prove: $(READY) ## Prove the seats at full size, on SQLite and on PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 SEED=1
+prove: $(READY) ## Prove the seats at full size on both engines, and live a year of billing: ATTEMPTS, SECONDS, KILLS, SEED, CUSTOMERS
 	@$(BIN)/python -m tests.proofs --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
+	@$(BIN)/python -m tests.proofs.year --customers $(CUSTOMERS) --seed $(SEED)
 
 .PHONY: bench
 bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI and naive Strawberry

@@ -178,7 +178,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--customers", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{folder}/seatgate.db"
         migrating.upgrade(url)
         began = time.perf_counter()
