@@ -49,7 +49,7 @@ class Invoice(Base):
     event_id: Mapped[str] = mapped_column(Key)
 
     __table_args__ = (
-        Index(None, "processor", "livemode", "subscription_processor_id"),
+        Index("ix_billing_invoices_subscription", "processor", "livemode", "subscription_processor_id"),
         Index(None, "outcome", "occurred_at"),
     )
 

@@ -69,7 +69,7 @@ def _create_invoices() -> None:
         sa.PrimaryKeyConstraint("processor", "livemode", "processor_id", name=op.f("pk_billing_invoices")),
     )
     op.create_index(
-        "ix_billing_invoices_processor_livemode_subscription_processor_id",
+        "ix_billing_invoices_subscription",
         "billing_invoices",
         ["processor", "livemode", "subscription_processor_id"],
     )
