@@ -50,13 +50,25 @@ check: $(READY) ## Lint, format, types, import contracts
 test: $(READY) $(STATIC) check ## Run every check and every test, PostgreSQL included
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
 
+JUDGE := .venv-peer/.ready
+$(JUDGE): requirements/peer.txt | $(READY)
+	@test -x .venv-peer/bin/python || python3 -m venv --without-pip .venv-peer
+	@VIRTUAL_ENV=$(CURDIR)/.venv-peer $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/peer.txt
+	@touch $@
+
+.PHONY: test-peer
+test-peer: $(JUDGE) ## Let billing-e2e judge the Stripe peer of the tests
+	@.venv-peer/bin/python -m tests.peers.judged
+
 ATTEMPTS ?= 1000000
 SECONDS ?= 28800
 KILLS ?= 100
 SEED ?= 1
+WALKS ?= 10000
 .PHONY: prove
-prove: $(READY) ## Prove the seats at full size, on SQLite and on PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 SEED=1
-	@$(BIN)/python -m tests.proofs --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
+prove: $(READY) ## Prove at full size, on SQLite and PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 WALKS=10000 SEED=1
+	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
+	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
 
 .PHONY: bench
 bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI and naive Strawberry
@@ -67,6 +79,10 @@ schema: $(READY) ## Write schema.graphql and tests/demo.graphql
 	@$(BIN)/seatgate schema > schema.graphql
 	@$(BIN)/seatgate demo schema > tests/demo.graphql
 
+.PHONY: parity
+parity: $(READY) ## Play the billing stories on every processor and write docs/parity.md
+	@$(BIN)/python -m tests.parity
+
 .PHONY: migrate
 migrate: $(READY) ## Bring the database to the newest migration
 	@$(BIN)/seatgate migrate
@@ -75,8 +91,9 @@ migrate: $(READY) ## Bring the database to the newest migration
 lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 	@$(LOCK) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/peer.in -o requirements/peer.txt
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .seatgate seatgate.db* graphql_api/static explorer/node_modules
+	@rm -rf .venv .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules

@@ -17,6 +17,7 @@ from domain.organizations import OrganizationCallbacks
 from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
 from domain.wiring import Services, build
+from domain.worker import Worker
 from graphql_api import edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.context import Context
@@ -37,6 +38,7 @@ def create_app(
     billable: BillableOf | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
+    worker: bool = True,
 ) -> Starlette:
     """Make the ASGI application.
 
@@ -44,7 +46,7 @@ def create_app(
     order given, inside the transactions that they may refuse. `auth` tells who is asking, in the place of the bearer
     tokens that the settings describe. `forwarders` are told of every audit event after its commit. `billable` tells
     whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the place of the configured
-    server.
+    server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
 
     Raises:
         ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
@@ -64,7 +66,7 @@ def create_app(
             *health.routes(ready=lambda: ready(services)),
         ],
         middleware=edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
-        lifespan=lambda _: _living(services),
+        lifespan=lambda _: living(services, worker=worker),
     )
     app.state.services = services
     return app
@@ -76,8 +78,8 @@ async def ready(services: Services) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def _living(services: Services) -> AsyncIterator[None]:
-    """Check the database, then let the worker go round for as long as the application lives.
+async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
+    """Check the database, then let the worker go round, if it is wanted, for as long as the application lives.
 
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
@@ -86,14 +88,20 @@ async def _living(services: Services) -> AsyncIterator[None]:
         if not await ready(services):
             raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
         await services.database.verify()
-        worker = asyncio.create_task(services.worker.run())
-        try:
+        async with _going_round(services.worker) if worker else contextlib.nullcontext():
             yield
-        finally:
-            worker.cancel()
-            await asyncio.gather(worker, return_exceptions=True)
     finally:
         await services.aclose()
+
+
+@contextlib.asynccontextmanager
+async def _going_round(worker: Worker) -> AsyncIterator[None]:
+    running = asyncio.create_task(worker.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 class _ContextMaker:

@@ -15,15 +15,18 @@ from graphql_api.catalog import CatalogPlan
 from graphql_api.connections import Connection
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
-from graphql_api.enums import PauseBehavior, ProcessorName, SubscriptionStatus
+from graphql_api.enums import ApiScope, PauseBehavior, ProcessorName, SubscriptionStatus
 from graphql_api.identity import User
 from graphql_api.node import Node
 from graphql_api.organizations import Organization
+from graphql_api.permissions import require_scope
 
 if TYPE_CHECKING:
     from graphql_api.entitlements import EntitlementSet
+    from graphql_api.webhook_events import SubscriptionFact
 
 AnEntitlementSet = Annotated["EntitlementSet", strawberry.lazy("graphql_api.entitlements")]
+ASubscriptionFact = Annotated["SubscriptionFact", strawberry.lazy("graphql_api.webhook_events")]
 CustomerOwner = Annotated[
     Organization | User,
     strawberry.union("CustomerOwner", description="An organization or a person; never changes."),
@@ -138,6 +141,20 @@ class BillingSubscription(Node):
     def base(self, info: ContextInfo) -> bool:
         """False: every item is an add-on."""
         return info.context.services.catalog.has_base(item.price_id for item in self.items)
+
+    @strawberry.field(extensions=[require_scope(ApiScope.ADMIN)])  # type: ignore[untyped-decorator]  # strawberry types it only without arguments
+    async def facts(
+        self,
+        info: ContextInfo,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[ASubscriptionFact] | None:
+        """Everything the processor has said of it, in fold order."""
+        from graphql_api.webhook_events import fact_connection
+
+        return await fact_connection(info, self.row, first, after, last, before)
 
     @strawberry.field
     def grace_end(self, info: ContextInfo) -> datetime | None:

@@ -4,10 +4,11 @@ from enum import StrEnum
 
 import strawberry
 
+from domain.billing import FactSource, PauseBehavior, ProcessorName
 from domain.billing import Label as CapabilityLabel
-from domain.billing import PauseBehavior, ProcessorName
 from domain.billing import Proration as ProrationPolicy
 from domain.billing import Status as SubscriptionStatus
+from domain.billing import WebhookStatus as WebhookEventStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
 from domain.identity import DeletionStatus
@@ -20,6 +21,7 @@ __all__ = [
     "CapabilityLabel",
     "DecisionReason",
     "DeletionStatus",
+    "FactSource",
     "InvitationStatus",
     "LimitMerge",
     "MemberRole",
@@ -29,6 +31,7 @@ __all__ = [
     "ProrationPolicy",
     "SortDirection",
     "SubscriptionStatus",
+    "WebhookEventStatus",
 ]
 
 # Strawberry notes name and description on the domain's own enumeration, which stays as it is.
@@ -45,6 +48,16 @@ strawberry.enum(
     description="As Stripe names them; anything unknown reads as INCOMPLETE.",
 )
 strawberry.enum(PauseBehavior, name="PauseBehavior", description="What becomes of invoices meanwhile.")
+strawberry.enum(
+    WebhookEventStatus,
+    name="WebhookEventStatus",
+    description="RECEIVED waits (also for waitingFor), FAILED is tried again, DEAD is not.",
+)
+strawberry.enum(
+    FactSource,
+    name="FactSource",
+    description="COMMAND: the processor's answer to a command of ours; in the fold it ranks as a FETCH.",
+)
 strawberry.enum(ProrationPolicy, name="ProrationPolicy", description="How the processor settles the running period.")
 strawberry.enum(
     CapabilityLabel,

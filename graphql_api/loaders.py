@@ -11,7 +11,7 @@ from strawberry.extensions import SchemaExtension
 
 from domain import audit, billing
 from domain.audit import AuditEvent, LabelPart
-from domain.billing import BillingSubscription, Customer, ProcessorAccount
+from domain.billing import BillingSubscription, Customer, ProcessorAccount, ProcessorName, WebhookEvent
 from domain.db import Session
 from domain.entitlements import Billable, EntitlementSet, SeatUsage
 from domain.errors import Contained
@@ -20,7 +20,10 @@ from domain.organizations import Invitation, Membership, Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services
 
+K = TypeVar("K", str, tuple[ProcessorName, bool, str])
 T = TypeVar("T")
+EventName = tuple[ProcessorName, bool, str]
+"""An event by its processor, its mode, and its id there."""
 BATCH = 100
 
 
@@ -29,7 +32,7 @@ class Loaders:
 
     def __init__(self, services: Services, scope: Scope) -> None:
         self._services = services
-        self._made: list[DataLoader[str, Any]] = []
+        self._made: list[DataLoader[Any, Any]] = []
         reading, customers = services.reading(scope), services.customers(scope)
         entitlements = services.entitlements
         self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
@@ -50,21 +53,26 @@ class Loaders:
             partial(entitlements.visible, customers)
         )
 
+        async def webhook_events(session: Session, ids: Sequence[str]) -> dict[str, WebhookEvent]:
+            return await billing.events_by_id(session, ids) if scope.administrator else {}
+
+        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(webhook_events)
+        self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
         self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
         self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)
         self.sealed: DataLoader[str, bool | None] = self._loader(audit.sealed)
 
         self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
 
-    def _loader(self, read: Callable[[Session, Sequence[str]], Awaitable[dict[str, T]]]) -> DataLoader[str, T | None]:
-        async def in_snapshot(keys: Sequence[str]) -> dict[str, T]:
+    def _loader(self, read: Callable[[Session, Sequence[K]], Awaitable[dict[K, T]]]) -> DataLoader[K, T | None]:
+        async def in_snapshot(keys: Sequence[K]) -> dict[K, T]:
             async with self._services.database.snapshot() as session:
                 return await read(session, keys)
 
         return self._remember(in_snapshot)
 
-    def _remember(self, read: Callable[[Sequence[str]], Awaitable[dict[str, T]]]) -> DataLoader[str, T | None]:
-        async def load(keys: list[str]) -> list[T | None]:
+    def _remember(self, read: Callable[[Sequence[K]], Awaitable[dict[K, T]]]) -> DataLoader[K, T | None]:
+        async def load(keys: list[K]) -> list[T | None]:
             found = await read(keys)
             return [found.get(key) for key in keys]
 

@@ -1,7 +1,6 @@
 """The schema: Seatgate's own fields, a host's beside them, and the checks that every gate really guards."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
 from typing import Any
 
 import strawberry
@@ -19,13 +18,17 @@ from domain.errors import ConfigError
 from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
+    fake_controls,
     identity,
     identity_mutations,
+    inbox_mutations,
     invitation_mutations,
     loaders,
     membership_mutations,
     organization_mutations,
     ownership_mutations,
+    plan_changes,
+    subscription_mutations,
 )
 from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogPlan, list_plans
@@ -43,9 +46,10 @@ from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
 from graphql_api.permissions import RequireFeature, require_scope
 from graphql_api.rate_limits import Limited
-from graphql_api.scalars import DATE_TIME, JSON, JSON_VALUE
+from graphql_api.scalars import SCALARS
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
+from graphql_api.webhook_events import WebhookEvent, list_webhook_events
 
 PUBLIC = frozenset({"serverInfo", "plans"})
 
@@ -61,6 +65,7 @@ async def find_node(id: strawberry.ID) -> Node | None:
         Prefix.CUSTOMER: (found.customers, Customer.of),
         Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
         Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
+        Prefix.WEBHOOK_EVENT: (found.webhook_events, WebhookEvent.of),
     }
     known = nodes.get(ids.prefix_of(id))
     if known is None:
@@ -81,6 +86,10 @@ def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None, limited:
     return strawberry.mutation(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
+def _billing(resolver: Any) -> Any:
+    return _write(resolver, Refusals(), ApiScope.BILLING_WRITE)
+
+
 @described
 class Query:
     """Reads. Without a credential only serverInfo, plans and __typename answer."""
@@ -93,6 +102,7 @@ class Query:
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
+    webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -149,11 +159,44 @@ class Mutation:
     delete_user: identity_mutations.DeleteUserPayload | None = _write(
         identity_mutations.delete_user, Refusals(), ApiScope.USERS_WRITE
     )
-    subscribe: billing_mutations.SubscribePayload | None = _write(
-        billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE
+    subscribe: billing_mutations.SubscribePayload | None = _billing(billing_mutations.subscribe)
+    swap_plan: subscription_mutations.SwapPlanPayload | None = _billing(subscription_mutations.swap_plan)
+    update_subscription_quantity: subscription_mutations.UpdateSubscriptionQuantityPayload | None = _billing(
+        subscription_mutations.update_subscription_quantity
     )
-    cancel_subscription: billing_mutations.CancelSubscriptionPayload | None = _write(
-        billing_mutations.cancel_subscription, Refusals(), ApiScope.BILLING_WRITE
+    cancel_subscription: subscription_mutations.CancelSubscriptionPayload | None = _billing(
+        subscription_mutations.cancel_subscription
+    )
+    resume_subscription: subscription_mutations.ResumeSubscriptionPayload | None = _billing(
+        subscription_mutations.resume_subscription
+    )
+    pause_subscription: subscription_mutations.PauseSubscriptionPayload | None = _billing(
+        subscription_mutations.pause_subscription
+    )
+    unpause_subscription: subscription_mutations.UnpauseSubscriptionPayload | None = _billing(
+        subscription_mutations.unpause_subscription
+    )
+    preview_plan_change: plan_changes.PreviewPlanChangePayload | None = _billing(plan_changes.preview_plan_change)
+    create_checkout_session: billing_mutations.CreateCheckoutSessionPayload | None = _billing(
+        billing_mutations.create_checkout_session
+    )
+    create_portal_session: billing_mutations.CreatePortalSessionPayload | None = _billing(
+        billing_mutations.create_portal_session
+    )
+    link_processor_account: inbox_mutations.LinkProcessorAccountPayload | None = _write(
+        inbox_mutations.link_processor_account, UnitOfWork(), ApiScope.ADMIN
+    )
+    replay_webhook_event: inbox_mutations.ReplayWebhookEventPayload | None = _write(
+        inbox_mutations.replay_webhook_event, UnitOfWork(), ApiScope.WEBHOOKS_MANAGE
+    )
+    advance_fake_clock: fake_controls.AdvanceFakeClockPayload | None = _write(
+        fake_controls.advance_fake_clock, Refusals(), ApiScope.ADMIN
+    )
+    set_fake_subscription_status: fake_controls.SetFakeSubscriptionStatusPayload | None = _write(
+        fake_controls.set_fake_subscription_status, Refusals(), ApiScope.ADMIN
+    )
+    script_fake_faults: fake_controls.ScriptFakeFaultsPayload | None = _write(
+        fake_controls.script_fake_faults, Refusals(), ApiScope.ADMIN
     )
 
 
@@ -178,9 +221,10 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
             Customer,
             BillingSubscription,
             AuditEvent,
+            WebhookEvent,
         ],
         extensions=[Limits, FreshLoaders],
-        config=StrawberryConfig(scalar_map={datetime: DATE_TIME, JSON: JSON_VALUE}, sort_schema=sort),
+        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)
     _ask_for_credentials(schema)

@@ -28,7 +28,7 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / document).read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("guide", ["catalog.md", "seat-quantity.md", "dunning.md"])
+@pytest.mark.parametrize("guide", ["catalog.md", "braintree.md", "seat-quantity.md", "dunning.md"])
 def test_the_catalog_of_a_guide_is_a_catalog(guide: str) -> None:
     written = blocks(guide, "toml")
 
@@ -104,12 +104,34 @@ def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -
     rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", (DOCS / "operations.md").read_text(), flags=re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
     fields = {field.name.upper().replace("ENVIRONMENT", "ENV") for field in dataclasses.fields(settings.Settings)}
+    braintree = {f"BRAINTREE_{field.name.upper()}" for field in dataclasses.fields(settings.Braintree)}
 
     with pytest.raises(ConfigError) as refused:
         settings.read({f"{settings.PREFIX}{name}": " " for name in told}, folder=tmp_path)
 
-    assert told == fields
+    assert told == fields - {"BRAINTREE"} | braintree
     assert not [fault for fault in refused.value.faults if "is unknown" in fault]
+
+
+async def test_the_commands_of_the_subscriptions_guide_do_what_it_says(
+    sqlite: Sqlite, tmp_path: Path, clock: FixedClock
+) -> None:
+    documents = blocks("subscriptions.md", "graphql")
+    names = [re.findall(r"^mutation (\w+)", text)[0] for text in documents]
+
+    async with serving(sqlite.fresh(tmp_path), tmp_path, clock) as api:
+        known = {"customer": (await api.organization())["customer"]["id"]}
+        # A page is made before the purchase that keeps the next one out.
+        for text in sorted(documents, key=lambda text: "mutation Checkout" not in text):
+            clock.forward(minutes=1)
+            asked = set(re.findall(r"\$(\w+): ID!", text))
+            [payload] = (await api.ask(text, "ann", **{name: known[name] for name in asked})).data.values()
+            assert payload["errors"] == [], text
+            if "mutation Buy" in text:
+                known["subscription"] = payload["subscription"]["id"]
+            await api.settled()
+
+    assert names == ["Buy", "Checkout", "Preview", "Swap", "More", "Pause", "GoOn", "End", "Keep", "Portal"]
 
 
 @pytest.mark.parametrize("document", sorted(path.name for path in DOCS.glob("*.md")))

@@ -2,7 +2,26 @@
 
 from domain.billing import facts, lifecycle, seats
 from domain.billing.closing import Closing
-from domain.billing.commands import Bought, Commands
+from domain.billing.commands import (
+    Access,
+    AccessChange,
+    AccessOf,
+    Bought,
+    Cancel,
+    Commands,
+    CreateCheckout,
+    CreatePortal,
+    Page,
+    Pause,
+    PlanChange,
+    QuantityChange,
+    Resume,
+    Standing,
+    Subscribe,
+    SwapPlan,
+    Unpause,
+    UpdateQuantity,
+)
 from domain.billing.customers import (
     Customer,
     CustomerReading,
@@ -22,11 +41,23 @@ from domain.billing.customers import (
 from domain.billing.departing import Departing
 from domain.billing.dunning import Sweeper
 from domain.billing.errands import Errands
+from domain.billing.facts import FactSource
 from domain.billing.fetches import Fetches
 from domain.billing.following import Following, ask_to_follow
 from domain.billing.invoices import InvoiceChecks
 from domain.billing.invoices import prune as prune_invoices
-from domain.billing.processors import Capability, Label, Processor, Purchase, SignatureRefused, UnreadableEvent
+from domain.billing.linking import Linking
+from domain.billing.processors import (
+    Capability,
+    InvoicePreview,
+    Label,
+    PreviewLine,
+    Processor,
+    Purchase,
+    SignatureRefused,
+    UnreadableEvent,
+)
+from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
@@ -37,41 +68,81 @@ from domain.billing.subscriptions import (
     live_subscriptions,
     subscriptions_by_id,
 )
-from domain.billing.webhooks import Inbox, WebhookEvent, WebhookStatus
+from domain.billing.webhooks import (
+    HANDLERS,
+    EventFilter,
+    Handler,
+    Inbox,
+    Pruning,
+    Replaying,
+    WebhookEvent,
+    WebhookStatus,
+    events_by_id,
+    events_of_facts,
+    fact_place,
+    list_events,
+    list_facts,
+)
 
 __all__ = [
+    "HANDLERS",
+    "Access",
+    "AccessChange",
+    "AccessOf",
     "BillingSubscription",
     "Bought",
+    "Cancel",
     "Capability",
     "Closing",
     "Commands",
+    "CreateCheckout",
+    "CreatePortal",
     "Customer",
     "CustomerReading",
     "Departing",
+    "EntitlementsTold",
     "Errands",
+    "EventFilter",
+    "FactSource",
     "Fetches",
     "Following",
+    "Handler",
     "Inbox",
     "InvoiceChecks",
+    "InvoicePreview",
     "Item",
     "Label",
+    "Linking",
     "OwnOrganizations",
     "Owner",
     "OwnerKind",
+    "Page",
+    "Pause",
     "PauseBehavior",
+    "PlanChange",
+    "PreviewLine",
     "Prices",
     "Processor",
     "ProcessorAccount",
     "ProcessorName",
     "Proration",
+    "Pruning",
     "Purchase",
+    "QuantityChange",
+    "Replaying",
+    "Resume",
     "SeatCount",
     "SignatureRefused",
+    "Standing",
     "Status",
+    "Subscribe",
     "SubscriptionFact",
     "SubscriptionState",
+    "SwapPlan",
     "Sweeper",
+    "Unpause",
     "UnreadableEvent",
+    "UpdateQuantity",
     "UserParameter",
     "WebhookEvent",
     "WebhookStatus",
@@ -79,10 +150,15 @@ __all__ = [
     "ask_to_follow",
     "close_customer",
     "create_customer",
+    "events_by_id",
+    "events_of_facts",
+    "fact_place",
     "facts",
     "find_customer",
     "lifecycle",
     "link_account",
+    "list_events",
+    "list_facts",
     "list_subscriptions",
     "live_subscriptions",
     "owned_by",

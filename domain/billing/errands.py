@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from domain import audit, outbox
+from domain import audit
 from domain.billing import lifecycle
 from domain.billing.customers import account_of, locked_customer
 from domain.billing.facts import FactSource
-from domain.billing.fetches import Fetches
+from domain.billing.fetches import ask_to_fetch
 from domain.billing.intents import LEASE, Intent, Operation, Order, give_up, open_intent, settle
 from domain.billing.lifecycle import TerminalAction
 from domain.billing.processors import ItemChange, Processor, ProcessorRefused, ProcessorUnavailable
@@ -127,9 +127,7 @@ class Errands:
         now = self.clock.now()
         if isinstance(error, ProcessorRefused):
             await give_up(session, intent.key, now=now, failure=type(error).__name__)
-            processor_id = intent.request["processor_id"]
-            payload = {"processor": intent.processor, "processor_id": processor_id}
-            await outbox.put_once(session, topic=Fetches.TOPIC, key=processor_id, payload=payload, at=now)
+            await ask_to_fetch(session, processor=intent.processor, processor_id=intent.request["processor_id"], at=now)
         elif error.answered:
             (await session.get_one(Intent, intent.key, with_for_update=True)).leased_until = now
 

@@ -4,16 +4,18 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 
 from sqlalchemy import select
 
-from domain.billing.customers import ProcessorAccount
+from domain import outbox
+from domain.billing import lifecycle
+from domain.billing.customers import ProcessorAccount, account_of
 from domain.billing.facts import FactSource
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
-from domain.billing.states import ProcessorName
+from domain.billing.states import ProcessorName, Snapshot
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb
 from domain.clock import Clock
 from domain.db import Database, Session
@@ -27,11 +29,27 @@ LONGEST_WAIT = timedelta(hours=1)
 MAX_DOUBLINGS = 6
 
 
+TOPIC = "billing.fetch"
+"""The outbox topic under which a subscription is fetched."""
+
+
+async def ask_to_fetch(
+    session: Session, *, processor: ProcessorName, processor_id: str, at: datetime, ends: bool = False
+) -> None:
+    """Ask for one fetch after this transaction, unless the same one waits untried.
+
+    `ends`: what the processor does not know any more has ended.
+    """
+    payload = {"processor": processor, "processor_id": processor_id, "ends": ends}
+    key = f"{processor}:{processor_id}" + (":ends" if ends else "")
+    await outbox.put_once(session, topic=TOPIC, key=key, payload=payload, at=at)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetches:
     """Settles what is owed, holding no transaction while it asks."""
 
-    TOPIC: ClassVar[str] = "billing.fetch"
+    TOPIC: ClassVar[str] = TOPIC
 
     database: Database
     clock: Clock
@@ -49,21 +67,24 @@ class Fetches:
         return fetched
 
     async def deliver(self, payload: dict[str, Any]) -> None:
-        """Fetch a subscription that an event did not show whole: the outbox's handler for TOPIC.
+        """Fetch a subscription that somebody has asked for: the outbox's handler for TOPIC.
 
         Raises:
             ProcessorUnavailable: the processor did not answer; the outbox tries again.
             ProcessorRefused: the processor said no; the outbox tries again.
         """
-        await self._fetch(ProcessorName(payload["processor"]), payload["processor_id"])
+        name, processor_id = ProcessorName(payload["processor"]), payload["processor_id"]
+        await self._fetch(name, processor_id, ends=payload.get("ends", False))
 
-    async def _fetch(self, name: ProcessorName, processor_id: str) -> None:
+    async def _fetch(self, name: ProcessorName, processor_id: str, *, ends: bool = False) -> None:
         processor = self.processors[name]
         asked_at = self.clock.now()
         processor_time = await processor.now()
         snapshot = await processor.fetch(processor_id)
+        if snapshot is None and ends:
+            snapshot = await self._gone(processor, processor_id, asked_at)
         if snapshot is None:
-            log.warning("a fetch of %s is owed and %s does not know it", processor_id, name)
+            log.warning("%s is to be fetched and %s does not know it", processor_id, name)
             return
         said = Statement(
             source=FactSource.FETCH,
@@ -74,6 +95,26 @@ class Fetches:
             asked_at=asked_at,
         )
         await self.database.run(partial(self._record, said, name))
+
+    async def _gone(self, processor: Processor, processor_id: str, at: datetime) -> Snapshot | None:
+        """Give what is to be said of a subscription that its processor does not know any more; None without a row."""
+        query = select(BillingSubscription).where(
+            BillingSubscription.processor == processor.name,
+            BillingSubscription.livemode == processor.livemode,
+            BillingSubscription.processor_id == processor_id,
+        )
+        async with self.database.snapshot() as session:
+            row = (await session.execute(query)).scalar_one_or_none()
+            if row is None:
+                return None
+            account = await account_of(session, customer_id=row.customer_id, processor=row.processor)
+        assert account is not None, "who has a subscription has an account"
+        return Snapshot(
+            processor_id=processor_id,
+            customer_processor_id=account.processor_id,
+            livemode=row.livemode,
+            state=lifecycle.gone(row.current, at),
+        )
 
     async def _lease(self, session: Session) -> BillingSubscription | None:
         now = self.clock.now()

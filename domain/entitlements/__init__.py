@@ -1,6 +1,6 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
-from domain.entitlements import catalog
+from domain.entitlements import advisory, catalog
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.gate import Billable, Entitlements, EntitlementSet, SeatUsage
 from domain.entitlements.resolver import Decision, Reason
@@ -17,5 +17,6 @@ __all__ = [
     "Plan",
     "Reason",
     "SeatUsage",
+    "advisory",
     "catalog",
 ]

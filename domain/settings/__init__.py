@@ -14,21 +14,27 @@ from domain.settings import development, parsing
 from domain.settings.parsing import Fault
 from domain.settings.reader import PREFIX, Reader
 
-__all__ = ["DATABASE_URL", "PREFIX", "Environment", "OnCancelFailure", "Rail", "Settings", "read"]
+__all__ = [
+    "DATABASE_URL",
+    "PREFIX",
+    "BraintreeEnvironment",
+    "Environment",
+    "NativeSync",
+    "OnCancelFailure",
+    "Rail",
+    "Settings",
+    "read",
+]
 
 DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
-STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE")
+STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "STRIPE_NATIVE_SYNC")
+BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE_KEY", "BRAINTREE_ENVIRONMENT")
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
 LATER = frozenset(
     {
-        "BRAINTREE_ENVIRONMENT",
-        "BRAINTREE_MERCHANT_ID",
-        "BRAINTREE_PRIVATE_KEY",
-        "BRAINTREE_PUBLIC_KEY",
         "DATABASE_LISTEN_URL",
         "DATABASE_REPLICA_URL",
         "JWKS_URL",
-        "STRIPE_NATIVE_SYNC",
         "TRUSTED_PROXIES",
     }
 )
@@ -48,11 +54,36 @@ class OnCancelFailure(StrEnum):
     PROCEED = "proceed"
 
 
+class NativeSync(StrEnum):
+    """Whether Stripe's own view of entitlements is kept beside ours; no gate ever reads it."""
+
+    DISABLED = "disabled"
+    ADVISORY = "advisory"
+
+
 class Rail(StrEnum):
     """A processor by the name that the settings call it."""
 
     FAKE = "fake"
     STRIPE = "stripe"
+    BRAINTREE = "braintree"
+
+
+class BraintreeEnvironment(StrEnum):
+    """Which of Braintree's two worlds the keys are for; in the sandbox no money moves."""
+
+    SANDBOX = "sandbox"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Braintree:
+    """What opens a merchant's account at Braintree."""
+
+    environment: BraintreeEnvironment
+    merchant_id: str
+    public_key: str
+    private_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +107,8 @@ class Settings:
     jwt_issuer: str | None
     jwt_audience: str | None
     stripe_api_base: str | None
+    stripe_native_sync: NativeSync
+    braintree: Braintree | None
     mail_url: str | None = field(repr=False)
     database_url: str = field(repr=False)
     stripe_api_key: str | None = field(repr=False)
@@ -111,6 +144,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     any_host: tuple[str, ...] = () if production else ("*",)
     no_items: tuple[str, ...] = ()
     nothing: str | None = None
+    others_secrets = parsing.secrets(production=production, shortest=1)
     processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
     return Settings(
         environment=environment,
@@ -132,15 +166,27 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
         database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
         stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
+        stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
-        stripe_webhook_secrets=reader.value(
-            "STRIPE_WEBHOOK_SECRETS", no_items, parsing.secrets(production=production, shortest=1)
-        ),
+        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", no_items, others_secrets),
+        braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
         fake_webhook_secrets=_secrets(reader, "FAKE_WEBHOOK_SECRETS", production=production, folder=folder)
         if Rail.FAKE in processors
         else (),
         secret_keys=_secrets(reader, "SECRET_KEYS", production=production, folder=folder),
         jwt_secrets=_secrets(reader, "JWT_SECRETS", production=production, folder=folder),
+    )
+
+
+def _braintree(reader: Reader, *, production: bool) -> Braintree:
+    """Take Braintree's variables; one that is missing is noted later, with what else processors lack."""
+    return Braintree(
+        environment=reader.value(
+            "BRAINTREE_ENVIRONMENT", BraintreeEnvironment.SANDBOX, parsing.choice(BraintreeEnvironment)
+        ),
+        merchant_id=reader.value("BRAINTREE_MERCHANT_ID", "", parsing.text),
+        public_key=reader.value("BRAINTREE_PUBLIC_KEY", "", parsing.text),
+        private_key=reader.value("BRAINTREE_PRIVATE_KEY", "", parsing.secret(production=production, shortest=1)),
     )
 
 
@@ -157,14 +203,14 @@ def _secrets(reader: Reader, name: str, *, production: bool, folder: Path) -> tu
 
 def _check_processors(reader: Reader, settings: Settings) -> None:
     """Note what a named processor lacks, and what is given for one that is not named."""
-    for rail, names in ((Rail.STRIPE, STRIPE), (Rail.FAKE, FAKE)):
+    for rail, names in ((Rail.STRIPE, STRIPE), (Rail.BRAINTREE, BRAINTREE), (Rail.FAKE, FAKE)):
         for name in names:
             if reader.given(name) and rail not in settings.processors:
                 reader.fault(name, f"is set although {PREFIX}PROCESSORS does not name {rail}")
-    if Rail.STRIPE in settings.processors:
-        for name in STRIPE[:2]:
-            if not reader.given(name):
-                reader.fault(name, f"is missing although {PREFIX}PROCESSORS names {Rail.STRIPE}")
+    for rail, required in ((Rail.STRIPE, STRIPE[:2]), (Rail.BRAINTREE, BRAINTREE)):
+        for name in required:
+            if rail in settings.processors and not reader.given(name):
+                reader.fault(name, f"is missing although {PREFIX}PROCESSORS names {rail}")
 
 
 def _check_mail(reader: Reader) -> None:

@@ -16,8 +16,10 @@ from domain.billing import (
     Errands,
     Fetches,
     Inbox,
+    Linking,
     Processor,
     ProcessorName,
+    Replaying,
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
@@ -40,8 +42,9 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
+from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
+from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -69,6 +72,16 @@ class Services:
     inbox: Inbox
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def replaying(self) -> Replaying:
+        """What applies stored events again."""
+        return Replaying(inbox=self.inbox)
+
+    @property
+    def linking(self) -> Linking:
+        """What links accounts that were made elsewhere."""
+        return Linking(clock=self.clock, processors=self.processors)
 
     def reading(self, scope: Scope) -> Reading:
         """Give the reads of organizations that a caller may make."""
@@ -119,8 +132,8 @@ def build(
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
-    members, inbox = doors.made(Members), rooms.made(Inbox)
-    commands = rooms.made(Commands, prices=prices, role_for=role_for)
+    members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
+    commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_by(entitlements))
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(

@@ -13,6 +13,7 @@ from domain.billing import (
     Inbox,
     InvoiceChecks,
     ProcessorName,
+    Pruning,
     Sweeper,
     prune_invoices,
 )
@@ -92,4 +93,6 @@ def prunings(database: Database, clock: Clock) -> dict[str, Job]:
         "used proofs": identity.prune_proofs,
         "paid invoices": prune_invoices,
     }
-    return {name: Seldom(partial(prune, database, clock), clock=clock) for name, prune in forgetful.items()}
+    jobs: dict[str, Job] = {name: partial(prune, database, clock) for name, prune in forgetful.items()}
+    jobs["old webhooks"] = Pruning(database=database, clock=clock).prune
+    return {name: Seldom(job, clock=clock) for name, job in jobs.items()}

@@ -4,7 +4,7 @@ from domain.billing import Processor, ProcessorName
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
-from domain.settings import Settings
+from domain.settings import BraintreeEnvironment, Settings
 
 
 def processors_of(settings: Settings, database: Database, clock: Clock) -> dict[ProcessorName, Processor]:
@@ -21,6 +21,22 @@ def processors_of(settings: Settings, database: Database, clock: Clock) -> dict[
                 clock=clock,
                 api_base=settings.stripe_api_base,
             )
+        elif name is ProcessorName.BRAINTREE:
+            made[name] = _braintree(settings, clock)
         else:
             made[name] = FakeProcessor(database=database, clock=clock, webhook_secrets=settings.fake_webhook_secrets)
     return made
+
+
+def _braintree(settings: Settings, clock: Clock) -> Processor:
+    from domain.billing.processors.braintree import BraintreeProcessor  # noqa: PLC0415 - loaded only when chosen
+
+    account = settings.braintree
+    assert account is not None, "the settings have been checked"
+    return BraintreeProcessor(
+        merchant_id=account.merchant_id,
+        public_key=account.public_key,
+        private_key=account.private_key,
+        live=account.environment is BraintreeEnvironment.PRODUCTION,
+        clock=clock,
+    )

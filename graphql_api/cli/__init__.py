@@ -13,7 +13,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.cli import audit, proving
+from graphql_api.cli import audit, proving, working
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
@@ -32,16 +32,20 @@ demo = typer.Typer(help="Serve a small host with people and organizations to try
 app.add_typer(demo, name="demo")
 app.add_typer(audit.app, name="audit")
 app.add_typer(proving.app, name="prove")
+app.command("worker")(working.work)
 
 
 @app.command()
-def serve() -> None:
+def serve(
+    *,
+    worker: Annotated[bool, typer.Option(help="Carry out what falls due, or leave it to `seatgate worker`.")] = True,
+) -> None:
     """Serve the API; settings come from the environment."""
     with told():
         settings = read_settings()
         asyncio.run(_check(settings))
     typer.echo(f"Seatgate serves at {_address(settings)}/graphql. {tell_explorer(settings)}")
-    _serve(settings, "graphql_api.cli:application")
+    _serve(settings, f"graphql_api.cli:application{'' if worker else '_without_worker'}")
 
 
 @app.command()
@@ -138,6 +142,13 @@ def application() -> "Starlette":
     from graphql_api.app import create_app
 
     return create_app(read_settings())
+
+
+def application_without_worker() -> "Starlette":
+    """Make the application of one server process that leaves the worker's work to others."""
+    from graphql_api.app import create_app
+
+    return create_app(read_settings(), worker=False)
 
 
 def demo_application() -> "Starlette":

@@ -1,4 +1,4 @@
-"""`seatgate prove …`: proofs that run against the user's own database, in a scratch place of their own.
+"""`seatgate prove …`: proofs that run against the user's own database or endpoint; here the one of the seats.
 
 Nothing but JSON goes to standard output with `--json`; how far it is goes to standard error.
 """
@@ -6,8 +6,6 @@ Nothing but JSON goes to standard output with `--json`; how far it is goes to st
 import asyncio
 import json
 import signal
-import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,23 +14,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.errors import ConfigError, Unavailable
+from graphql_api.cli.progress import progress
+from graphql_api.cli.proving_webhooks import webhooks
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
-    from domain.proofs import Outcome, Plan, Progress, Tell, Violation
+    from domain.proofs import Outcome, Plan, Tell, Violation
 
 app = typer.Typer(
-    help="Prove on your own database that no seat is oversold and nothing acknowledged is lost.",
+    help="Prove on your own database that no seat is oversold, and on any endpoint that webhooks are taken well.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
-LINE_SECONDS = 5
 MOST_STORIES = 20
+
+app.command()(webhooks)
 
 
 @app.callback()
 def proofs() -> None:
-    """Prove on your own database that what Seatgate promises holds there."""
+    """Prove on your own database, or your own endpoint, that what Seatgate promises holds there."""
 
 
 @app.command()
@@ -97,36 +98,8 @@ def _answering() -> Iterator[None]:
 
 @contextmanager
 def _progress(plan: "Plan", *, quiet: bool) -> Iterator["Tell"]:
-    """Show a bar on a terminal, and a line every few seconds elsewhere; nothing where all is to be JSON."""
-    if quiet:
-        yield lambda _: None
-    elif sys.stderr.isatty():
-        with _bar(plan) as tell:
-            yield tell
-    else:
-        yield _Lines()
-
-
-@contextmanager
-def _bar(plan: "Plan") -> Iterator["Tell"]:
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True)) as bar:
-        task = bar.add_task("Fighting for seats", total=plan.attempts)
-        yield lambda progress: bar.update(task, completed=progress.attempts, description=_kills(progress.kills))
-
-
-class _Lines:
-    """Says how far it is, now and then."""
-
-    def __init__(self) -> None:
-        self._next = time.monotonic() + LINE_SECONDS
-
-    def __call__(self, progress: "Progress") -> None:
-        if time.monotonic() >= self._next:
-            self._next += LINE_SECONDS
-            typer.echo(f"{progress.attempts} of {progress.of} attempts, {_kills(progress.kills)}", err=True)
+    with progress("Fighting for seats", quiet=quiet) as show:
+        yield lambda progress: show(progress.attempts, plan.attempts, _kills(progress.kills))
 
 
 def _kills(number: int) -> str:

@@ -21,6 +21,7 @@ OTHERS = {
     "used keys",
     "counted tries",
     "used proofs",
+    "old webhooks",
 }
 
 

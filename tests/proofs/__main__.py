@@ -1,35 +1,12 @@
-"""`python -m tests.proofs OPTIONS`: `seatgate prove seats` on SQLite, then on a PostgreSQL of its own.
+"""`python -m tests.proofs seats|webhooks OPTIONS`: one of the long proofs, on SQLite and on PostgreSQL."""
 
-All options are the command's. The server comes from the developer's wheel and keeps its defaults, fsync among them.
-"""
-
-import subprocess
 import sys
-import tempfile
-from collections.abc import Sequence
-from pathlib import Path
 
-from tests.support import postgres
+from tests.proofs import seats, walks
 
-SEATGATE = Path(sys.executable).with_name("seatgate")
-# Each of up to 64 processes has up to 15 connections.
-SWITCHES = "-c max_connections=1000"
-
-
-def prove(url: str, options: Sequence[str]) -> int:
-    """Run the command and give its exit code."""
-    return subprocess.run([SEATGATE, "prove", "seats", "--database-url", url, *options], check=False).returncode
-
-
-def main(options: Sequence[str]) -> int:
-    """Prove on both engines, even if the first proof fails; give the worse of the two exit codes."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        sqlite = prove(f"sqlite+aiosqlite:///{folder}/seatgate.db", options)
-    with postgres.server(switches=SWITCHES) as server:
-        server.sql("CREATE DATABASE proof")
-        postgresql = prove(server.url("proof"), options)
-    return max(sqlite, postgresql)
-
+PROOFS = {"seats": seats.main, "webhooks": walks.main}
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    if sys.argv[1:2] == [] or sys.argv[1] not in PROOFS:
+        sys.exit(f"python -m tests.proofs {'|'.join(PROOFS)} OPTIONS")
+    sys.exit(PROOFS[sys.argv[1]](sys.argv[2:]))

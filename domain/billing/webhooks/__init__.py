@@ -2,6 +2,32 @@
 
 from domain.billing.webhooks.handlers import HANDLERS
 from domain.billing.webhooks.inbox import Inbox
+from domain.billing.webhooks.listing import (
+    EventFilter,
+    events_by_id,
+    events_of_facts,
+    fact_place,
+    list_events,
+    list_facts,
+)
 from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEvent, WebhookStatus
+from domain.billing.webhooks.pruning import Pruning
+from domain.billing.webhooks.replaying import Replaying
 
-__all__ = ["HANDLERS", "Handler", "Inbox", "Received", "Waiting", "WebhookEvent", "WebhookStatus"]
+__all__ = [
+    "HANDLERS",
+    "EventFilter",
+    "Handler",
+    "Inbox",
+    "Pruning",
+    "Received",
+    "Replaying",
+    "Waiting",
+    "WebhookEvent",
+    "WebhookStatus",
+    "events_by_id",
+    "events_of_facts",
+    "fact_place",
+    "list_events",
+    "list_facts",
+]

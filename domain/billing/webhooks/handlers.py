@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 
-from domain import outbox
 from domain.billing.facts import FactSource
-from domain.billing.fetches import Fetches
+from domain.billing.fetches import ask_to_fetch
 from domain.billing.invoices import Heard, hear
-from domain.billing.processors.news import InvoiceTold, SubscriptionTold, SubscriptionTouched
-from domain.billing.subscriptions import Statement, absorb
+from domain.billing.processors.news import (
+    CheckoutCompleted,
+    CustomerChange,
+    CustomerTold,
+    InvoiceTold,
+    SubscriptionTold,
+    SubscriptionTouched,
+)
+from domain.billing.subscriptions import Statement, absorb, live_subscriptions
+from domain.billing.webhooks.checkouts import checkout_completed
 from domain.billing.webhooks.models import Handler, Received
 from domain.scope import system
 
@@ -26,11 +33,12 @@ async def subscription_told(received: Received, news: SubscriptionTold) -> None:
 
 
 async def subscription_touched(received: Received, news: SubscriptionTouched) -> None:
-    """Owe a fetch of a subscription that the event does not show whole."""
+    """Owe a fetch of a subscription that the event does not show whole; a burst of such events owes one."""
     if news.customer_processor_id is not None:
         await received.account(news.customer_processor_id)
-    payload = {"processor": received.row.processor, "processor_id": news.processor_id}
-    await outbox.put(received.session, topic=Fetches.TOPIC, key=news.processor_id, payload=payload, at=received.now)
+    await ask_to_fetch(
+        received.session, processor=received.row.processor, processor_id=news.processor_id, at=received.now
+    )
 
 
 async def invoice_told(received: Received, news: InvoiceTold) -> None:
@@ -40,8 +48,25 @@ async def invoice_told(received: Received, news: InvoiceTold) -> None:
     await hear(received.session, heard, account=account, now=received.now)
 
 
+async def customer_told(received: Received, news: CustomerTold) -> None:
+    """Look at what a customer still has when it is deleted at the processor; its other changes are no matter here.
+
+    The account stays linked, and what the processor does not know any more has ended.
+    """
+    if news.change is not CustomerChange.DELETED:
+        return
+    account = await received.account(news.processor_id)
+    for row in await live_subscriptions(received.session, account.customer_id):
+        if (row.processor, row.livemode) == (account.processor, account.livemode):
+            await ask_to_fetch(
+                received.session, processor=row.processor, processor_id=row.processor_id, at=received.now, ends=True
+            )
+
+
 HANDLERS: Mapping[type, Handler] = {
     SubscriptionTold: subscription_told,
     SubscriptionTouched: subscription_touched,
     InvoiceTold: invoice_told,
+    CustomerTold: customer_told,
+    CheckoutCompleted: checkout_completed,
 }

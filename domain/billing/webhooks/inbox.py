@@ -57,13 +57,16 @@ class Inbox:
             UnreadableEvent: the same.
             Unavailable: they could not be stored; the sender must try again.
         """
-        read = [(self.processors[name].event(body, signed, now=self.clock.now()), body) for body, signed in sent]
-
-        async def take_in(session: Session) -> None:
-            for event, body in read:
-                await self._take_in(session, event=event, body=body)
-
-        await self.database.run(take_in)
+        read: dict[tuple[bool, str], tuple[Event, bytes]] = {}
+        for body, signed in sent:
+            event = self.processors[name].event(body, signed, now=self.clock.now())
+            read.setdefault((event.livemode, event.event_id), (event, body))
+        take_in = partial(self._take_in_all, list(read.values()))
+        try:
+            await self.database.run(take_in)
+        except IntegrityError:
+            # One of them has arrived by another way since we looked; now it is seen.
+            await self.database.run(take_in)
 
     async def retry_due(self) -> int:
         """Try again whatever is due or has got what it waited for, one event a transaction; say how many."""
@@ -73,7 +76,31 @@ class Inbox:
         return tried
 
     async def _take_in(self, session: Session, *, event: Event, body: bytes) -> None:
-        row = WebhookEvent(
+        row = self._row(event, body)
+        try:
+            async with session.begin_nested():
+                session.add(row)
+        except IntegrityError:
+            # The event is here already, or arrives twice in this moment: the unique key has let one of them in.
+            return
+        await self.apply(session, row, event)
+
+    async def _take_in_all(self, read: Sequence[tuple[Event, bytes]], session: Session) -> None:
+        query = select(WebhookEvent.processor, WebhookEvent.livemode, WebhookEvent.event_id)
+        ids = [event.event_id for event, _ in read]
+        known = set((await session.execute(query.where(WebhookEvent.event_id.in_(ids)))).all())
+        fresh = [
+            (event, self._row(event, body))
+            for event, body in read
+            if (event.processor, event.livemode, event.event_id) not in known
+        ]
+        session.add_all(row for _, row in fresh)
+        await session.flush()
+        for event, row in fresh:
+            await self.apply(session, row, event)
+
+    def _row(self, event: Event, body: bytes) -> WebhookEvent:
+        return WebhookEvent(
             id=WebhookEventId(ids.new(Prefix.WEBHOOK_EVENT, at=self.clock.now())),
             processor=event.processor,
             livemode=event.livemode,
@@ -85,13 +112,6 @@ class Inbox:
             attempts=0,
             body=body,
         )
-        try:
-            async with session.begin_nested():
-                session.add(row)
-        except IntegrityError:
-            # The event is here already, or arrives twice in this moment: the unique key has let one of them in.
-            return
-        await self._apply(session, row, event)
 
     async def _retry_one(self, session: Session) -> bool:
         linked = exists().where(
@@ -111,10 +131,11 @@ class Inbox:
         row = (await session.execute(query)).scalar_one_or_none()
         if row is None:
             return False
-        await self._apply(session, row)
+        await self.apply(session, row)
         return True
 
-    async def _apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
+    async def apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
+        """Apply a stored event in a savepoint and note on it what came of that; reads the body without `event`."""
         outcome = await contained(self._in_savepoint(session, row, event), log=log, where="webhook")
         if outcome.error is not None:
             if passing(outcome.error):

@@ -51,6 +51,11 @@ class WebhookEvent(Base):
         UniqueConstraint("processor", "livemode", "event_id"),
         Index(None, "status", "next_attempt_at"),
         Index(None, "waiting_for"),
+        Index(None, "received_at", "id"),
+        Index(None, "status", "received_at", "id"),
+        Index(None, "type", "received_at", "id"),
+        Index(None, "customer_id", "received_at", "id"),
+        Index(None, "event_id"),
     )
 
 

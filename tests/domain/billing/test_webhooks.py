@@ -55,7 +55,7 @@ class TestReceiving:
         assert (await subscription(database)).version == before.version
 
     async def test_a_type_that_nobody_knows_is_ignored(self, mirror: Mirror, database: Database) -> None:
-        await mirror.post(type="invoice.paid")
+        await mirror.post(type="charge.refunded")
 
         assert (await event(database)).status == WebhookStatus.IGNORED
         assert await row_counts(database) == KEPT

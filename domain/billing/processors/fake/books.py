@@ -1,7 +1,7 @@
 """The Fake's books within one transaction: what it holds true, read, locked and written, and the events of it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -28,7 +28,10 @@ from domain.db import Base, Session
 
 TOPIC = "fake.webhook"
 
+ROOM = 1000
+
 Row = TypeVar("Row", bound=Base)
+Keyed = TypeVar("Keyed", FakeCustomer, FakeInvoice)
 
 
 class Books:
@@ -39,6 +42,7 @@ class Books:
         self.session = session
         self.clock = clock
         self.terms = terms
+        self.sent = 0
 
     async def now(self) -> datetime:
         """Say what time it is on the Fake's own clock: ours, and every advance on top."""
@@ -69,6 +73,12 @@ class Books:
         """Find and lock a customer; the Fake sells to any name, and a good card comes with it."""
         known = await self.session.get(FakeCustomer, id, with_for_update=self._writes)
         return known or await self.new_customer(id, metadata={}, told=False)
+
+    async def customers(self, ids: Iterable[str]) -> Mapping[str, FakeCustomer]:
+        """Find and lock customers by id, as `customer` does."""
+        wanted = sorted(set(ids))
+        known = await self._rows(FakeCustomer, wanted)
+        return {id: known.get(id) or await self.new_customer(id, metadata={}, told=False) for id in wanted}
 
     async def new_customer(self, id: str, *, metadata: Document, told: bool = True) -> FakeCustomer:
         """Make a customer, and tell of it."""
@@ -104,10 +114,24 @@ class Books:
 
     async def keep(self, lives: Sequence[Life]) -> None:
         """Write down what has come of subscriptions, and send the events of it."""
-        for life in lives:
-            for id, document in life.invoices.items():
-                await self.session.merge(FakeInvoice(id=id, subscription_id=life.document["id"], document=document))
+        made = {id: (life, document) for life in lives for id, document in life.invoices.items()}
+        known = await self._rows(FakeInvoice, made)
+        for id, (life, document) in made.items():
+            if id in known:
+                known[id].document = document
+            else:
+                self.session.add(FakeInvoice(id=id, subscription_id=life.document["id"], document=document))
         await self.tell([event for life in lives for event in life.events])
+
+    async def _rows(self, table: type[Keyed], ids: Iterable[str]) -> dict[str, Keyed]:
+        """Find and lock rows by id, so many at a time as a statement has room for."""
+        found: dict[str, Keyed] = {}
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), ROOM):
+            query = select(table).where(table.id.in_(wanted[start : start + ROOM])).order_by(table.id)
+            rows = (await self.session.execute(query.with_for_update())).scalars()
+            found |= {row.id: row for row in rows}
+        return found
 
     async def tell(self, events: Sequence[Document]) -> None:
         """Enter events into the list of events and send their webhooks, in this order."""
@@ -130,6 +154,7 @@ class Books:
 
     async def send(self, events: Sequence[FakeEvent]) -> None:
         """Send webhooks for events that are in the list, in this order."""
+        self.sent += len(events)
         messages = [(event.id, {"body": event.body.decode()}) for event in events]
         await outbox.put_all(self.session, topic=TOPIC, messages=messages, at=self.clock.now())
 

@@ -1,24 +1,24 @@
 """What one does to the Fake besides commanding it: move its clock, have cards declined, edit, pay, script faults."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import partial
 
 from domain import outbox
-from domain.billing.processors import CheckoutSession, Purchase, shapes, signatures
+from domain.billing.processors import CheckoutSession, ProcessorRefused, Purchase, shapes, signatures
 from domain.billing.processors.fake import checkouts, desk, passing
 from domain.billing.processors.fake.books import TOPIC, Books
 from domain.billing.processors.fake.delivery import Receiver, Webhooks, post
 from domain.billing.processors.fake.faults import Fault
 from domain.billing.processors.fake.models import Card, FakePrice
+from domain.billing.processors.fake.passing import Passed
 from domain.billing.processors.fake.prices import price
 from domain.billing.processors.fake.requests import Requests
 from domain.billing.processors.fake.terms import Terms
-from domain.billing.states import ProcessorName, Snapshot
+from domain.billing.states import ProcessorName, Snapshot, Status
 from domain.clock import Clock
 from domain.db import Database
 from domain.errors import InvalidInput
-
-FARTHEST_SECONDS = 10 * 366 * 86400
 
 
 class FakeControls:
@@ -63,9 +63,26 @@ class FakeControls:
         Raises:
             InvalidInput: `seconds` is negative or more than ten years.
         """
-        if not 0 <= seconds <= FARTHEST_SECONDS:
-            raise InvalidInput("The clock moves forward, ten years at most.")
-        return await self._requests.write(partial(passing.advance, seconds=seconds))
+        return (await self.pass_time(seconds=seconds)).happened
+
+    async def pass_time(self, *, seconds: int = 0, until: datetime | None = None) -> Passed:
+        """Move the Fake's clock forward by `seconds`, or to `until`, and say what has come of it.
+
+        Raises:
+            InvalidInput: that is backwards, or farther than ten years.
+        """
+        return await self._requests.write(partial(passing.advance, seconds=seconds, until=until))
+
+    async def set_status(self, processor_id: str, status: Status) -> None:
+        """Say something else of a subscription from now on, until time or a command changes it.
+
+        Raises:
+            InvalidInput: the Fake has no such subscription, or it has ended.
+        """
+        try:
+            await self._requests.write(partial(desk.set_status, id=processor_id, status=status))
+        except ProcessorRefused as refused:
+            raise InvalidInput(str(refused), path=["input", "subscriptionId"]) from refused
 
     async def set_card(self, customer_processor_id: str, card: Card) -> None:
         """Give a customer another card, or none; what is owed is not collected before the next attempt."""

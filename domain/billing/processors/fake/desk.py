@@ -6,10 +6,11 @@ from datetime import datetime
 from domain.billing.processors import CheckoutOrder, ItemChange, ProcessorRefused, Purchase
 from domain.billing.processors.fake import checkouts, documents
 from domain.billing.processors.fake.books import Books
+from domain.billing.processors.fake.changes import require_one_currency
 from domain.billing.processors.fake.documents import Document, Prices, id_of
-from domain.billing.processors.fake.life import Life, require_one_currency
+from domain.billing.processors.fake.life import Life
 from domain.billing.processors.fake.models import Card, FakeCheckout, FakeSubscription
-from domain.billing.states import PauseBehavior, Proration
+from domain.billing.states import PauseBehavior, Proration, Status
 
 
 async def subscribe(books: Books, id: str, customer_id: str, items: Sequence[Purchase]) -> Document:
@@ -123,6 +124,17 @@ async def collect(books: Books, id: str) -> Document:
     life.collect(await books.second())
     await books.keep([life])
     return life.document
+
+
+async def set_status(books: Books, id: str, status: Status) -> None:
+    """Say something else of a subscription.
+
+    Raises:
+        ProcessorRefused: there is no such subscription, or it has ended.
+    """
+    life = await _living(books, id)
+    life.declare(status.value, await books.second())
+    await books.keep([life])
 
 
 async def set_card(books: Books, id: str, card: Card) -> None:

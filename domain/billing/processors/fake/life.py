@@ -5,7 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 
 from domain.billing.processors import ItemChange, ProcessorRefused
-from domain.billing.processors.fake import documents, invoices, prices
+from domain.billing.processors.fake import documents, invoices
+from domain.billing.processors.fake.changes import begins_anew, changed, next_period
 from domain.billing.processors.fake.documents import Document, Prices, instant, items_of
 from domain.billing.processors.fake.invoices import Line
 from domain.billing.processors.fake.models import Card, FakeCustomer, FakeSubscription
@@ -69,49 +70,25 @@ class Life:
 
         Another interval begins a new period for the whole subscription, which is billed at once.
         """
-        after, lines = self.changed(change, known, proration=proration, at=at)
+        after, lines = changed(self.document, change, known, proration=proration, at=at)
         if after == self.document:
             return
-        if _begins_anew(self.document, after) or proration is Proration.ALWAYS_INVOICE:
+        if begins_anew(self.document, after) or proration is Proration.ALWAYS_INVOICE:
             after = self._billed(after, [*self._pending(), *lines], reason="subscription_update", at=at)
         else:
             self._row.pending = [*self._row.pending, *map(asdict, lines)]
         self._become("updated", after, at)
 
-    def changed(
-        self, change: ItemChange, known: Prices, *, proration: Proration, at: int
-    ) -> tuple[Document, list[Line]]:
-        """Say how the subscription would be after a change, and which lines it would add; nothing is changed.
-
-        Raises:
-            ProcessorRefused: there is no such item, another has that price, or the price is in another currency.
-        """
-        before = next((item for item in items_of(self.document) if item["id"] == change.item_id), None)
-        others = {item["price"]["id"] for item in items_of(self.document) if item is not before}
-        if before is None or change.price_id in others:
-            raise ProcessorRefused("There is no such item, or the price is bought already.", code="resource_missing")
-        item = before | {"price": known[change.price_id], "quantity": change.quantity}
-        if item["price"]["id"] == before["price"]["id"]:
-            item["price"] = before["price"]
-        require_one_currency([item], self.document["currency"])
-        replaced = [item if one is before else one for one in items_of(self.document)]
-        after = documents.with_items(self.document, replaced)
-        if prices.rhythm(item["price"]) != prices.rhythm(before["price"]) and after["status"] != "trialing":
-            after = documents.begun_anew(after, at)
-        return after, self._difference(before, after, item, proration=proration, at=at)
-
     def upcoming(self, change: ItemChange, known: Prices, *, proration: Proration, at: int) -> list[Line]:
         """List what the next invoice would hold after a change: one made at once, or that of the next period.
 
         Raises:
-            ProcessorRefused: as `changed`.
+            ProcessorRefused: there is no such item, or the change cannot be billed.
         """
-        after, lines = self.changed(change, known, proration=proration, at=at)
-        if _begins_anew(self.document, after) or proration is Proration.ALWAYS_INVOICE:
+        after, lines = changed(self.document, change, known, proration=proration, at=at)
+        if begins_anew(self.document, after) or proration is Proration.ALWAYS_INVOICE:
             return [*self._pending(), *lines]
-        start = min(item["current_period_end"] for item in items_of(after))
-        following = documents.renewed(after, start) | {"status": "active"}
-        return [*self._pending(), *lines, *invoices.period_lines(following, start=start)]
+        return [*self._pending(), *lines, *next_period(after)]
 
     def unpause(self, at: int) -> None:
         """Collect again; what is paused as a whole goes on with a new period, once that is paid for.
@@ -132,6 +109,17 @@ class Life:
         """Try to collect what is owed, as when the customer pays the open invoice by hand."""
         if self._row.owed is not None and not self.ended:
             self._apply(self._collected(self.document, self._row.owed, at), at)
+
+    def declare(self, status: str, at: int) -> None:
+        """Say that it has this status from now on; what is owed is forgiven where it is said to be paid for."""
+        document = self.document
+        if status in {"canceled", "incomplete_expired"}:
+            self._end(at, status)
+            return
+        if status in {"active", "trialing"}:
+            self._forgive()
+        later = {"incomplete": {"start_date": at}, "trialing": {"trial_end": documents.paid_until(document)}}
+        self.change(document | {"status": status} | later.get(status, {}), at)
 
     def come_due(self) -> None:
         """Let happen the one thing that time brings about next.
@@ -187,16 +175,6 @@ class Life:
     def _pending(self) -> list[Line]:
         return [Line(**line) for line in self._row.pending]
 
-    def _difference(
-        self, before: Document, after: Document, item: Document, *, proration: Proration, at: int
-    ) -> list[Line]:
-        """Bill a change: the rest of the period as it was against as it is, or all periods cut short and begun anew."""
-        settled = proration is not Proration.NONE and self.document["status"] != "trialing"
-        if _begins_anew(self.document, after):
-            unused = [invoices.unused(each, at=at) for each in items_of(self.document) if settled]
-            return [*unused, *invoices.period_lines(after, start=at)]
-        return [invoices.unused(before, at=at), invoices.remaining(item, at=at)] if settled else []
-
     def _billed(self, after: Document, lines: Sequence[Line], *, reason: str, at: int) -> Document:
         """Write the invoice and collect it; give the subscription as it is then."""
         credit = self.credit
@@ -240,11 +218,15 @@ class Life:
 
     def _end(self, at: int, status: str = "canceled", *, before: Document | None = None) -> None:
         """End it; what is owed is forgiven."""
-        if self._row.owed is not None:
-            self.invoices[self._row.owed["id"]] = self._row.owed | {"status": "void", "next_payment_attempt": None}
-        self._row.owed, self._row.pending = None, []
+        self._forgive()
+        self._row.pending = []
         kind = "updated" if status == "incomplete_expired" else "deleted"
         self._become(kind, documents.ended(before or self.document, at, status), at)
+
+    def _forgive(self) -> None:
+        if self._row.owed is not None:
+            self.invoices[self._row.owed["id"]] = self._row.owed | {"status": "void", "next_payment_attempt": None}
+            self._row.owed = None
 
     def _become(self, kind: str, after: Document, at: int) -> None:
         """Make `after` the truth from `at` on, and tell of it, then of what became of its invoices."""
@@ -276,17 +258,3 @@ class Life:
             seconds += [item["current_period_end"] for item in items_of(document)]
             seconds.append(owed and owed["next_payment_attempt"])
         return min((instant(second) for second in seconds if second is not None), default=None)
-
-
-def _begins_anew(before: Document, after: Document) -> bool:
-    return bool(before["billing_cycle_anchor"] != after["billing_cycle_anchor"])
-
-
-def require_one_currency(items: Sequence[Document], currency: str) -> None:
-    """Let pass items that are priced in this currency.
-
-    Raises:
-        ProcessorRefused: one is priced in another.
-    """
-    if {prices.whole(item["price"])["currency"] for item in items} != {currency}:
-        raise ProcessorRefused("The prices are in different currencies.", code="parameter_invalid")

@@ -1,7 +1,9 @@
 """Time passes at the Fake: what falls due happens, in order, each thing at its own instant."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
+from math import ceil
 
 from sqlalchemy import select
 
@@ -10,18 +12,38 @@ from domain.billing.processors.fake.books import Books
 from domain.billing.processors.fake.delivery import release
 from domain.billing.processors.fake.life import Life
 from domain.billing.processors.fake.models import FakeAdvance, FakeCheckout, FakeSubscription
+from domain.errors import InvalidInput
 
+FARTHEST_SECONDS = 10 * 366 * 86400
 LONGEST_HELD = timedelta(minutes=1)
 
 
-async def advance(books: Books, *, seconds: int) -> int:
-    """Move the clock forward and let happen what falls due; say how much did."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What has come of time: where the Fake's clock stands, what happened, and how many webhooks tell of it."""
+
+    now: datetime
+    happened: int
+    webhooks: int
+
+
+async def advance(books: Books, *, seconds: int, until: datetime | None) -> Passed:
+    """Move the clock forward by `seconds`, or to `until`, and let happen what falls due.
+
+    Raises:
+        InvalidInput: that is backwards, or farther than ten years.
+    """
+    if until is not None:
+        seconds = ceil((until - await books.now()).total_seconds())
+    if not 0 <= seconds <= FARTHEST_SECONDS:
+        raise InvalidInput("The clock moves forward, ten years at most.", path=["input"])
     if seconds:
         books.session.add(FakeAdvance(seconds=seconds))
         await books.session.flush()
     now = await books.now()
     await release(books, held_before=books.clock.now() - LONGEST_HELD)
-    return await _subscriptions(books, now) + await _checkouts(books, now)
+    happened = await _subscriptions(books, now) + await _checkouts(books, now)
+    return Passed(now=now, happened=happened, webhooks=books.sent)
 
 
 async def _subscriptions(books: Books, now: datetime) -> int:
@@ -29,7 +51,8 @@ async def _subscriptions(books: Books, now: datetime) -> int:
     rows = (await books.session.execute(due.with_for_update())).scalars().all()
     if not rows:
         return 0
-    lives = [Life(row, await books.customer(row.customer_id), books.terms) for row in rows]
+    payers = await books.customers(row.customer_id for row in rows)
+    lives = [Life(row, payers[row.customer_id], books.terms) for row in rows]
     events, happened = [], 0
     waiting = [(row.due_at, row.id, place) for place, row in enumerate(rows) if row.due_at]
     waiting.sort()
