@@ -58,7 +58,6 @@ class Services:
     database: Database
     clock: Clock
     catalog: Catalog
-    processors: Mapping[ProcessorName, Processor]
     users: Users
     deletions: Deletions
     step_up: StepUp
@@ -70,7 +69,6 @@ class Services:
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
-    reconciling: Reconciling
     schedule: Schedule
     forwarding: Forwarding
     worker: Worker
@@ -92,9 +90,19 @@ class Services:
         return Timelines(scope=scope, roles_of=self.reading(scope).roles)
 
     @property
+    def processors(self) -> Mapping[ProcessorName, Processor]:
+        """The processors that are configured, the rail of new subscriptions first."""
+        return self.inbox.processors
+
+    @property
+    def reconciling(self) -> Reconciling:
+        """Give the comparison of the mirror with the processors."""
+        return self.schedule.reconciling
+
+    @property
     def customer_reconciling(self) -> CustomerReconciling:
         """Give the command that compares one customer."""
-        return CustomerReconciling(reconciling=self.reconciling)
+        return CustomerReconciling(reconciling=self.schedule.reconciling)
 
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
@@ -131,9 +139,7 @@ def build(
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox)
-    commands = rooms.made(Commands, prices=prices, role_for=role_for)
-    reconciling = rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of(prices))
-    schedule = Schedule(reconciling)
+    commands, schedule = rooms.made(Commands, prices=prices, role_for=role_for), _schedule(rooms, inbox, prices)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -141,7 +147,6 @@ def build(
         database=database,
         clock=clock,
         catalog=prices,
-        processors=rooms.processors,
         users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
         deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
@@ -153,7 +158,6 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
-        reconciling=reconciling,
         schedule=schedule,
         forwarding=forwarding,
         worker=_worker(settings, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
@@ -184,6 +188,11 @@ class _Doors:
     def made(self, kind: Callable[..., T], **more: object) -> T:
         """Make one of them."""
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
+
+
+def _schedule(rooms: _Rooms, inbox: Inbox, prices: Catalog) -> Schedule:
+    """Let the mirror be compared with what processors hold, and with what the catalog makes of it."""
+    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of(prices)))
 
 
 def _doors(
