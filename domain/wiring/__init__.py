@@ -10,11 +10,13 @@ from typing import TypeVar
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
+    AccessOf,
     Commands,
     CustomerReading,
     CustomerReconciling,
     Errands,
     Fetches,
+    Following,
     Inbox,
     Linking,
     Processor,
@@ -156,7 +158,7 @@ def build(
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
     commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_by(entitlements))
-    schedule = Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=commands.access_of))
+    schedule = _schedule(rooms, inbox, prices, commands.access_of)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -204,6 +206,13 @@ class _Doors:
     def made(self, kind: Callable[..., T], **more: object) -> T:
         """Make one of them."""
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
+
+
+def _schedule(rooms: _Rooms, inbox: Inbox, prices: Catalog, access_of: AccessOf) -> Schedule:
+    """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
+    following = Following(errands=rooms.made(Errands), rules_of=prices.seat_quantity_of)
+    wanted = None if prices.shortest_debounce is None else following.wanted
+    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of, wanted=wanted))
 
 
 def _doors(
