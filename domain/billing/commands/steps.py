@@ -1,5 +1,6 @@
 """The three steps of every command to a processor: intent, call, outcome. The call is in no transaction."""
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Mapping
@@ -22,7 +23,7 @@ from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.errors import AlreadySubscribed, DomainError, UpstreamUnavailable
+from domain.errors import AlreadySubscribed, DomainError, InvalidInput, UpstreamUnavailable, WrongSubscriptionState
 from domain.idempotency import Call
 from domain.scope import Scope
 
@@ -63,7 +64,7 @@ class Steps:
             sent += 1
             try:
                 await self._carry_out(KINDS[intent.operation], intent)
-            except DomainError as refused:
+            except (UpstreamUnavailable, InvalidInput, WrongSubscriptionState) as refused:
                 # It stays open for the next lease, or is settled with the processor's own no.
                 log.info("%s of customer %s: %s", intent.operation, intent.customer_id, type(refused).__name__)
         return sent
@@ -79,14 +80,12 @@ class Steps:
         for intent in purchases:
             if intent.processor not in self.processors:
                 raise UpstreamUnavailable
-            try:
+            # The processor's own no settles a purchase too.
+            with contextlib.suppress(InvalidInput):
                 await self._carry_out(KINDS[intent.operation], intent)
-            except UpstreamUnavailable:
-                raise
-            except DomainError:
-                # The processor's own no settles a purchase too.
-                continue
         async with self.database.snapshot() as session:
+            if await purchases_open(session, customer_id):
+                raise UpstreamUnavailable
             found = await unsettled(session, customer_id, processors=self.processors, now=self.clock.now())
         await self._settling.settle(found)
 
