@@ -1,6 +1,6 @@
 """The schema: Seatgate's own fields, a host's beside them, and the checks that every gate really guards."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import strawberry
@@ -9,15 +9,13 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
-from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
-from strawberry.types.field import StrawberryField
 
 from domain import ids
-from domain.entitlements import Catalog
 from domain.errors import ConfigError
 from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
+    drift,
     fake_controls,
     identity,
     identity_mutations,
@@ -44,7 +42,7 @@ from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
-from graphql_api.permissions import RequireFeature, require_scope
+from graphql_api.permissions import require_scope
 from graphql_api.rate_limits import Limited
 from graphql_api.scalars import SCALARS
 from graphql_api.server import ServerInfo, tell_server_info
@@ -103,6 +101,7 @@ class Query:
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
+    drift_report: drift.DriftReport | None = _read(drift.find_drift_report, ApiScope.ADMIN)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -198,6 +197,9 @@ class Mutation:
     script_fake_faults: fake_controls.ScriptFakeFaultsPayload | None = _write(
         fake_controls.script_fake_faults, Refusals(), ApiScope.ADMIN
     )
+    reconcile_customer: drift.ReconcileCustomerPayload | None = _write(
+        drift.reconcile_customer, Refusals(), ApiScope.ADMIN
+    )
 
 
 def print_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -> str:
@@ -270,40 +272,3 @@ def _for_callers(resolve: GraphQLFieldResolver) -> GraphQLFieldResolver:
         return resolve(source, info, **arguments)
 
     return resolved
-
-
-def check_gates(schema: MaskingSchema, prices: Catalog) -> None:
-    """Walk the schema and check every gate.
-
-    Raises:
-        ConfigError: a gate is not outermost, its field cannot be null, or no plan declares its feature.
-    """
-    faults: list[str] = []
-    features: set[str] = set()
-    for name, field in _fields(schema):
-        steps = list(_steps(field))
-        gates = [step for step in steps if isinstance(step, RequireFeature)]
-        if not gates:
-            continue
-        features |= {gate.feature for gate in gates}
-        if not isinstance(field.type, StrawberryOptional):
-            faults.append(f"gate: {name} must be nullable, or one denial erases its siblings")
-        if steps[: len(gates)] != gates:
-            faults.append(f"gate: {name} runs something before its gate; put the gate last in extensions")
-    faults += prices.check_gates(features=features, plans=())
-    if faults:
-        raise ConfigError(faults)
-
-
-def _steps(field: StrawberryField) -> Iterator[object]:
-    """List what runs around a field's resolver, outermost first: permissions one by one, other extensions whole."""
-    for extension in reversed(field.extensions):
-        yield from getattr(extension, "permissions", [extension])
-
-
-def _fields(schema: MaskingSchema) -> Iterator[tuple[str, StrawberryField]]:
-    for kind in schema.schema_converter.type_map.values():
-        definition = kind.definition
-        if isinstance(definition, StrawberryObjectDefinition):
-            for field in definition.fields:
-                yield f"{definition.name}.{field.name}", field

@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from domain.organizations import OrganizationCallbacks
 from tests.support.api import serving
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
+from tests.support.wired import customer_of, user, wired
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -98,6 +99,20 @@ def test_the_code_of_the_ledgers_guide_is_code() -> None:
         exec(compile(text, "audit.md", "exec"), made)
 
     assert [forwarder.name for forwarder in cast("list[Forwarder]", made["FORWARDERS"])] == ["json_lines", "webhook"]
+
+
+async def test_the_story_of_the_fakes_guide_ends_as_it_says(sqlite: Sqlite, tmp_path: Path, clock: FixedClock) -> None:
+    made: dict[str, Any] = {}
+    [story] = blocks("fake.md", "python")
+    exec(compile(story, "fake.md", "exec"), made)
+    services = wired(sqlite.fresh(tmp_path), clock)
+    owner = await user(services, "ann")
+
+    seen = await made["who_stops_paying"](services, owner, await customer_of(services, owner))
+    await services.aclose()
+
+    assert seen == ["active", "past_due", "active", "unknown"]
+    assert f"return seen  # {', '.join(seen)}\n" in story
 
 
 def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
+from domain.billing.access import Access, AccessOf, Standing
 from domain.billing.closing import Closing
 from domain.billing.commands import (
-    Access,
     AccessChange,
-    AccessOf,
     Bought,
     Cancel,
     Commands,
@@ -16,7 +15,6 @@ from domain.billing.commands import (
     PlanChange,
     QuantityChange,
     Resume,
-    Standing,
     Subscribe,
     SwapPlan,
     Unpause,
@@ -59,6 +57,22 @@ from domain.billing.processors import (
 )
 from domain.billing.processors.news import EntitlementsTold
 from domain.billing.purchases import Prices
+from domain.billing.reconciling import (
+    Beat,
+    CustomerReconciling,
+    Drift,
+    DriftAccess,
+    DriftKind,
+    DriftReport,
+    Reconciled,
+    Reconciling,
+    Schedule,
+    all_drifts,
+    list_drifts,
+    newest_report,
+    nothing,
+    prune_reports,
+)
 from domain.billing.seats import SeatCount
 from domain.billing.states import Item, PauseBehavior, ProcessorName, Proration, Status, SubscriptionState
 from domain.billing.subscriptions import (
@@ -89,6 +103,7 @@ __all__ = [
     "Access",
     "AccessChange",
     "AccessOf",
+    "Beat",
     "BillingSubscription",
     "Bought",
     "Cancel",
@@ -99,7 +114,12 @@ __all__ = [
     "CreatePortal",
     "Customer",
     "CustomerReading",
+    "CustomerReconciling",
     "Departing",
+    "Drift",
+    "DriftAccess",
+    "DriftKind",
+    "DriftReport",
     "EntitlementsTold",
     "Errands",
     "EventFilter",
@@ -129,8 +149,11 @@ __all__ = [
     "Pruning",
     "Purchase",
     "QuantityChange",
+    "Reconciled",
+    "Reconciling",
     "Replaying",
     "Resume",
+    "Schedule",
     "SeatCount",
     "SignatureRefused",
     "Standing",
@@ -147,6 +170,7 @@ __all__ = [
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
+    "all_drifts",
     "ask_to_follow",
     "close_customer",
     "create_customer",
@@ -157,12 +181,16 @@ __all__ = [
     "find_customer",
     "lifecycle",
     "link_account",
+    "list_drifts",
     "list_events",
     "list_facts",
     "list_subscriptions",
     "live_subscriptions",
+    "newest_report",
+    "nothing",
     "owned_by",
     "prune_invoices",
+    "prune_reports",
     "reopen_customer",
     "seats",
     "subscriptions_by_id",

@@ -17,7 +17,6 @@ from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, Ut
 from domain.ids import CustomerId, Prefix, SubscriptionId
 from domain.scope import Scope
 
-MICROSECONDS = 1_000_000
 _UNFOLLOWED = text("followed_version <> version")
 UNFOLLOWED: Any = {"sqlite_where": _UNFOLLOWED, "postgresql_where": _UNFOLLOWED}
 
@@ -208,20 +207,22 @@ def _fact(subscription_id: SubscriptionId, statement: Statement, now: datetime) 
     )
 
 
+def fact_of(row: SubscriptionFact) -> Fact:
+    """Read a fact as the plain value that the fold takes."""
+    return Fact(
+        source=row.source,
+        type=row.type,
+        event_id=row.event_id,
+        rank=row.rank,
+        occurred_at=row.occurred_at,
+        sequence=facts.number(row.arrived_at),
+        state=facts.decode(row.state),
+    )
+
+
 async def _facts(session: Session, subscription_id: str) -> list[Fact]:
     rows = (await session.execute(select(SubscriptionFact).filter_by(subscription_id=subscription_id))).scalars()
-    return [
-        Fact(
-            source=row.source,
-            type=row.type,
-            event_id=row.event_id,
-            rank=row.rank,
-            occurred_at=row.occurred_at,
-            sequence=int(row.arrived_at.timestamp() * MICROSECONDS),
-            state=facts.decode(row.state),
-        )
-        for row in rows
-    ]
+    return [fact_of(row) for row in rows]
 
 
 def _write(row: BillingSubscription, folded: Folded, now: datetime) -> None:

@@ -13,7 +13,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.cli import audit, proving, working
+from graphql_api.cli import audit, proving, reconciling, working
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app.add_typer(demo, name="demo")
 app.add_typer(audit.app, name="audit")
 app.add_typer(proving.app, name="prove")
 app.command("worker")(working.work)
+app.command()(reconciling.reconcile)
 
 
 @app.command()

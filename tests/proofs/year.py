@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
 
 import uvloop
 from sqlalchemy import func, select
@@ -178,7 +177,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--customers", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite+aiosqlite:///{folder}/seatgate.db"
         migrating.upgrade(url)
         began = time.perf_counter()

@@ -152,6 +152,7 @@ class _Run:
             case Act.ASK | Act.ASK_SLOWLY:
                 self.arena.processor.meanwhile = self.next_arrival if step.act is Act.ASK_SLOWLY else None
                 await fetch_everything(self.arena, self.walk)
+                self.arena.processor.meanwhile = None
         await self.look(f"at +{(step.at - self.walk.story.begins_at) / MS:.3f} s")
 
     async def next_arrival(self) -> None:

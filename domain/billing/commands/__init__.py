@@ -9,12 +9,10 @@ from domain.billing.commands.ending import Cancel, Resume
 from domain.billing.commands.outcomes import Bought
 from domain.billing.commands.pausing import Pause, Unpause
 from domain.billing.commands.portal import CreatePortal
-from domain.billing.commands.preview import Access, AccessChange, AccessOf, PlanChange, QuantityChange, Standing
+from domain.billing.commands.preview import AccessChange, PlanChange, QuantityChange
 
 __all__ = [
-    "Access",
     "AccessChange",
-    "AccessOf",
     "Bought",
     "Cancel",
     "Command",
@@ -28,7 +26,6 @@ __all__ = [
     "QuantityChange",
     "Resume",
     "RoleFor",
-    "Standing",
     "Subscribe",
     "SwapPlan",
     "Times",

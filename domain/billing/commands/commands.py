@@ -6,11 +6,12 @@ from datetime import datetime
 from functools import partial
 
 from domain.billing import lifecycle
+from domain.billing.access import AccessOf
 from domain.billing.commands.buying import Subscribe
 from domain.billing.commands.changing import SwapPlan, changed
 from domain.billing.commands.ending import Cancel
 from domain.billing.commands.outcomes import Bought
-from domain.billing.commands.preview import AccessOf, PlanChange, Weighed, compare
+from domain.billing.commands.preview import PlanChange, Weighed, compare
 from domain.billing.commands.steps import Steps
 from domain.billing.customers import Customer
 from domain.billing.processors import (

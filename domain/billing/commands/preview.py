@@ -3,57 +3,29 @@
 Billing does not know what plans give; whoever wires it hands in a function that does. Nothing here is stored.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from domain.billing import seats
+from domain.billing.access import Access, Standing
 from domain.billing.processors import InvoicePreview
 from domain.billing.seats import SeatCount
-from domain.billing.states import ProcessorName, SubscriptionState
+from domain.billing.states import SubscriptionState
 from domain.billing.subscriptions import BillingSubscription
 from domain.db import Session
 from domain.ids import OrganizationId, SubscriptionId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """One row of the mirror, as it is or as it would be; instants are UTC."""
-
-    subscription_id: SubscriptionId
-    processor: ProcessorName
-    state: SubscriptionState
-    past_due_since: datetime | None
-    last_fact_at: datetime
-
-    @classmethod
-    def of(cls, row: BillingSubscription) -> "Standing":
-        """Take a row as it is."""
-        return cls(
-            subscription_id=row.id,
-            processor=row.processor,
-            state=row.current,
-            past_due_since=row.past_due_since,
-            last_fact_at=row.last_fact_at,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
-    """What all rows of one customer give together; `seat_limit` names the quantity that counts members."""
-
-    seat_limit: str
-    plans: frozenset[str] = frozenset()
-    features: frozenset[str] = frozenset()
-    quantities: Mapping[str, int] = field(default_factory=dict)
-
-
-class AccessOf(Protocol):
-    """Works out what rows of one customer give."""
-
-    def __call__(self, rows: Sequence[Standing], *, now: datetime) -> Access:
-        """Say what a customer has at `now` whose rows these are, all of them."""
+def standing_of(row: BillingSubscription) -> Standing:
+    """Take a row as it is."""
+    return Standing(
+        subscription_id=row.id,
+        processor=row.processor,
+        state=row.current,
+        past_due_since=row.past_due_since,
+        last_fact_at=row.last_fact_at,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +79,7 @@ class Weighed:
         """Take all rows of a customer, and the seats of its organization where it has one."""
         counted = {} if organization_id is None else await seats.counts(session, [organization_id], now=now)
         return cls(
-            rows=tuple(Standing.of(row) for row in rows),
+            rows=tuple(standing_of(row) for row in rows),
             seats=None if organization_id is None else counted.get(organization_id),
         )
 

@@ -1,5 +1,6 @@
 """The three steps of every command to a processor: intent, call, outcome. The call is in no transaction."""
 
+import contextlib
 import logging
 import secrets
 from collections.abc import Mapping
@@ -7,14 +8,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from domain import audit, outbox
+from domain import audit
 from domain.billing.checkouts import unsettled
 from domain.billing.commands.buying import CheckoutsInTheWay
 from domain.billing.commands.command import Command, Hearing, RoleFor, Times
 from domain.billing.commands.kinds import KINDS
 from domain.billing.commands.settling import Settling
 from domain.billing.customers import locked_customer
-from domain.billing.fetches import Fetches
+from domain.billing.fetches import ask_to_fetch
 from domain.billing.intents import Intent, give_up, lease_due, open_intent, purchases_open, settle
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.purchases import Prices
@@ -22,7 +23,7 @@ from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.errors import AlreadySubscribed, DomainError, UpstreamUnavailable
+from domain.errors import AlreadySubscribed, DomainError, InvalidInput, UpstreamUnavailable, WrongSubscriptionState
 from domain.idempotency import Call
 from domain.scope import Scope
 
@@ -63,7 +64,7 @@ class Steps:
             sent += 1
             try:
                 await self._carry_out(KINDS[intent.operation], intent)
-            except DomainError as refused:
+            except (UpstreamUnavailable, InvalidInput, WrongSubscriptionState) as refused:
                 # It stays open for the next lease, or is settled with the processor's own no.
                 log.info("%s of customer %s: %s", intent.operation, intent.customer_id, type(refused).__name__)
         return sent
@@ -79,14 +80,12 @@ class Steps:
         for intent in purchases:
             if intent.processor not in self.processors:
                 raise UpstreamUnavailable
-            try:
+            # The processor's own no settles a purchase too.
+            with contextlib.suppress(InvalidInput):
                 await self._carry_out(KINDS[intent.operation], intent)
-            except UpstreamUnavailable:
-                raise
-            except DomainError:
-                # The processor's own no settles a purchase too.
-                continue
         async with self.database.snapshot() as session:
+            if await purchases_open(session, customer_id):
+                raise UpstreamUnavailable
             found = await unsettled(session, customer_id, processors=self.processors, now=self.clock.now())
         await self._settling.settle(found)
 
@@ -148,8 +147,7 @@ class Steps:
         if intent.subscription_id is None:
             return kind.refusal(refused, None)
         row = await session.get_one(BillingSubscription, intent.subscription_id)
-        payload = {"processor": row.processor, "processor_id": row.processor_id}
-        await outbox.put_once(session, topic=Fetches.TOPIC, key=row.processor_id, payload=payload, at=now)
+        await ask_to_fetch(session, processor=row.processor, processor_id=row.processor_id, at=now)
         return kind.refusal(refused, row)
 
     async def _conclude(
