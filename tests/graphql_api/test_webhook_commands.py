@@ -2,14 +2,20 @@
 
 import asyncio
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from sqlalchemy import insert
 from typer.testing import CliRunner, Result
 
-from domain.billing.webhooks import WebhookEvent, replaying
+from domain.billing.webhooks import WebhookEvent
 from domain.db import Database, open_database
 from graphql_api.cli import app
 from tests.support import api
@@ -72,6 +78,16 @@ class Inbox:
     def three(self) -> str:
         """Let one event be applied, one fail and one be ignored, a second apart."""
         return self.fill({}, {"data": BAD}, {"type": "charge.refunded"})
+
+
+async def crowd(database: Database) -> None:
+    """Put ten thousand ignored events beside the one that is there."""
+    at = datetime(2026, 11, 20, tzinfo=UTC)
+    row = {"processor": "fake", "livemode": False, "type": "charge.refunded", "status": "ignored", "attempts": 0}
+    names = [{"id": f"whe_{number:032x}", "event_id": f"evt_of_the_crowd_{number}"} for number in range(10_000)]
+    async with database.transaction() as session:
+        rows = [row | name | {"occurred_at": at, "received_at": at, "body": b"{}"} for name in names]
+        await session.execute(insert(WebhookEvent), rows)
 
 
 @pytest.fixture
@@ -223,19 +239,40 @@ def test_above_ten_somebody_must_agree(here: Inbox) -> None:
     assert "11 events: 0 applied, 11 ignored" in agreed.stdout
 
 
-def test_more_than_the_most_take_force(here: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_ten_thousand_take_force(here: Inbox) -> None:
     here.three()
-    monkeypatch.setattr(replaying, "MOST_AT_ONCE", 2)
-    before = here.tables()
+    here.do(crowd)
 
-    refused = here.run("replay", "--processor", "fake", "--yes")
-    untouched = here.tables()
-    forced = here.run("replay", "--processor", "fake", "--yes", "--force")
+    refused = here.run("replay", "--status", "ignored", "--yes")
+    forced = here.run("replay", "--status", "ignored", "--force")
 
-    assert refused.exit_code == 2
-    assert "3 events are more than 2" in refused.stderr
-    assert untouched == before
-    assert "3 events: 1 applied, 1 ignored, 0 waiting, 1 failed" in forced.stdout
+    assert (refused.exit_code, forced.exit_code) == (2, 2)
+    assert "10001 events are more than 10000; narrow them, or --force" in refused.stderr
+    assert "nobody can be asked" in forced.stderr
+    assert not [row for row in here.tables()["audit_events"] if "webhook.replayed" in row]
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("y", "11 ignored"), ("n", "Nothing was replayed.")])
+def test_somebody_on_a_terminal_is_asked_and_shown_how_far_it_is(here: Inbox, answer: str, outcome: str) -> None:
+    here.fill(*({"type": "charge.refunded"} for _ in range(11)))
+    reading, writing = pty.openpty()
+    os.write(reading, f"{answer}\n".encode())
+
+    done = subprocess.run(
+        [sys.executable, "-m", "graphql_api.cli", "webhooks", "replay", "--status", "ignored"],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "TERM": "xterm"},
+        stdin=writing,
+        stdout=subprocess.PIPE,
+        stderr=writing,
+        check=True,
+    )
+
+    os.close(writing)
+    shown = os.read(reading, 65536).decode()
+    os.close(reading)
+    assert "Replay 11 events?" in shown
+    assert outcome in done.stdout.decode()
+    assert ("11" in shown and "100%" in shown) == (answer == "y")
 
 
 def test_old_events_go_and_the_facts_stay(here: Inbox) -> None:
