@@ -45,7 +45,8 @@ async def three(api: Api) -> dict[str, Any]:
     """Let one event be applied, one fail and one be ignored, a second apart."""
     acme = await api.organization()
     await api.holds(acme["customer"])
-    for number, changes in enumerate([{"data": BAD}, {"type": "charge.refunded"}]):
+    changed: list[dict[str, Any]] = [{"data": BAD}, {"type": "charge.refunded"}]
+    for number, changes in enumerate(changed):
         api.clock.forward(seconds=1)
         await api.post_event(id=f"evt_{number + 1}", **changes)
     return acme
