@@ -65,9 +65,11 @@ SECONDS ?= 28800
 KILLS ?= 100
 SEED ?= 1
 WALKS ?= 10000
+CUSTOMERS ?= 1000
 .PHONY: prove
-prove: $(READY) ## Prove at full size, on SQLite and PostgreSQL: ATTEMPTS=1000000 SECONDS=28800 KILLS=100 WALKS=10000 SEED=1
+prove: $(READY) ## Prove everything at full size on both engines: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, SEED
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
+	@$(BIN)/python -m tests.proofs.year --customers $(CUSTOMERS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
 
 .PHONY: bench

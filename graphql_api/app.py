@@ -21,8 +21,9 @@ from domain.worker import Worker
 from graphql_api import edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.context import Context
+from graphql_api.gates import check_gates
 from graphql_api.permissions import BillableOf
-from graphql_api.schema import build_schema, check_gates
+from graphql_api.schema import build_schema
 from graphql_api.transport import Transport
 
 

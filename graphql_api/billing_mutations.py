@@ -1,11 +1,11 @@
-"""Writes that speak to a processor: intent, call, outcome, each transaction short and none during the call."""
+"""Buying, here or on the processor's own pages: each transaction short, and none during the call."""
 
 from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
-from domain.billing import Purchase
+from domain.billing import CreateCheckout, CreatePortal, Purchase, Subscribe
 from graphql_api import unit_of_work
 from graphql_api.customers import BillingSubscription, ContextInfo
 from graphql_api.described import described, described_input
@@ -15,7 +15,6 @@ from graphql_api.user_errors import (
     IdempotencyMismatchError,
     InvalidInputError,
     NotFoundError,
-    SubscriptionStateError,
     UnsupportedError,
     UpstreamUnavailableError,
 )
@@ -30,15 +29,24 @@ SubscribeError = Annotated[
     | IdempotencyInProgressError,
     strawberry.union("SubscribeError", description="Refusals of subscribe."),
 ]
-CancelSubscriptionError = Annotated[
+CreateCheckoutSessionError = Annotated[
     InvalidInputError
     | NotFoundError
-    | SubscriptionStateError
+    | AlreadySubscribedError
     | UnsupportedError
     | UpstreamUnavailableError
     | IdempotencyMismatchError
     | IdempotencyInProgressError,
-    strawberry.union("CancelSubscriptionError", description="Refusals of cancelSubscription."),
+    strawberry.union("CreateCheckoutSessionError", description="Refusals of createCheckoutSession."),
+]
+CreatePortalSessionError = Annotated[
+    InvalidInputError
+    | NotFoundError
+    | UnsupportedError
+    | UpstreamUnavailableError
+    | IdempotencyMismatchError
+    | IdempotencyInProgressError,
+    strawberry.union("CreatePortalSessionError", description="Refusals of createPortalSession."),
 ]
 
 
@@ -72,43 +80,76 @@ class SubscribePayload:
 
 
 @described_input
-class CancelSubscriptionInput:
-    """At the period's end unless atPeriodEnd is false (now); with at: at that instant, whatever atPeriodEnd says."""
+class CreateCheckoutSessionInput:
+    """As subscribe, paid on the processor's own page."""
 
-    subscription_id: strawberry.ID
-    at_period_end: bool = True
-    at: datetime | None = None
+    customer_id: strawberry.ID
+    items: list[SubscriptionItemInput]
+    success_url: str
+    cancel_url: str
     idempotency_key: str | None = None
 
 
 @described
-class CancelSubscriptionPayload:
-    """The subscription as the processor confirmed it."""
+class CreateCheckoutSessionPayload:
+    """The page on which the customer pays."""
 
-    subscription: BillingSubscription | None = None
-    errors: list[CancelSubscriptionError] = strawberry.field(default_factory=list)
+    url: str | None = strawberry.field(default=None, description="Where to send the customer; null in a replay.")
+    expires_at: datetime | None = None
+    errors: list[CreateCheckoutSessionError] = strawberry.field(default_factory=list)
+
+
+@described_input
+class CreatePortalSessionInput:
+    """Where the processor's own page sends the customer back to."""
+
+    customer_id: strawberry.ID
+    return_url: str
+    idempotency_key: str | None = None
+
+
+@described
+class CreatePortalSessionPayload:
+    """The page on which the customer manages what is paid for."""
+
+    url: str | None = strawberry.field(default=None, description="Where to send the customer; null in a replay.")
+    errors: list[CreatePortalSessionError] = strawberry.field(default_factory=list)
 
 
 async def subscribe(info: ContextInfo, input: SubscribeInput) -> SubscribePayload | None:
     """Buy a new subscription."""
-    bought = await info.context.services.commands.subscribe(
-        scope=info.context.caller,
-        customer_id=input.customer_id,
-        items=[Purchase(price_id=item.price_id, quantity=item.quantity) for item in input.items],
-        call=unit_of_work.call_of(info, {"input": input}),
-    )
+    command = Subscribe(customer_id=input.customer_id, items=_purchases(input.items))
+    call = unit_of_work.call_of(info, {"input": input})
+    bought = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
     return SubscribePayload(
         subscription=BillingSubscription.of(bought.subscription), client_secret=bought.client_secret
     )
 
 
-async def cancel_subscription(info: ContextInfo, input: CancelSubscriptionInput) -> CancelSubscriptionPayload | None:
-    """End a subscription."""
-    ended = await info.context.services.commands.cancel(
-        scope=info.context.caller,
-        subscription_id=input.subscription_id,
-        at_period_end=input.at_period_end,
-        at=input.at,
-        call=unit_of_work.call_of(info, {"input": input}),
+async def create_checkout_session(
+    info: ContextInfo, input: CreateCheckoutSessionInput
+) -> CreateCheckoutSessionPayload | None:
+    """Make a page on which a customer pays for a new subscription; an older page of theirs is closed."""
+    command = CreateCheckout(
+        customer_id=input.customer_id,
+        items=_purchases(input.items),
+        success_url=input.success_url,
+        cancel_url=input.cancel_url,
     )
-    return CancelSubscriptionPayload(subscription=BillingSubscription.of(ended.subscription))
+    call = unit_of_work.call_of(info, {"input": input})
+    page = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    return CreateCheckoutSessionPayload(url=page.url, expires_at=page.expires_at)
+
+
+async def create_portal_session(
+    info: ContextInfo, input: CreatePortalSessionInput
+) -> CreatePortalSessionPayload | None:
+    """Make a page on which a customer manages what is paid for."""
+    command = CreatePortal(customer_id=input.customer_id, return_url=input.return_url)
+    call = unit_of_work.call_of(info, {"input": input})
+    page = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    return CreatePortalSessionPayload(url=page.url)
+
+
+def _purchases(items: list[SubscriptionItemInput]) -> list[Purchase]:
+    return [Purchase(price_id=item.price_id, quantity=item.quantity) for item in items]

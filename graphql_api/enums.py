@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import strawberry
 
-from domain.billing import FactSource, PauseBehavior, ProcessorName
+from domain.billing import DriftAccess, DriftKind, FactSource, PauseBehavior, ProcessorName
 from domain.billing import Label as CapabilityLabel
 from domain.billing import Proration as ProrationPolicy
 from domain.billing import Status as SubscriptionStatus
@@ -21,6 +21,8 @@ __all__ = [
     "CapabilityLabel",
     "DecisionReason",
     "DeletionStatus",
+    "DriftAccess",
+    "DriftKind",
     "FactSource",
     "InvitationStatus",
     "LimitMerge",
@@ -73,6 +75,8 @@ strawberry.enum(
     name="DeletionStatus",
     description="DONE: gone. PENDING: the worker goes on. ABORTED: nothing was cancelled and the user is back.",
 )
+strawberry.enum(DriftKind, name="DriftKind", description="Kinds of drift.")
+strawberry.enum(DriftAccess, name="DriftAccess", description="What it did to access; WRONGLY_GRANTED sorts first.")
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 
 

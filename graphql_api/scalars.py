@@ -43,3 +43,18 @@ JSON_VALUE: ScalarDefinition = strawberry.scalar(
     serialize=_unchanged,
     parse_value=_unchanged,
 )
+
+MinorUnits = NewType("MinorUnits", int)
+"""An amount of money, in the minor unit of its currency."""
+
+MINOR_UNITS: ScalarDefinition = strawberry.scalar(
+    name="MinorUnits",
+    description=(
+        "Money in the minor unit of its currency, as a string of digits with an optional minus (Int stops at 32 bits)."
+    ),
+    serialize=str,
+    parse_value=int,
+)
+
+SCALARS: dict[object, ScalarDefinition] = {datetime: DATE_TIME, JSON: JSON_VALUE, MinorUnits: MINOR_UNITS}
+"""Which scalar stands for which type."""

@@ -1,7 +1,6 @@
 """The schema: Seatgate's own fields, a host's beside them, and the checks that every gate really guards."""
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import strawberry
@@ -10,15 +9,13 @@ from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
-from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
-from strawberry.types.field import StrawberryField
 
 from domain import ids
-from domain.entitlements import Catalog
 from domain.errors import ConfigError
 from domain.ids import Prefix
 from graphql_api import (
     billing_mutations,
+    drift,
     fake_controls,
     identity,
     identity_mutations,
@@ -28,6 +25,8 @@ from graphql_api import (
     membership_mutations,
     organization_mutations,
     ownership_mutations,
+    plan_changes,
+    subscription_mutations,
 )
 from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogPlan, list_plans
@@ -43,9 +42,9 @@ from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
-from graphql_api.permissions import RequireFeature, require_scope
+from graphql_api.permissions import require_scope
 from graphql_api.rate_limits import Limited
-from graphql_api.scalars import DATE_TIME, JSON, JSON_VALUE
+from graphql_api.scalars import SCALARS
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
 from graphql_api.webhook_events import WebhookEvent, list_webhook_events
@@ -85,6 +84,10 @@ def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None, limited:
     return strawberry.mutation(resolver=resolver, extensions=extensions, description=resolver.__doc__)
 
 
+def _billing(resolver: Any) -> Any:
+    return _write(resolver, Refusals(), ApiScope.BILLING_WRITE)
+
+
 @described
 class Query:
     """Reads. Without a credential only serverInfo, plans and __typename answer."""
@@ -98,6 +101,7 @@ class Query:
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
+    drift_report: drift.DriftReport | None = _read(drift.find_drift_report, ApiScope.ADMIN)
     server_info: ServerInfo | None = _read(tell_server_info)
 
 
@@ -154,11 +158,29 @@ class Mutation:
     delete_user: identity_mutations.DeleteUserPayload | None = _write(
         identity_mutations.delete_user, Refusals(), ApiScope.USERS_WRITE
     )
-    subscribe: billing_mutations.SubscribePayload | None = _write(
-        billing_mutations.subscribe, Refusals(), ApiScope.BILLING_WRITE
+    subscribe: billing_mutations.SubscribePayload | None = _billing(billing_mutations.subscribe)
+    swap_plan: subscription_mutations.SwapPlanPayload | None = _billing(subscription_mutations.swap_plan)
+    update_subscription_quantity: subscription_mutations.UpdateSubscriptionQuantityPayload | None = _billing(
+        subscription_mutations.update_subscription_quantity
     )
-    cancel_subscription: billing_mutations.CancelSubscriptionPayload | None = _write(
-        billing_mutations.cancel_subscription, Refusals(), ApiScope.BILLING_WRITE
+    cancel_subscription: subscription_mutations.CancelSubscriptionPayload | None = _billing(
+        subscription_mutations.cancel_subscription
+    )
+    resume_subscription: subscription_mutations.ResumeSubscriptionPayload | None = _billing(
+        subscription_mutations.resume_subscription
+    )
+    pause_subscription: subscription_mutations.PauseSubscriptionPayload | None = _billing(
+        subscription_mutations.pause_subscription
+    )
+    unpause_subscription: subscription_mutations.UnpauseSubscriptionPayload | None = _billing(
+        subscription_mutations.unpause_subscription
+    )
+    preview_plan_change: plan_changes.PreviewPlanChangePayload | None = _billing(plan_changes.preview_plan_change)
+    create_checkout_session: billing_mutations.CreateCheckoutSessionPayload | None = _billing(
+        billing_mutations.create_checkout_session
+    )
+    create_portal_session: billing_mutations.CreatePortalSessionPayload | None = _billing(
+        billing_mutations.create_portal_session
     )
     link_processor_account: inbox_mutations.LinkProcessorAccountPayload | None = _write(
         inbox_mutations.link_processor_account, UnitOfWork(), ApiScope.ADMIN
@@ -174,6 +196,9 @@ class Mutation:
     )
     script_fake_faults: fake_controls.ScriptFakeFaultsPayload | None = _write(
         fake_controls.script_fake_faults, Refusals(), ApiScope.ADMIN
+    )
+    reconcile_customer: drift.ReconcileCustomerPayload | None = _write(
+        drift.reconcile_customer, Refusals(), ApiScope.ADMIN
     )
 
 
@@ -201,7 +226,7 @@ def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), s
             WebhookEvent,
         ],
         extensions=[Limits, FreshLoaders],
-        config=StrawberryConfig(scalar_map={datetime: DATE_TIME, JSON: JSON_VALUE}, sort_schema=sort),
+        config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)
     _ask_for_credentials(schema)
@@ -247,40 +272,3 @@ def _for_callers(resolve: GraphQLFieldResolver) -> GraphQLFieldResolver:
         return resolve(source, info, **arguments)
 
     return resolved
-
-
-def check_gates(schema: MaskingSchema, prices: Catalog) -> None:
-    """Walk the schema and check every gate.
-
-    Raises:
-        ConfigError: a gate is not outermost, its field cannot be null, or no plan declares its feature.
-    """
-    faults: list[str] = []
-    features: set[str] = set()
-    for name, field in _fields(schema):
-        steps = list(_steps(field))
-        gates = [step for step in steps if isinstance(step, RequireFeature)]
-        if not gates:
-            continue
-        features |= {gate.feature for gate in gates}
-        if not isinstance(field.type, StrawberryOptional):
-            faults.append(f"gate: {name} must be nullable, or one denial erases its siblings")
-        if steps[: len(gates)] != gates:
-            faults.append(f"gate: {name} runs something before its gate; put the gate last in extensions")
-    faults += prices.check_gates(features=features, plans=())
-    if faults:
-        raise ConfigError(faults)
-
-
-def _steps(field: StrawberryField) -> Iterator[object]:
-    """List what runs around a field's resolver, outermost first: permissions one by one, other extensions whole."""
-    for extension in reversed(field.extensions):
-        yield from getattr(extension, "permissions", [extension])
-
-
-def _fields(schema: MaskingSchema) -> Iterator[tuple[str, StrawberryField]]:
-    for kind in schema.schema_converter.type_map.values():
-        definition = kind.definition
-        if isinstance(definition, StrawberryObjectDefinition):
-            for field in definition.fields:
-                yield f"{definition.name}.{field.name}", field

@@ -4,7 +4,7 @@ import dataclasses
 import importlib
 import re
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from domain.organizations import OrganizationCallbacks
 from tests.support.api import serving
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
+from tests.support.wired import customer_of, user, wired
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -28,9 +29,12 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", (DOCS / document).read_text(), flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("guide", ["catalog.md", "braintree.md"])
-def test_the_catalog_of_the_guide_is_a_catalog(guide: str) -> None:
-    for number, text in enumerate(blocks(guide, "toml")):
+@pytest.mark.parametrize("guide", ["catalog.md", "braintree.md", "seat-quantity.md", "dunning.md"])
+def test_the_catalog_of_a_guide_is_a_catalog(guide: str) -> None:
+    written = blocks(guide, "toml")
+
+    assert written
+    for number, text in enumerate(written):
         assert catalog.parse({f"block {number}": text}).plans
 
 
@@ -97,6 +101,20 @@ def test_the_code_of_the_ledgers_guide_is_code() -> None:
     assert [forwarder.name for forwarder in cast("list[Forwarder]", made["FORWARDERS"])] == ["json_lines", "webhook"]
 
 
+async def test_the_story_of_the_fakes_guide_ends_as_it_says(sqlite: Sqlite, tmp_path: Path, clock: FixedClock) -> None:
+    made: dict[str, Any] = {}
+    [story] = blocks("fake.md", "python")
+    exec(compile(story, "fake.md", "exec"), made)
+    services = wired(sqlite.fresh(tmp_path), clock)
+    owner = await user(services, "ann")
+
+    seen = await made["who_stops_paying"](services, owner, await customer_of(services, owner))
+    await services.aclose()
+
+    assert seen == ["active", "past_due", "active", "unknown"]
+    assert f"return seen  # {', '.join(seen)}\n" in story
+
+
 def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:
     rows = re.findall(r"^\| (`[A-Z_`, ]+`) \|", (DOCS / "operations.md").read_text(), flags=re.MULTILINE)
     told = {name for row in rows for name in re.findall(r"[A-Z_]+", row)}
@@ -108,6 +126,27 @@ def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -
 
     assert told == fields - {"BRAINTREE"} | braintree
     assert not [fault for fault in refused.value.faults if "is unknown" in fault]
+
+
+async def test_the_commands_of_the_subscriptions_guide_do_what_it_says(
+    sqlite: Sqlite, tmp_path: Path, clock: FixedClock
+) -> None:
+    documents = blocks("subscriptions.md", "graphql")
+    names = [re.findall(r"^mutation (\w+)", text)[0] for text in documents]
+
+    async with serving(sqlite.fresh(tmp_path), tmp_path, clock) as api:
+        known = {"customer": (await api.organization())["customer"]["id"]}
+        # A page is made before the purchase that keeps the next one out.
+        for text in sorted(documents, key=lambda text: "mutation Checkout" not in text):
+            clock.forward(minutes=1)
+            asked = set(re.findall(r"\$(\w+): ID!", text))
+            [payload] = (await api.ask(text, "ann", **{name: known[name] for name in asked})).data.values()
+            assert payload["errors"] == [], text
+            if "mutation Buy" in text:
+                known["subscription"] = payload["subscription"]["id"]
+            await api.settled()
+
+    assert names == ["Buy", "Checkout", "Preview", "Swap", "More", "Pause", "GoOn", "End", "Keep", "Portal"]
 
 
 @pytest.mark.parametrize("document", sorted(path.name for path in DOCS.glob("*.md")))

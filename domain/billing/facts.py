@@ -17,6 +17,7 @@ from domain.billing.lifecycle import lesser, past_due, terminal
 from domain.billing.states import SubscriptionState
 
 CREATED, CHANGED, DELETED, ANSWERED = range(4)
+MICROSECONDS = 1_000_000
 
 # A processor tells whole seconds: what happened "at" one of them happened anywhere within it.
 RESOLUTION = timedelta(seconds=1)
@@ -67,6 +68,11 @@ def rank_of(event_type: str | None) -> int:
     if event_type.endswith(".created"):
         return CREATED
     return DELETED if event_type.endswith(".deleted") else CHANGED
+
+
+def number(arrived_at: datetime) -> int:
+    """Number a fact by when it arrived, in microseconds."""
+    return int(arrived_at.timestamp() * MICROSECONDS)
 
 
 def fold(facts: Iterable[Fact]) -> Folded:

@@ -40,6 +40,10 @@ class Operation(StrEnum):
     END_DUNNING = "end_dunning"
 
 
+PURCHASES = frozenset({Operation.SUBSCRIBE, Operation.CREATE_CHECKOUT})
+"""The operations that can lead to a new subscription."""
+
+
 class Intent(Base):
     """One command on its way to a processor. Open while `settled_at` is null; `key` makes repetition harmless.
 
@@ -166,19 +170,20 @@ async def _closed(session: Session, key: str, *, now: datetime) -> Intent | None
 
 
 async def purchases_open(session: Session, customer_id: str) -> list[Intent]:
-    """List this customer's purchases that are under way."""
+    """List this customer's purchases that are under way, the pages among them that are being made."""
     query = select(Intent).where(
-        Intent.customer_id == customer_id, Intent.operation == Operation.SUBSCRIBE, Intent.settled_at.is_(None)
+        Intent.customer_id == customer_id, Intent.operation.in_(PURCHASES), Intent.settled_at.is_(None)
     )
     return list((await session.execute(query.order_by(Intent.opened_at))).scalars())
 
 
-async def under_way(session: Session, subscription_id: str) -> bool:
-    """Say whether anything is being asked about a subscription whose outcome is not known yet.
+async def under_way(session: Session, subscription_id: str, *, of: Operation | None = None) -> bool:
+    """Say whether anything, or one kind of thing, is being asked about a subscription whose outcome is not known yet.
 
     Whoever means to ask for more holds the customer while looking, as everybody does who opens an intent.
     """
     query = select(Intent.key).where(Intent.subscription_id == subscription_id, Intent.settled_at.is_(None))
+    query = query if of is None else query.where(Intent.operation == of)
     return (await session.execute(query.limit(1))).first() is not None
 
 
@@ -188,15 +193,16 @@ async def intents_of(session: Session, customer_id: str, prefix: str) -> list[In
     return list((await session.execute(query.order_by(Intent.opened_at, Intent.key))).scalars())
 
 
-async def lease_due(session: Session, *, now: datetime, processors: Collection[ProcessorName]) -> Intent | None:
+async def lease_due(
+    session: Session, *, now: datetime, processors: Collection[ProcessorName], operations: Collection[Operation]
+) -> Intent | None:
     """Take over one intent whose process has let it lie; give it up after 20 attempts.
 
-    Intents for other processors stay as they are, for a process that has them configured.
+    Intents for other processors stay as they are, for a process that has them configured; so do other operations.
     """
-    query = (
-        select(Intent).where(Intent.due_at <= now, Intent.processor.in_(processors)).order_by(Intent.due_at).limit(1)
-    )
-    intent = (await session.execute(query.with_for_update(skip_locked=True))).scalar_one_or_none()
+    due = select(Intent).where(Intent.due_at <= now, Intent.processor.in_(processors), Intent.operation.in_(operations))
+    query = due.order_by(Intent.due_at).limit(1).with_for_update(skip_locked=True)
+    intent = (await session.execute(query)).scalar_one_or_none()
     if intent is None:
         return None
     if intent.attempts >= MAX_ATTEMPTS:

@@ -35,9 +35,18 @@ def check_items(items: Sequence[Purchase], prices: Prices) -> None:
     for place, item in enumerate(items):
         if not prices.is_known(item.price_id):
             raise InvalidInput("There is no such price.", path=[*path, str(place), "priceId"])
-        if not 1 <= item.quantity <= MAX_QUANTITY:
-            raise InvalidInput("A quantity is at least 1.", path=[*path, str(place), "quantity"])
+        check_quantity(item.quantity, path=[*path, str(place), "quantity"])
     if len({item.price_id for item in items}) < len(items):
         raise InvalidInput("Each price stands once.", path=path)
     if sum(not prices.is_add_on(item.price_id) for item in items) > 1:
         raise InvalidInput("At most one base plan can be bought at a time.", path=path)
+
+
+def check_quantity(quantity: int, *, path: list[str]) -> None:
+    """Check how many of something shall be paid for.
+
+    Raises:
+        InvalidInput: it is below 1 or over 2147483646.
+    """
+    if not 1 <= quantity <= MAX_QUANTITY:
+        raise InvalidInput("A quantity is at least 1.", path=path)

@@ -17,7 +17,6 @@ from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, Ut
 from domain.ids import CustomerId, Prefix, SubscriptionId
 from domain.scope import Scope
 
-MICROSECONDS = 1_000_000
 _UNFOLLOWED = text("followed_version <> version")
 UNFOLLOWED: Any = {"sqlite_where": _UNFOLLOWED, "postgresql_where": _UNFOLLOWED}
 
@@ -124,11 +123,12 @@ async def absorb(
     elif row.customer_id != account.customer_id:
         raise ForeignSubscription
     await session.flush()
-    if not await _known(session, row.id, statement.event_id):
-        session.add(_fact(row.id, statement, now))
-        await session.flush()
+    known = await _facts(session, row.id)
+    if all(fact.event_id != statement.event_id for fact in known):
+        fact = _fact(row.id, statement, now)
+        session.add(fact)
         before = _summary(row) if row.version else None
-        _write(row, facts.fold(await _facts(session, row.id)), now)
+        _write(row, facts.fold([*known, fact_of(fact)]), now)
         await session.flush()
         await _remember(session, row, before=before, scope=scope, now=now)
     return row
@@ -187,13 +187,6 @@ def _begin(session: Session, account: ProcessorAccount, statement: Statement, no
     return row
 
 
-async def _known(session: Session, subscription_id: str, event_id: str) -> bool:
-    query = select(SubscriptionFact.sequence).where(
-        SubscriptionFact.subscription_id == subscription_id, SubscriptionFact.event_id == event_id
-    )
-    return (await session.execute(query)).first() is not None
-
-
 def _fact(subscription_id: SubscriptionId, statement: Statement, now: datetime) -> SubscriptionFact:
     return SubscriptionFact(
         subscription_id=subscription_id,
@@ -208,20 +201,22 @@ def _fact(subscription_id: SubscriptionId, statement: Statement, now: datetime) 
     )
 
 
+def fact_of(row: SubscriptionFact) -> Fact:
+    """Read a fact as the plain value that the fold takes."""
+    return Fact(
+        source=row.source,
+        type=row.type,
+        event_id=row.event_id,
+        rank=row.rank,
+        occurred_at=row.occurred_at,
+        sequence=facts.number(row.arrived_at),
+        state=facts.decode(row.state),
+    )
+
+
 async def _facts(session: Session, subscription_id: str) -> list[Fact]:
     rows = (await session.execute(select(SubscriptionFact).filter_by(subscription_id=subscription_id))).scalars()
-    return [
-        Fact(
-            source=row.source,
-            type=row.type,
-            event_id=row.event_id,
-            rank=row.rank,
-            occurred_at=row.occurred_at,
-            sequence=int(row.arrived_at.timestamp() * MICROSECONDS),
-            state=facts.decode(row.state),
-        )
-        for row in rows
-    ]
+    return [fact_of(row) for row in rows]
 
 
 def _write(row: BillingSubscription, folded: Folded, now: datetime) -> None:

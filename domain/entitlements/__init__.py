@@ -3,7 +3,7 @@
 from domain.entitlements import advisory, catalog
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.gate import Billable, Entitlements, EntitlementSet, SeatUsage
-from domain.entitlements.resolver import Decision, Reason
+from domain.entitlements.resolver import Decision, Held, Reason, UnmappedPrice, resolve
 
 __all__ = [
     "UNLIMITED",
@@ -12,11 +12,14 @@ __all__ = [
     "Decision",
     "EntitlementSet",
     "Entitlements",
+    "Held",
     "Limit",
     "Merge",
     "Plan",
     "Reason",
     "SeatUsage",
+    "UnmappedPrice",
     "advisory",
     "catalog",
+    "resolve",
 ]

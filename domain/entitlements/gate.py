@@ -10,12 +10,12 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, seats
+from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, Standing, seats
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.entitlements import resolver, snapshot
 from domain.entitlements.catalog import UNLIMITED, Catalog
-from domain.entitlements.resolver import FAILED, Decision, Reason, Resolved, UnmappedPrice
+from domain.entitlements.resolver import FAILED, Decision, Held, Reason, Resolved, UnmappedPrice
 from domain.entitlements.snapshot import HeldRow, held_by_customer, held_by_owner, held_by_owners, visible_holdings
 from domain.errors import contained
 from domain.identity import User
@@ -130,6 +130,13 @@ class Entitlements:
         counted = await seats.counts(session, organization_ids, now=self.clock.now())
         return {id: _usage(limits.get(id, 0), count) for id, count in counted.items()}
 
+    def given_by(self, rows: Sequence[Standing], *, now: datetime) -> Resolved:
+        """Work out what these rows of one customer would give at `now`, all of them; nothing in doubt."""
+        try:
+            return resolver.resolve(self.catalog, [_held(row) for row in rows], now=now)
+        except UnmappedPrice:
+            return FAILED
+
     async def _seat_limits(self, session: Session, organization_ids: Sequence[str]) -> Mapping[str, int | None]:
         held = await held_by_owners(session, OwnerKind.ORGANIZATION, organization_ids)
         now = self.clock.now()
@@ -168,6 +175,16 @@ async def _held_by(database: Database, billable: Billable | None) -> list[HeldRo
             return await held_by_customer(database, billable.customer_id)
         case _:
             return None
+
+
+def _held(row: Standing) -> Held:
+    return Held(
+        subscription_id=row.subscription_id,
+        processor=row.processor,
+        state=row.state,
+        past_due_since=row.past_due_since,
+        last_fact_at=row.last_fact_at,
+    )
 
 
 def _usage(limit: int | None, count: SeatCount) -> SeatUsage:

@@ -144,6 +144,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     any_host: tuple[str, ...] = () if production else ("*",)
     no_items: tuple[str, ...] = ()
     nothing: str | None = None
+    others_secrets = parsing.secrets(production=production, shortest=1)
     processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
     return Settings(
         environment=environment,
@@ -167,9 +168,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
-        stripe_webhook_secrets=reader.value(
-            "STRIPE_WEBHOOK_SECRETS", no_items, parsing.secrets(production=production, shortest=1)
-        ),
+        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", no_items, others_secrets),
         braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
         fake_webhook_secrets=_secrets(reader, "FAKE_WEBHOOK_SECRETS", production=production, folder=folder)
         if Rail.FAKE in processors

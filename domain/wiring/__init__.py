@@ -5,21 +5,25 @@ Nothing else knows both. Without the billing callbacks and hook handed in here, 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
+    AccessOf,
     Commands,
     CustomerReading,
+    CustomerReconciling,
     Errands,
     Fetches,
+    Following,
     Inbox,
     Linking,
     Processor,
     ProcessorName,
+    Reconciling,
     Replaying,
+    Schedule,
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
@@ -44,7 +48,7 @@ from domain.settings import Settings
 from domain.wiring import jobs
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, hooks_of, role_for
+from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -57,8 +61,6 @@ class Services:
     settings: Settings
     database: Database
     clock: Clock
-    catalog: Catalog
-    processors: Mapping[ProcessorName, Processor]
     users: Users
     deletions: Deletions
     step_up: StepUp
@@ -70,8 +72,19 @@ class Services:
     entitlements: Entitlements
     commands: Commands
     inbox: Inbox
+    schedule: Schedule
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+        return self.entitlements.catalog
+
+    @property
+    def processors(self) -> Mapping[ProcessorName, Processor]:
+        """The configured processors, the rail of new subscriptions first."""
+        return self.inbox.processors
 
     @property
     def replaying(self) -> Replaying:
@@ -82,6 +95,16 @@ class Services:
     def linking(self) -> Linking:
         """What links accounts that were made elsewhere."""
         return Linking(clock=self.clock, processors=self.processors)
+
+    @property
+    def reconciling(self) -> Reconciling:
+        """What compares the mirror with the processors, and heals it."""
+        return self.schedule.reconciling
+
+    @property
+    def customer_reconciling(self) -> CustomerReconciling:
+        """The command that compares one customer."""
+        return CustomerReconciling(reconciling=self.reconciling)
 
     def reading(self, scope: Scope) -> Reading:
         """Give the reads of organizations that a caller may make."""
@@ -101,6 +124,7 @@ class Services:
 
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
+        await self.schedule.aclose()
         await self.forwarding.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
@@ -127,21 +151,20 @@ def build(
         ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
-    prices = catalog.read([Path(path) for path in settings.catalog])
+    prices = catalog.read(settings.catalog)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     entitlements = Entitlements(database=database, clock=clock, catalog=prices)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=prices, role_for=role_for)
+    commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_by(entitlements))
+    schedule = _schedule(rooms, inbox, prices, commands.access_of)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        catalog=prices,
-        processors=rooms.processors,
         users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
         deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
@@ -153,8 +176,9 @@ def build(
         entitlements=entitlements,
         commands=commands,
         inbox=inbox,
+        schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, prices, rooms, doors, commands, inbox, deletions, forwarding, mailer),
+        worker=_worker(settings, prices, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -184,6 +208,13 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
+def _schedule(rooms: _Rooms, inbox: Inbox, prices: Catalog, access_of: AccessOf) -> Schedule:
+    """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
+    following = Following(errands=rooms.made(Errands), rules_of=prices.seat_quantity_of)
+    wanted = None if prices.shortest_debounce is None else following.wanted
+    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of, wanted=wanted))
+
+
 def _doors(
     settings: Settings, clock: Clock, callbacks: Sequence[OrganizationCallbacks], entitlements: Entitlements
 ) -> _Doors:
@@ -211,6 +242,7 @@ def _worker(
     doors: _Doors,
     commands: Commands,
     inbox: Inbox,
+    schedule: Schedule,
     deletions: Deletions,
     forwarding: Forwarding,
     mailer: Mailer | None,
@@ -226,4 +258,5 @@ def _worker(
         | jobs.mail(settings, database, clock, mailer)
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
+        | jobs.reconciling(schedule)
     )

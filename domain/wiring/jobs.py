@@ -7,6 +7,7 @@ from domain.audit import Forwarding, Sealer
 from domain.billing import (
     Closing,
     Commands,
+    CustomerReconciling,
     Errands,
     Fetches,
     Following,
@@ -14,8 +15,10 @@ from domain.billing import (
     InvoiceChecks,
     ProcessorName,
     Pruning,
+    Schedule,
     Sweeper,
     prune_invoices,
+    prune_reports,
 )
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
@@ -56,6 +59,12 @@ def following(errands: Errands, fetches: Fetches, prices: Catalog) -> dict[str, 
     return jobs | {"following": partial(outbox.deliver_due, errands.database, errands.clock, deliveries)}
 
 
+def reconciling(schedule: Schedule) -> dict[str, Job]:
+    """List what keeps the mirror right when news is lost; last, so that what is only late has arrived before."""
+    asked = CustomerReconciling(reconciling=schedule.reconciling)
+    return {"reconciling asked for": asked.finish_open, "reconciling": schedule.run_due}
+
+
 def organizations(purging: Purging, tidying: Tidying) -> dict[str, Job]:
     """List what time brings about: deleted organizations go for good, invitations expire."""
     return {"organizations": purging.purge_due, "invitations": tidying.tidy_due}
@@ -92,6 +101,7 @@ def prunings(database: Database, clock: Clock) -> dict[str, Job]:
         "counted tries": rates.prune,
         "used proofs": identity.prune_proofs,
         "paid invoices": prune_invoices,
+        "drift reports": prune_reports,
     }
     jobs: dict[str, Job] = {name: partial(prune, database, clock) for name, prune in forgetful.items()}
     jobs["old webhooks"] = Pruning(database=database, clock=clock).prune

@@ -1,10 +1,10 @@
 """What each half answers to the other's seams. Only wiring hands these in; without them organizations work on alone."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from domain import billing
-from domain.billing import Commands, Customer, Departing, Owner, OwnerKind
+from domain.billing import Access, AccessOf, Commands, Customer, Departing, Owner, OwnerKind, Standing
 from domain.clock import Clock
 from domain.db import Session
 from domain.entitlements import Entitlements
@@ -149,3 +149,18 @@ async def role_for(session: Session, scope: Scope, customer: Customer) -> Role |
     if scope.administrator or customer.owner_id == scope.user_id:
         return Role.OWNER
     return await role_in(session, organization_id=customer.owner_id, user_id=scope.user_id)
+
+
+def access_by(entitlements: Entitlements) -> AccessOf:
+    """Tell billing, which knows no plans, what rows of its mirror give; nothing in doubt."""
+
+    def access_of(rows: Sequence[Standing], *, now: datetime) -> Access:
+        given = entitlements.given_by(rows, now=now)
+        return Access(
+            seat_limit=entitlements.catalog.seat_limit,
+            plans=given.plans,
+            features=given.features,
+            quantities=given.quantities,
+        )
+
+    return access_of

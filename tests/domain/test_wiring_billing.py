@@ -11,7 +11,19 @@ from tests.support.clock import FixedClock
 from tests.support.wired import settings_of, wired
 
 STRIPE = {"SEATGATE_STRIPE_API_KEY": "sk_test_1", "SEATGATE_STRIPE_WEBHOOK_SECRETS": "whsec_1"}
-BILLING = {"intents", "inbox", "fetches", "outbox", "deletions", "closing", "errands", "following", "paid invoices"}
+BILLING = {
+    "intents",
+    "inbox",
+    "fetches",
+    "outbox",
+    "deletions",
+    "closing",
+    "errands",
+    "following",
+    "paid invoices",
+    "reconciling",
+    "reconciling asked for",
+}
 OTHERS = {
     "organizations",
     "invitations",
@@ -22,6 +34,7 @@ OTHERS = {
     "counted tries",
     "used proofs",
     "old webhooks",
+    "drift reports",
 }
 
 

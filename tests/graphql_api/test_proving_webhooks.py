@@ -1,19 +1,25 @@
 """`seatgate prove webhooks`, as somebody runs it: against Seatgate itself, against others, and used wrongly."""
 
 import asyncio
+import contextlib
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
 from domain import settings
 from domain.billing import Owner, OwnerKind, ProcessorName, create_customer, link_account
+from domain.proofs.webhooks.reading import stripe_like
 from domain.wiring import build
 from graphql_api.cli import app
 from tests.support import callers, endpoints, servers
+from tests.support.databases import Sqlite
 from tests.support.listening import free_port, listening
+from tests.test_docs import blocks
 
 STRIPE_SECRET = "whsec_that_only_the_proof_and_the_server_know"
 CUSTOMER = "cus_prove"
@@ -29,19 +35,15 @@ def prove(*arguments: str) -> Result:
 
 
 async def link(environ: dict[str, str], folder: Path) -> None:
-    """Make a customer whose account at Stripe is known, as one who was sold something is."""
+    """Make a customer whose accounts are known, as those of one who was sold something are."""
     services = build(settings.read(environ, folder=folder))
     async with services.database.transaction() as session:
         now = services.clock.now()
         made = await create_customer(session, owner=Owner(kind=OwnerKind.USER, id="usr_prove"), at=now)
-        await link_account(
-            session,
-            customer_id=made.id,
-            processor=ProcessorName.STRIPE,
-            livemode=False,
-            processor_id=CUSTOMER,
-            at=now,
-        )
+        for name in (ProcessorName.STRIPE, ProcessorName.FAKE):
+            await link_account(
+                session, customer_id=made.id, processor=name, livemode=False, processor_id=CUSTOMER, at=now
+            )
     await services.aclose()
 
 
@@ -50,20 +52,32 @@ def api_port() -> int:
     return free_port()
 
 
-@pytest.fixture
-def seatgate(database_url: str, tmp_path: Path, api_port: int) -> Iterator[str]:
-    """A server that bills through Stripe, which it finds where the proof serves it; nonsense is logged as it fails."""
-    environ = callers.environ(database_url, catalog=CATALOG, folder=tmp_path)
-    del environ["SEATGATE_FAKE_WEBHOOK_SECRETS"]
+@contextlib.contextmanager
+def serving(database_url: str, folder: Path, api_port: int) -> Iterator[str]:
+    """Run a server that finds Stripe where the proof serves it; that nonsense fails is in its log."""
+    environ = callers.environ(database_url, catalog=CATALOG, folder=folder)
     environ |= {
-        "SEATGATE_PROCESSORS": "stripe",
+        "SEATGATE_PROCESSORS": "stripe,fake",
         "SEATGATE_STRIPE_API_KEY": "sk_test_of_the_proof",
         "SEATGATE_STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
         "SEATGATE_STRIPE_API_BASE": f"http://127.0.0.1:{api_port}",
     }
-    asyncio.run(link(environ, tmp_path))
-    with servers.running(1, environ=environ, folder=tmp_path, faultless=False) as [server]:
+    asyncio.run(link(environ, folder))
+    with servers.running(1, environ=environ, folder=folder, faultless=False) as [server]:
         yield server.url
+
+
+@pytest.fixture
+def seatgate(database_url: str, tmp_path: Path, api_port: int) -> Iterator[str]:
+    with serving(database_url, tmp_path, api_port) as url:
+        yield url
+
+
+@pytest.fixture
+def small_seatgate(sqlite: Sqlite, tmp_path: Path, api_port: int) -> Iterator[str]:
+    """Where the engine makes no difference."""
+    with serving(sqlite.fresh(tmp_path), tmp_path, api_port) as url:
+        yield url
 
 
 def test_seatgate_itself_is_found_without_fault(seatgate: str, api_port: int) -> None:
@@ -80,6 +94,18 @@ def test_seatgate_itself_is_found_without_fault(seatgate: str, api_port: int) ->
     assert found["proved"] is True
     assert found["statesCompared"] > 12
     assert found["questionsToTheApi"] > 0
+
+
+def test_the_door_of_the_fake_is_found_without_fault_where_nothing_is_in_doubt(small_seatgate: str) -> None:
+    token = callers.token("ada", scope="seatgate:admin")
+
+    done = prove(
+        *("--url", f"{small_seatgate}/webhooks/fake", "--secret", callers.SECRET, "--stories", "6"),
+        *("--graphql", f"{small_seatgate}/graphql", "--token", token, "--customer", CUSTOMER),
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "questions to the API  0" in done.stdout
 
 
 def test_who_believes_the_order_of_events_is_found_out_and_told_the_story() -> None:
@@ -147,12 +173,12 @@ def test_states_that_cannot_be_read_are_wrong_use() -> None:
     assert "--graphql: no usable answer" in no_seatgate.stderr
 
 
-def test_customers_whom_nobody_has_linked_are_named(seatgate: str) -> None:
+def test_customers_whom_nobody_has_linked_are_named(small_seatgate: str) -> None:
     token = callers.token("ada", scope="seatgate:admin")
 
     done = prove(
-        *("--url", f"{seatgate}/webhooks/stripe", "--secret", STRIPE_SECRET),
-        *("--graphql", f"{seatgate}/graphql", "--token", token, "--customer", "cus_stranger"),
+        *("--url", f"{small_seatgate}/webhooks/stripe", "--secret", STRIPE_SECRET),
+        *("--graphql", f"{small_seatgate}/graphql", "--token", token, "--customer", "cus_stranger"),
     )
 
     assert done.exit_code == 2
@@ -165,3 +191,57 @@ def test_a_port_that_is_taken_is_wrong_use() -> None:
 
     assert done.exit_code == 2
     assert "--api-port: Address already in use" in done.stderr
+
+
+class Guide:
+    """The commands of the guide, with addresses, secrets and names that are real here."""
+
+    def __init__(self) -> None:
+        [block] = [block for block in blocks("proofs.md", "sh") if "prove webhooks" in block]
+        self.lines = [line for line in block.splitlines() if line.startswith(".venv/bin/seatgate prove webhooks")]
+
+    def run(self, number: int, **put: str) -> Result:
+        line = self.lines[number]
+        for shown, real in put.items():
+            assert PLACES[shown] in line, f"the guide shows no {shown}"
+            line = line.replace(PLACES[shown], real)
+        return CliRunner().invoke(app, [*shlex.split(line)[1:], "--stories", "4"])
+
+
+PLACES = {
+    "endpoint": "http://127.0.0.1:4000",
+    "seatgate": "http://127.0.0.1:8000",
+    "secret": "whsec_…",
+    "port": "12111",
+    "token": "eyJ…",
+    "customer": "cus_…",
+}
+
+
+def test_the_commands_of_the_guide_find_nothing_wrong_where_nothing_is(small_seatgate: str, api_port: int) -> None:
+    guide, port = Guide(), str(api_port)
+
+    def asking() -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+
+    with listening(endpoints.NewestWins().app) as address:
+        answers = guide.run(0, endpoint=address, secret=endpoints.SECRET)
+    with listening(endpoints.AlwaysAsks(asking).app) as address:
+        states = guide.run(1, endpoint=address, secret=endpoints.SECRET, port=port)
+    token = callers.token("ada", scope="seatgate:admin")
+    own = guide.run(2, seatgate=small_seatgate, secret=STRIPE_SECRET, port=port, token=token, customer=CUSTOMER)
+
+    assert len(guide.lines) == 3
+    assert [done.exit_code for done in (answers, states, own)] == [0, 0, 0], [answers.output, states.output, own.output]
+    assert "states compared       none" in answers.stdout
+    assert "findings              0" in states.stdout
+
+
+def test_the_state_of_the_guide_is_readable() -> None:
+    [example] = blocks("proofs.md", "json")
+
+    shown = stripe_like(json.loads(example))
+
+    assert shown["status"] == "active"
+    assert shown["items"] == (("price_1", 5),)
+    assert set(shown) == {"status", "items", "cancel_at_period_end", "cancel_at", "ended_at", "pause_collection"}

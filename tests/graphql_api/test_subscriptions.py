@@ -237,7 +237,7 @@ async def test_a_processor_that_is_not_configured_cancels_nothing(api: Api) -> N
     found = await refused(api, "cancelSubscription", facts, subscriptionId=subscription)
 
     expected = error("Unsupported", "UNSUPPORTED", "This processor cannot do that.")
-    assert found == expected | {"processor": "STRIPE", "capability": "subscription.cancel"}
+    assert found == expected | {"processor": "STRIPE", "capability": "subscription.cancel_at_period_end"}
 
 
 class Silent(FakeProcessor):

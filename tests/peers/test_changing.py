@@ -73,6 +73,28 @@ async def test_another_interval_begins_a_new_period_that_is_paid_at_once(shop: S
     assert (await shop.latest_invoice(id)).amount_paid == 10_000 - 500
 
 
+async def test_another_interval_of_one_item_begins_and_bills_a_new_period_of_all(shop: Shop) -> None:
+    made = await shop.v1.subscriptions.create_async(
+        {"customer": await shop.customer(), "items": [{"price": shop.team}, {"price": shop.big}]}
+    )
+    first, second = made["items"].data
+    shop.passes(days=15)
+
+    changed = await shop.v1.subscriptions.update_async(
+        made.id, {"items": [{"id": first.id, "price": shop.yearly}], "proration_behavior": "none"}
+    )
+    free = await shop.latest_invoice(made.id)
+    shop.passes(days=73)
+    await shop.v1.subscriptions.update_async(made.id, {"items": [{"id": first.id, "price": shop.team}]})
+
+    ends = {each.id: each.current_period_end for each in changed["items"].data}
+    assert ends[first.id] - ends[second.id] > 300 * 86_400
+    assert [line.amount for line in free.lines.data] == [10_000, 3000]
+    [yearly, monthly, *billed] = [line.amount for line in (await shop.latest_invoice(made.id)).lines.data]
+    assert (yearly, billed) == (-8000, [1000, 3000])
+    assert -3000 < monthly < 0
+
+
 async def test_a_preview_says_what_the_change_then_costs_and_changes_nothing(shop: Shop) -> None:
     id, only = await bought(shop, 2)
     shop.passes(days=15)
@@ -142,7 +164,7 @@ async def test_a_refused_change_changes_nothing(shop: Shop) -> None:
 
     for items in ([{"id": only, "deleted": True}], [{"id": "si_none", "quantity": 2}], [{"price": shop.team}]):
         with pytest.raises(stripe.InvalidRequestError):
-            await shop.v1.subscriptions.update_async(id, {"items": items, "metadata": {"a": "b"}})  # type: ignore[typeddict-item]
+            await shop.v1.subscriptions.update_async(id, {"items": items, "metadata": {"a": "b"}})  # type: ignore[arg-type]
 
     assert (await shop.read(id), len(shop.peer.events)) == (before, events)
 

@@ -129,7 +129,7 @@ async def test_a_webhook_is_signed_and_verified_by_the_library(post: Post) -> No
 async def test_an_endpoint_made_by_the_client_gets_the_types_that_it_wants_and_tells_its_secret_once(
     post: Post,
 ) -> None:
-    made = await post.client.v1.webhook_endpoints.create_async({"url": HOOK, "enabled_events": ["product.*"]})
+    made = await post.client.v1.webhook_endpoints.create_async({"url": HOOK, "enabled_events": ["product.created"]})
     await post.make("Ann")
     await post.client.v1.products.create_async({"name": "Team"})
 

@@ -44,7 +44,7 @@ async def test_a_refused_request_is_refused_again_but_one_that_was_never_underst
         with pytest.raises(stripe.InvalidRequestError):
             await shop.v1.subscriptions.create_async(wanted, {"idempotency_key": "k1"})
     with pytest.raises(stripe.InvalidRequestError):
-        await shop.v1.customers.create_async({"nickname": "Ann"}, {"idempotency_key": "k2"})  # type: ignore[typeddict-unknown-key]
+        await shop.v1.customers.create_async({"nickname": "Ann"}, {"idempotency_key": "k2"})  # type: ignore[arg-type]
 
     assert [call.replayed for call in shop.peer.called("subscriptions.create")] == [False, True]
     assert (await make(shop.client, "k2")).email == "ann@example.com"

@@ -110,8 +110,7 @@ def main(options: Sequence[str]) -> int:
     plan = Plan(**vars(parser.parse_args(options)))
     # What single deliveries log is expected here.
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as first, tempfile.TemporaryDirectory() as second:
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second, postgres.server() as server:
         sqlite = on(Sqlite(Path(first)), plan, Path(first))
-        with postgres.server() as server:
-            postgresql = on(PostgreSQL(server), plan, Path(second))
+        postgresql = on(PostgreSQL(server), plan, Path(second))
     return max(sqlite, postgresql)

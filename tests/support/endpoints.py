@@ -97,15 +97,15 @@ class NewestWins(Endpoint):
 class AlwaysAsks(Endpoint):
     """Believes no event and fetches what it is about."""
 
-    def __init__(self, api: httpx.AsyncClient) -> None:
+    def __init__(self, api: Callable[[], httpx.AsyncClient]) -> None:
         super().__init__()
         self._api = api
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def take(self, event: Document) -> None:
         id = event["data"]["object"]["id"]
-        async with self._turns[id]:
-            answer = await self._api.get(f"/v1/subscriptions/{id}")
+        async with self._turns[id], self._api() as api:
+            answer = await api.get(f"/v1/subscriptions/{id}")
             if answer.is_success:
                 self.kept[id] = answer.json()
 

@@ -5,10 +5,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from domain.billing.processors import (
+    Capabilities,
+    CheckoutOrder,
+    CheckoutSession,
     Event,
+    ItemChange,
     News,
     ProcessorRefused,
     ProcessorUnavailable,
@@ -17,7 +22,7 @@ from domain.billing.processors import (
     Unoffered,
 )
 from domain.billing.processors.fake import FakeProcessor
-from domain.billing.states import Snapshot
+from domain.billing.states import PauseBehavior, Proration, Snapshot
 from domain.ids import CustomerId
 
 T = TypeVar("T")
@@ -38,7 +43,7 @@ class ScriptedProcessor(Unoffered):
     def __init__(self, fake: FakeProcessor, *script: Scene) -> None:
         self.name = fake.name
         self.livemode = fake.livemode
-        self.capabilities = fake.capabilities
+        self.capabilities: Capabilities = fake.capabilities
         self.script = list(script)
         self.calls: list[tuple[str, str]] = []
         self.on_fetch: Callable[[], Awaitable[None]] | None = None
@@ -75,6 +80,34 @@ class ScriptedProcessor(Unoffered):
 
     async def resume(self, processor_id: str, *, key: str) -> Snapshot:
         return await self._play("resume", key, lambda: self._fake.resume(processor_id, key=key))
+
+    async def change_item(self, processor_id: str, change: ItemChange, *, proration: Proration, key: str) -> Snapshot:
+        def deed() -> Awaitable[Snapshot]:
+            return self._fake.change_item(processor_id, change, proration=proration, key=key)
+
+        return await self._play("change_item", key, deed)
+
+    async def pause(
+        self, processor_id: str, *, behavior: PauseBehavior, resumes_at: datetime | None, key: str
+    ) -> Snapshot:
+        def deed() -> Awaitable[Snapshot]:
+            return self._fake.pause(processor_id, behavior=behavior, resumes_at=resumes_at, key=key)
+
+        return await self._play("pause", key, deed)
+
+    async def unpause(self, processor_id: str, *, key: str) -> Snapshot:
+        return await self._play("unpause", key, lambda: self._fake.unpause(processor_id, key=key))
+
+    async def create_checkout(self, order: CheckoutOrder, *, key: str) -> CheckoutSession:
+        return await self._play("create_checkout", key, lambda: self._fake.create_checkout(order, key=key))
+
+    async def expire_checkout(self, processor_id: str, *, key: str) -> CheckoutSession:
+        deed = partial(self._fake.expire_checkout, processor_id, key=key)
+        return await self._play("expire_checkout", processor_id, deed)
+
+    async def create_portal(self, customer_processor_id: str, *, return_url: str, key: str) -> str:
+        deed = partial(self._fake.create_portal, customer_processor_id, return_url=return_url, key=key)
+        return await self._play("create_portal", key, deed)
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         found = await self._play("fetch", processor_id, lambda: self._fake.fetch(processor_id))

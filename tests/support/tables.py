@@ -9,7 +9,14 @@ from sqlalchemy import Connection, inspect, text
 from domain.db import Database
 
 # What the worker makes of events that are there already, whenever it comes round.
-SEALING = {"audit_seals", "audit_unsealed", "audit_forwarders"}
+SEALING = {
+    "audit_seals",
+    "audit_unsealed",
+    "audit_forwarders",
+    "drift_reports",
+    "event_cursors",
+    "reconcile_turns",
+}
 # Tries are counted whatever becomes of what is tried.
 COUNTING = {"rate_counts"}
 

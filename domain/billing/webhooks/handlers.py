@@ -6,6 +6,7 @@ from domain.billing.facts import FactSource
 from domain.billing.fetches import ask_to_fetch
 from domain.billing.invoices import Heard, hear
 from domain.billing.processors.news import (
+    CheckoutCompleted,
     CustomerChange,
     CustomerTold,
     InvoiceTold,
@@ -13,6 +14,7 @@ from domain.billing.processors.news import (
     SubscriptionTouched,
 )
 from domain.billing.subscriptions import Statement, absorb, live_subscriptions
+from domain.billing.webhooks.checkouts import checkout_completed
 from domain.billing.webhooks.models import Handler, Received
 from domain.scope import system
 
@@ -66,4 +68,5 @@ HANDLERS: Mapping[type, Handler] = {
     SubscriptionTouched: subscription_touched,
     InvoiceTold: invoice_told,
     CustomerTold: customer_told,
+    CheckoutCompleted: checkout_completed,
 }

@@ -57,13 +57,26 @@ class Inbox:
             UnreadableEvent: the same.
             Unavailable: they could not be stored; the sender must try again.
         """
-        read = [(self.processors[name].event(body, signed, now=self.clock.now()), body) for body, signed in sent]
+        read: dict[tuple[bool, str], tuple[Event, bytes]] = {}
+        for body, signed in sent:
+            event = self.processors[name].event(body, signed, now=self.clock.now())
+            read.setdefault((event.livemode, event.event_id), (event, body))
+        take_in = partial(self._take_in_all, list(read.values()))
+        try:
+            await self.database.run(take_in)
+        except IntegrityError:
+            # One of them has arrived by another way since we looked; now it is seen.
+            await self.database.run(take_in)
 
-        async def take_in(session: Session) -> None:
-            for event, body in read:
-                await self._take_in(session, event=event, body=body)
+    async def take(self, name: ProcessorName, body: bytes) -> None:
+        """Store and apply an event that the processor itself has listed, so that nobody needs to have signed it.
 
-        await self.database.run(take_in)
+        Raises:
+            UnreadableEvent: no event.
+            Unavailable: the event could not be stored.
+        """
+        event = self.processors[name].stored(body)
+        await self.database.run(partial(self._take_in, event=event, body=body))
 
     async def retry_due(self) -> int:
         """Try again whatever is due or has got what it waited for, one event a transaction; say how many."""
@@ -73,7 +86,31 @@ class Inbox:
         return tried
 
     async def _take_in(self, session: Session, *, event: Event, body: bytes) -> None:
-        row = WebhookEvent(
+        row = self._row(event, body)
+        try:
+            async with session.begin_nested():
+                session.add(row)
+        except IntegrityError:
+            # The event is here already, or arrives twice in this moment: the unique key has let one of them in.
+            return
+        await self.apply(session, row, event)
+
+    async def _take_in_all(self, read: Sequence[tuple[Event, bytes]], session: Session) -> None:
+        query = select(WebhookEvent.processor, WebhookEvent.livemode, WebhookEvent.event_id)
+        ids = [event.event_id for event, _ in read]
+        known = set((await session.execute(query.where(WebhookEvent.event_id.in_(ids)))).all())
+        fresh = [
+            (event, self._row(event, body))
+            for event, body in read
+            if (event.processor, event.livemode, event.event_id) not in known
+        ]
+        session.add_all(row for _, row in fresh)
+        await session.flush()
+        for event, row in fresh:
+            await self.apply(session, row, event)
+
+    def _row(self, event: Event, body: bytes) -> WebhookEvent:
+        return WebhookEvent(
             id=WebhookEventId(ids.new(Prefix.WEBHOOK_EVENT, at=self.clock.now())),
             processor=event.processor,
             livemode=event.livemode,
@@ -85,13 +122,6 @@ class Inbox:
             attempts=0,
             body=body,
         )
-        try:
-            async with session.begin_nested():
-                session.add(row)
-        except IntegrityError:
-            # The event is here already, or arrives twice in this moment: the unique key has let one of them in.
-            return
-        await self.apply(session, row, event)
 
     async def _retry_one(self, session: Session) -> bool:
         linked = exists().where(

@@ -1,12 +1,11 @@
 """Proof of webhooks: stories of a processor, delivered as badly as can be, and a model of what must come of it."""
 
-from domain.proofs.webhooks.conducting import Outcome, Progress, Proof, Reconcile, Tell
+from domain.proofs.webhooks.conducting import Outcome, Progress, Proof
 from domain.proofs.webhooks.documents import Document
 from domain.proofs.webhooks.endpoint import Endpoint
 from domain.proofs.webhooks.findings import Finding, FindingKind
 from domain.proofs.webhooks.plan import Plan
 from domain.proofs.webhooks.reading import Graphql, Reader, StateUrl
-from domain.proofs.webhooks.stories import Notice
 from domain.proofs.webhooks.truth import Truth
 
 __all__ = [
@@ -15,14 +14,11 @@ __all__ = [
     "Finding",
     "FindingKind",
     "Graphql",
-    "Notice",
     "Outcome",
     "Plan",
     "Progress",
     "Proof",
     "Reader",
-    "Reconcile",
     "StateUrl",
-    "Tell",
     "Truth",
 ]

@@ -35,7 +35,7 @@ def nonsense_about(subscriptions: Sequence[Document], *, created: int) -> Iterat
     for number, (name, changes) in enumerate(_envelopes(plain).items()):
         yield Nonsense(name=name, body=documents.body(_event(plain, created, f"envelope{number}") | changes))
     for name in ("id", "type", "created", "data"):
-        left = {key: value for key, value in _event(plain, created, "left").items() if key != name}
+        left = {key: value for key, value in _event(plain, created, f"no_{name}").items() if key != name}
         yield Nonsense(name=f"no {name}", body=documents.body(left))
     for number, (name, changed) in enumerate(_others(plain).items()):
         yield Nonsense(name=name, body=documents.body(_event(changed, created, f"object{number}")))
@@ -134,5 +134,5 @@ def _raw(event: Document) -> Iterator[Nonsense]:
         "a character that ends text": text.replace('"metadata": {}', r'"metadata": {"note": "\u0000"}', 1).encode(),
         "nested deeply": text.replace('"metadata": {}', f'"metadata": {"[" * DEEP}{"]" * DEEP}', 1).encode(),
     }
-    for name, body in raw.items():
-        yield Nonsense(name=name, body=body)
+    for number, (name, body) in enumerate(raw.items()):
+        yield Nonsense(name=name, body=body.replace(event["id"].encode(), f"{event['id']}{number}".encode()))

@@ -106,7 +106,7 @@ class Desk:
     async def _take(self, operation: Operation, request: Request) -> Response:
         # Stripe reads the key of a POST alone: whoever deletes twice deletes once anyway.
         key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        cause = Cause(id=f"req_{len(self.calls) + 1:06d}", idempotency_key=key)
+        cause = Cause(id=self.account.new_id("req"), idempotency_key=key)
         given: dict[str, Any] = {}
         replayed, answer = False, None
         try:

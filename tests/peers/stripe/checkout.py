@@ -4,6 +4,7 @@ from typing import Literal
 
 from tests.peers.stripe import cards, customers, subscriptions
 from tests.peers.stripe.account import Account, Document
+from tests.peers.stripe.blanks import SESSION, blank
 from tests.peers.stripe.forms import Asked, Noted, Paged, Params, noted
 from tests.peers.stripe.operations import Operation, page, retrieving
 from tests.peers.stripe.periods import DAY, HOUR
@@ -74,48 +75,24 @@ def _document(account: Account, params: CreateSession, customer: Document | None
     total = sum(price["unit_amount"] * item.quantity for price, item in zip(prices, params.line_items, strict=True))
     trial = params.subscription_data.trial_end or params.subscription_data.trial_period_days
     return {
+        **blank(SESSION),
         "id": id,
         "object": KIND,
         "amount_subtotal": 0 if trial else total,
         "amount_total": 0 if trial else total,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
-        "billing_address_collection": None,
         "cancel_url": params.cancel_url,
         "client_reference_id": params.client_reference_id,
-        "client_secret": None,
         "created": now,
         "currency": prices[0]["currency"],
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
         "customer": customer and customer["id"],
         "customer_creation": None if customer else "always",
-        "customer_details": None,
         "customer_email": params.customer_email,
         "expires_at": params.expires_at or now + DAY,
-        "invoice": None,
         "livemode": False,
-        "locale": None,
         "metadata": noted({}, params.metadata),
         "mode": params.mode,
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
-        "payment_method_collection": "always",
-        "payment_method_types": ["card"],
-        "payment_status": "unpaid",
-        "redirect_on_completion": None,
-        "setup_intent": None,
-        "shipping_options": [],
         "status": "open",
-        "submit_type": None,
-        "subscription": None,
         "success_url": params.success_url,
-        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         "ui_mode": params.ui_mode,
         "url": f"{account.url}/pay/{id}",
     }

@@ -3,6 +3,7 @@
 from decimal import ROUND_HALF_UP, Decimal
 
 from tests.peers.stripe.account import Account, Document
+from tests.peers.stripe.blanks import LINE, blank
 
 
 def period(account: Account, item: Document, *, start: int, end: int, trial: bool = False) -> Document:
@@ -36,15 +37,13 @@ def _line(
         "subscription_item": item["id"],
     }
     return {
+        **blank(LINE),
         "id": account.new_id("il"),
         "object": "line_item",
         "amount": amount,
         "currency": item["price"]["currency"],
         "description": description,
-        "discount_amounts": [],
         "discountable": invoice_item is None,
-        "discounts": [],
-        "invoice": None,
         "livemode": False,
         "metadata": item["metadata"],
         "parent": {
@@ -53,13 +52,11 @@ def _line(
             "type": "subscription_item_details",
         },
         "period": {"start": start, "end": end},
-        "pretax_credit_amounts": [],
         "pricing": _pricing(item),
         "quantity": item["quantity"],
         "quantity_decimal": str(item["quantity"]),
         "subscription": item["subscription"],
         "subtotal": amount,
-        "taxes": [],
     }
 
 

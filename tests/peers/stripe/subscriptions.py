@@ -4,6 +4,7 @@ from typing import Literal
 
 from tests.peers.stripe import cards, catalog, invoices, lines, payments, periods
 from tests.peers.stripe.account import Account, Document
+from tests.peers.stripe.blanks import SUBSCRIPTION, blank
 from tests.peers.stripe.forms import Cleared, Noted, Paged, Params, noted
 from tests.peers.stripe.operations import Operation, page, retrieving, whole
 from tests.peers.stripe.refusals import Refusal
@@ -189,57 +190,28 @@ def _document(account: Account, params: CreateSubscription, customer: Document, 
     settings = params.payment_settings or PaymentSettings()
     missing = params.trial_settings.end_behavior.missing_payment_method if params.trial_settings else "create_invoice"
     return {
+        **blank(SUBSCRIPTION),
         "id": id,
         "object": "subscription",
-        "application": None,
-        "application_fee_percent": None,
-        "automatic_tax": {"disabled_reason": None, "enabled": False, "liability": None},
         "billing_cycle_anchor": now,
-        "billing_cycle_anchor_config": None,
-        "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible", "updated_at": None},
-        "billing_schedules": [],
-        "billing_thresholds": None,
-        "cancel_at": None,
-        "cancel_at_period_end": False,
-        "canceled_at": None,
-        "cancellation_details": {"comment": None, "feedback": None, "feedback_option": None, "reason": None},
         "collection_method": params.collection_method,
         "created": now,
         "currency": currency,
         "customer": customer["id"],
-        "customer_account": None,
-        "days_until_due": None,
-        "default_payment_method": None,
-        "default_source": None,
-        "default_tax_rates": [],
         "description": params.description,
-        "discounts": [],
-        "ended_at": None,
         "invoice_settings": {"account_tax_ids": None, "issuer": invoices.SELF},
         "items": whole([], url=f"/v1/subscription_items?subscription={id}"),
-        "latest_invoice": None,
         "livemode": False,
         "metadata": noted({}, params.metadata),
-        "next_pending_invoice_item_invoice": None,
-        "on_behalf_of": None,
-        "pause_collection": None,
         "payment_settings": {
             "payment_method_options": None,
             "payment_method_types": settings.payment_method_types,
             "save_default_payment_method": settings.save_default_payment_method or "off",
         },
-        "pending_invoice_item_interval": None,
-        "pending_setup_intent": None,
-        "pending_update": None,
-        "schedule": None,
         "start_date": now,
         "status": "incomplete",
-        "status_details": None,
         "test_clock": customer["test_clock"],
-        "transfer_data": None,
-        "trial_end": None,
         "trial_settings": {"end_behavior": {"billing_cycle_anchor": None, "missing_payment_method": missing}},
-        "trial_start": None,
     }
 
 

@@ -139,39 +139,51 @@ def _trial(account: Account, params: UpdateSubscription, subscription: Document)
 def change_items(account: Account, params: ItemsParams, subscription: Document) -> bool:
     """Give the items what was asked for and prorate it; say whether an invoice is due at once.
 
-    Another interval begins a new period, which is always invoiced at once.
+    Another interval begins a new period of every item, which is always invoiced at once.
     """
     if not params.items:
         return False
     pending.drop(account, subscription)
-    held, now = subscription["items"]["data"], account.now(subscription)
-    at = params.proration_date or now
-    prorates = params.proration_behavior != "none" and subscription["status"] in {"active", "past_due"}
-    before = {item["id"]: item["price"]["recurring"]["interval"] for item in held}
-    changed = [_change(account, subscription, asked, at=at, prorates=prorates) for asked in params.items]
-    if not subscription["items"]["data"]:
-        raise Refusal("A subscription must have at least one active plan.", param="items")
-    ids = [item["price"]["id"] for item in subscription["items"]["data"]]
-    if len(set(ids)) < len(ids):
-        raise Refusal("An existing Subscription Item is already using that Price.", param="items")
-    restarted = [
-        item
-        for item in changed
-        if item
-        and before.get(item["id"], item["price"]["recurring"]["interval"]) != item["price"]["recurring"]["interval"]
-    ]
-    if restarted and subscription["status"] != "trialing":
-        subscription["billing_cycle_anchor"] = now
+    now, running = account.now(subscription), subscription["status"] in {"active", "past_due"}
+    credits = running and params.proration_behavior != "none"
+    restarts = running and any(_another_interval(account, subscription, asked) for asked in params.items)
+    at = now if restarts else params.proration_date or now
+    if restarts and credits:
         for item in subscription["items"]["data"]:
-            item["current_period_start"] = now
-            item["current_period_end"] = subscriptions.period_after(subscription, item["price"], now)
-    for item in filter(None, changed):
-        if prorates:
-            lines.remaining(account, item, at=now if restarted else at)
-    return bool(restarted) or params.proration_behavior == "always_invoice"
+            lines.unused(account, item, at=at)
+    one_by_one = credits and not restarts
+    changed = [_change(account, subscription, asked, at=at, credits=one_by_one) for asked in params.items]
+    _refuse_impossible(subscription)
+    if restarts:
+        _restart(subscription, now)
+    for item in subscription["items"]["data"] if restarts else filter(None, changed):
+        if credits or restarts:
+            lines.remaining(account, item, at=at)
+    return restarts or params.proration_behavior == "always_invoice"
 
 
-def _change(account: Account, subscription: Document, asked: ItemParams, *, at: int, prorates: bool) -> Document | None:
+def _another_interval(account: Account, subscription: Document, asked: ItemParams) -> bool:
+    held = {item["id"]: item["price"]["recurring"]["interval"] for item in subscription["items"]["data"]}
+    price = account.find("price", asked.price or "")
+    return bool(price and price["recurring"] and asked.id in held and price["recurring"]["interval"] != held[asked.id])
+
+
+def _refuse_impossible(subscription: Document) -> None:
+    prices = [item["price"]["id"] for item in subscription["items"]["data"]]
+    if not prices:
+        raise Refusal("A subscription must have at least one active plan.", param="items")
+    if len(set(prices)) < len(prices):
+        raise Refusal("An existing Subscription Item is already using that Price.", param="items")
+
+
+def _restart(subscription: Document, now: int) -> None:
+    subscription["billing_cycle_anchor"] = now
+    for item in subscription["items"]["data"]:
+        item["current_period_start"] = now
+        item["current_period_end"] = subscriptions.period_after(subscription, item["price"], now)
+
+
+def _change(account: Account, subscription: Document, asked: ItemParams, *, at: int, credits: bool) -> Document | None:
     """Change, add or remove one item; give it back when what is left of its period has to be charged."""
     held = subscription["items"]["data"]
     price = subscriptions.price_of(account, asked.price, param="items[price]") if asked.price else None
@@ -191,7 +203,7 @@ def _change(account: Account, subscription: Document, asked: ItemParams, *, at: 
     if quantity < 0:
         raise Refusal("Invalid non-negative integer", code="parameter_invalid_integer", param="items[quantity]")
     same = (price is None or price["id"] == found["price"]["id"]) and quantity == found["quantity"]
-    if prorates and (asked.deleted or not same):
+    if credits and (asked.deleted or not same):
         lines.unused(account, found, at=at)
     if asked.deleted:
         held.remove(found)

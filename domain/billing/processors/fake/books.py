@@ -1,7 +1,7 @@
 """The Fake's books within one transaction: what it holds true, read, locked and written, and the events of it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -28,7 +28,10 @@ from domain.db import Base, Session
 
 TOPIC = "fake.webhook"
 
+ROOM = 1000
+
 Row = TypeVar("Row", bound=Base)
+Keyed = TypeVar("Keyed", FakeCustomer, FakeInvoice)
 
 
 class Books:
@@ -71,6 +74,12 @@ class Books:
         known = await self.session.get(FakeCustomer, id, with_for_update=self._writes)
         return known or await self.new_customer(id, metadata={}, told=False)
 
+    async def customers(self, ids: Iterable[str]) -> Mapping[str, FakeCustomer]:
+        """Find and lock customers by id, as `customer` does."""
+        wanted = sorted(set(ids))
+        known = await self._rows(FakeCustomer, wanted)
+        return {id: known.get(id) or await self.new_customer(id, metadata={}, told=False) for id in wanted}
+
     async def new_customer(self, id: str, *, metadata: Document, told: bool = True) -> FakeCustomer:
         """Make a customer, and tell of it."""
         at = await self.second()
@@ -100,15 +109,37 @@ class Books:
         Raises:
             ProcessorRefused: there is no such subscription.
         """
-        row = await self.subscription(id)
-        return Life(row, await self.customer(row.customer_id), self.terms)
+        [life] = await self.present([await self.subscription(id)])
+        return life
+
+    async def present(self, rows: Sequence[FakeSubscription]) -> list[Life]:
+        """Take subscriptions as they are now, whatever has fallen due since somebody last looked."""
+        payers, now = await self.customers(row.customer_id for row in rows), await self.now()
+        lives = [Life(row, payers[row.customer_id], self.terms) for row in rows]
+        for life in lives:
+            life.catch_up(now)
+        return lives
 
     async def keep(self, lives: Sequence[Life]) -> None:
         """Write down what has come of subscriptions, and send the events of it."""
-        for life in lives:
-            for id, document in life.invoices.items():
-                await self.session.merge(FakeInvoice(id=id, subscription_id=life.document["id"], document=document))
+        made = {id: (life, document) for life in lives for id, document in life.invoices.items()}
+        known = await self._rows(FakeInvoice, made)
+        for id, (life, document) in made.items():
+            if id in known:
+                known[id].document = document
+            else:
+                self.session.add(FakeInvoice(id=id, subscription_id=life.document["id"], document=document))
         await self.tell([event for life in lives for event in life.events])
+
+    async def _rows(self, table: type[Keyed], ids: Iterable[str]) -> dict[str, Keyed]:
+        """Find and lock rows by id, so many at a time as a statement has room for."""
+        found: dict[str, Keyed] = {}
+        wanted = sorted(ids)
+        for start in range(0, len(wanted), ROOM):
+            query = select(table).where(table.id.in_(wanted[start : start + ROOM])).order_by(table.id)
+            rows = await self.session.execute(query.with_for_update() if self._writes else query)
+            found |= {row.id: row for row in rows.scalars()}
+        return found
 
     async def tell(self, events: Sequence[Document]) -> None:
         """Enter events into the list of events and send their webhooks, in this order."""

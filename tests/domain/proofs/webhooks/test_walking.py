@@ -8,7 +8,6 @@ from domain.billing import ProcessorName
 from domain.db import Database
 from domain.proofs.webhooks.walks import Walk
 from tests.proofs.walks import Plan, Proof
-from tests.support import torture
 from tests.support.clock import FixedClock
 from tests.support.databases import Engine
 from tests.support.torture import Arena
@@ -46,8 +45,7 @@ async def test_a_planted_fault_is_told_as_small_as_it_gets_and_can_be_walked_aga
     first, *lines = story.splitlines()
     number = int(first.split()[1])
     assert first == (f"walk {number} fails: python -m tests.proofs webhooks --seed 4 --length 6 --only {number}")
-    # One or two changes, one event lost, and what is wrong then.
-    assert len([line for line in lines if ": it is made" in line or "never: " in line]) >= 1
+    assert [line for line in lines if line.startswith("  never: ")]
     assert len(lines) < 10
     assert lines[-1].startswith("  at the end sub_4_")
 
@@ -55,9 +53,3 @@ async def test_a_planted_fault_is_told_as_small_as_it_gets_and_can_be_walked_aga
 @pytest.mark.parametrize(("only", "numbers"), [(None, [0, 1]), (7, [7])])
 def test_one_walk_can_be_walked_alone(only: int | None, numbers: list[int]) -> None:
     assert list(plan(walks=2, only=only).numbers) == numbers
-
-
-async def test_the_arena_itself_finds_what_is_lost_and_not_asked_for(database: Database, clock: FixedClock) -> None:
-    lossy = next(walk for walk in (torture.numbered(4, number) for number in range(20)) if walk.lost)
-
-    assert await torture.arena(database, clock).run(lossy) == []
