@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from domain.errors import ConfigError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from domain.scope import Scope
 
 T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 PASSED_OVER = "passed over"
 MOST_FAILED = 20
@@ -49,13 +51,12 @@ def narrowed(
         ConfigError: some of them cannot be; each fault names its option.
     """
     from domain.billing import EventFilter, ProcessorName, WebhookStatus
-    from domain.settings import parsing
 
     faults: list[str] = []
     made = EventFilter(
-        statuses=_each("--status", statuses, parsing.choice(WebhookStatus), faults),
+        statuses=_each("--status", statuses, _choice(WebhookStatus), faults),
         types=_each("--type", types, _type, faults),
-        processor=_one("--processor", processor, parsing.choice(ProcessorName), faults),
+        processor=_one("--processor", processor, _choice(ProcessorName), faults),
         since=_one("--since", since, _instant, faults),
         until=_one("--until", until, _instant, faults),
         customer_id=_one("--customer", customer, _customer, faults),
@@ -179,17 +180,24 @@ def _one(option: str, value: str | None, parse: Callable[[str], T], faults: list
         return None
     try:
         return parse(value)
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         faults.append(f"{option}: {error}")
         return None
 
 
-def _type(value: str) -> str:
-    from domain.settings import parsing
+def _choice(kind: type[E]) -> Callable[[str], E]:
+    def parse(value: str) -> E:
+        if value not in set(kind):
+            raise ValueError(f"is none of {', '.join(kind)}")
+        return kind(value)
 
-    if not value:
-        raise parsing.Fault("is blank")
-    return parsing.text(value)
+    return parse
+
+
+def _type(value: str) -> str:
+    if not value or not value.isprintable():
+        raise ValueError("is no type of an event")
+    return value
 
 
 def _customer(value: str) -> str:

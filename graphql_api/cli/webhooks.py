@@ -178,10 +178,11 @@ def _may(number: int, *, yes: bool, force: bool) -> bool:
     Raises:
         ConfigError: they are too many, or somebody would have to be asked and nobody is there.
     """
-    from domain.billing.webhooks.replaying import MOST_AT_ONCE
+    from domain.billing import Replaying
 
-    if number > MOST_AT_ONCE and not force:
-        raise ConfigError([f"{inbox.events(number)} are more than {MOST_AT_ONCE}; narrow them, or --force"])
+    most = Replaying.MOST_AT_ONCE
+    if number > most and not force:
+        raise ConfigError([f"{inbox.events(number)} are more than {most}; narrow them, or --force"])
     if number <= UNASKED or yes:
         return True
     if not sys.stdin.isatty():

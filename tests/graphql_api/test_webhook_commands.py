@@ -94,7 +94,7 @@ def test_old_events_go_and_the_facts_stay(here: Inbox) -> None:
     [
         (["list", "--status", "stuck"], "--status: is none of received, applied"),
         (["list", "--processor", "paypal"], "--processor: is none of"),
-        (["list", "--type", ""], "--type: is blank"),
+        (["list", "--type", ""], "--type: is no type"),
         (["list", "--since", "yesterday"], "--since: is no instant"),
         (["list", "--until", "0001-01-01T00:00:00+14:00"], "--until: is no instant"),
         (["list", "--since", "2026-11-22", "--until", "2026-11-21"], "--since: is after --until"),

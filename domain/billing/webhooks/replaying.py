@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from sqlalchemy import select
 
@@ -22,6 +23,8 @@ PATH = ["input", "webhookEventId"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaying:
     """Applies stored events again, one or many; their attempts begin anew. Who may is asked elsewhere."""
+
+    MOST_AT_ONCE: ClassVar[int] = MOST_AT_ONCE
 
     inbox: Inbox
 
