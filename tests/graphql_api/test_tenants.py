@@ -17,7 +17,7 @@ KINDS = {
     "organization(id)": "org",
     "organization(slug)": "slug",
     "organization(externalId)": "external",
-    "node(id)": "org usr mem inv cst bsb aud",
+    "node(id)": "org usr mem inv cst bsb aud whe",
     "customer(id)": "cst",
     "auditEvents(organizationId)": "org",
     "auditEvents(filter.actorId)": "usr",
@@ -39,6 +39,19 @@ KINDS = {
     "deleteUser(input.userId)": "usr",
     "subscribe(input.customerId)": "cst",
     "cancelSubscription(input.subscriptionId)": "bsb",
+    "swapPlan(input.subscriptionId)": "bsb",
+    "updateSubscriptionQuantity(input.subscriptionId)": "bsb",
+    "resumeSubscription(input.subscriptionId)": "bsb",
+    "pauseSubscription(input.subscriptionId)": "bsb",
+    "unpauseSubscription(input.subscriptionId)": "bsb",
+    "previewPlanChange(input.subscriptionId)": "bsb",
+    "createCheckoutSession(input.customerId)": "cst",
+    "createPortalSession(input.customerId)": "cst",
+    "linkProcessorAccount(input.customerId)": "cst",
+    "reconcileCustomer(input.customerId)": "cst",
+    "replayWebhookEvent(input.webhookEventId)": "whe",
+    "setFakeSubscriptionStatus(input.subscriptionId)": "bsb",
+    "webhookEvents(filter.customerId)": "cst",
 }
 
 
@@ -77,6 +90,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "cst": theirs["customer"]["id"],
         "bsb": subscription,
         "aud": remembered,
+        "whe": (await api.rows("webhook_events"))[0].id,
         "slug": "theirs",
         "external": "crm-7",
     }
@@ -88,6 +102,17 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "transferOwnership": {"organizationId": own["id"], "membershipId": own["memberships"]["nodes"][0]["id"]},
         "inviteMember": {"email": "somebody@example.com"},
         "subscribe": {"items": [{"priceId": "price_seat_pack"}]},
+        "swapPlan": {"priceId": "price_basic", "proration": "NONE"},
+        "updateSubscriptionQuantity": {"quantity": 2},
+        "previewPlanChange": {"priceId": "price_basic", "proration": "NONE"},
+        "createCheckoutSession": {
+            "items": [{"priceId": "price_seat_pack"}],
+            "successUrl": "https://eve.example/thanks",
+            "cancelUrl": "https://eve.example/back",
+        },
+        "createPortalSession": {"returnUrl": "https://eve.example/"},
+        "linkProcessorAccount": {"processor": "FAKE", "processorId": "cus_eve"},
+        "setFakeSubscriptionStatus": {"status": "ACTIVE"},
         "auditEvents": {"organizationId": own["id"]},
     }
     return others, rest
@@ -102,6 +127,9 @@ async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
         if field == "addMember" and name == "organizationId":
             input |= {"email": "ann@example.com"}
         found = await api.try_to(field, "eve", **input)
+    elif place.startswith("webhookEvents"):
+        asked = "filter: {" + argument.removeprefix("filter.") + ": $value}"
+        found = await api.ask(f"query($value: ID!) {{ {field}({asked}) {{ nodes {{ id }} }} }}", "eve", value=value)
     elif argument.startswith("filter."):
         # Of one's own organization: what others did is not found there, and no id is told from another.
         asked = "organizationId: $own, filter: {" + argument.removeprefix("filter.") + ": $value}"
