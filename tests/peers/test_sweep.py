@@ -1,0 +1,169 @@
+"""Every command under every fault of the peer: done once, charged once, and the mirror is right in the end."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.billing import Cancel, Pause, PauseBehavior, Proration, Resume, SwapPlan, Unpause, UpdateQuantity
+from domain.billing.commands import Command
+from domain.billing.intents import Operation
+from domain.errors import DomainError, IdempotencyInProgress, UpstreamUnavailable
+from domain.idempotency import Call
+from tests.peers.conftest import QUIET
+from tests.peers.stripe import Fault
+from tests.support.clock import FixedClock
+from tests.support.commanding import PRO, TEAM, at_the_end, pause, prepared
+from tests.support.databases import Engine, Sqlite
+from tests.support.stripe_account import StripeAccount, stripe_account
+from tests.support.tables import scalar
+
+pytestmark = pytest.mark.filterwarnings(QUIET)
+
+Prepare = Callable[[StripeAccount], Awaitable[Command[Any, Any]]]
+
+PATIENCE_SECONDS = 10
+HASTE_SECONDS = 0.5
+HANGS = {Fault.HANG_BEFORE, Fault.HANG_AFTER}
+PASSING = sorted(set(Fault) - {Fault.ERROR_KEPT})
+"""The faults after which the same key does it, or tells what was done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A command, the peer's operations that it leads to, and what is there once it is done."""
+
+    prepare: Prepare
+    calls: tuple[str, ...] = ("subscriptions.update",)
+    paid: int = 0
+    subscriptions: int = 1
+
+
+def of(name: Operation) -> Prepare:
+    return lambda account: prepared(account, name)
+
+
+async def swap(account: StripeAccount) -> SwapPlan:
+    row = await account.buys(TEAM)
+    return SwapPlan(subscription_id=row.id, price_id=PRO.price_id, quantity=None, proration=Proration.ALWAYS_INVOICE)
+
+
+async def more(account: StripeAccount) -> UpdateQuantity:
+    row = await account.buys(TEAM)
+    return UpdateQuantity(subscription_id=row.id, price_id=None, quantity=9, proration=Proration.ALWAYS_INVOICE)
+
+
+async def end_later(account: StripeAccount) -> Cancel:
+    return at_the_end(await account.buys(TEAM))
+
+
+async def end_at(account: StripeAccount) -> Cancel:
+    row = await account.buys(TEAM)
+    return Cancel(subscription_id=row.id, at_period_end=False, at=account.clock.now() + timedelta(days=10))
+
+
+async def keep_dated(account: StripeAccount) -> Resume:
+    """Take back an end at an instant, for which Stripe wants two requests."""
+    ending = await end_at(account)
+    await account.do(ending)
+    await account.settled()
+    return Resume(subscription_id=ending.subscription_id)
+
+
+async def pause_until(account: StripeAccount) -> Pause:
+    return pause(await account.buys(TEAM), days=60)
+
+
+async def wake(account: StripeAccount) -> Unpause:
+    """Bring back what was paused as a whole, which Stripe lets nobody do with one request."""
+    row = await account.buys(TEAM)
+    await account.do(Pause(subscription_id=row.id, behavior=PauseBehavior.VOID, resumes_at=None))
+    await account.pauses_whole(row.processor_id)
+    await account.settled()
+    return Unpause(subscription_id=row.id)
+
+
+CASES = {
+    "subscribe": Case(prepare=of(Operation.SUBSCRIBE), calls=("customers.create", "subscriptions.create")),
+    "swap_plan": Case(prepare=swap, paid=1),
+    "update_quantity": Case(prepare=more, paid=1),
+    "cancel_now": Case(prepare=of(Operation.CANCEL), calls=("subscriptions.cancel",)),
+    "cancel_at_period_end": Case(prepare=end_later),
+    "cancel_at": Case(prepare=end_at),
+    "resume": Case(prepare=of(Operation.RESUME)),
+    "resume_dated": Case(prepare=keep_dated),
+    "pause": Case(prepare=of(Operation.PAUSE)),
+    "pause_until": Case(prepare=pause_until),
+    "unpause": Case(prepare=of(Operation.UNPAUSE)),
+    "unpause_whole": Case(prepare=wake, calls=("subscriptions.update", "subscriptions.resume")),
+    "create_checkout": Case(
+        prepare=of(Operation.CREATE_CHECKOUT), calls=("customers.create", "checkout.sessions.create"), subscriptions=0
+    ),
+    "create_portal": Case(
+        prepare=of(Operation.CREATE_PORTAL),
+        calls=("customers.create", "billing_portal.sessions.create"),
+        subscriptions=0,
+    ),
+}
+CALLS = [(name, call) for name, case in CASES.items() for call in case.calls]
+SWEEP = [(name, call, fault) for name, call in CALLS for fault in PASSING]
+
+
+@pytest.fixture
+async def account(sqlite: Sqlite, tmp_path: Any, clock: FixedClock) -> AsyncIterator[StripeAccount]:
+    async with stripe_account(sqlite.fresh(tmp_path), clock) as account:
+        yield account
+
+
+def called(account: StripeAccount, command: Command[Any, Any]) -> Call:
+    return Call(
+        actor_id=account.owner.actor.id, operation=command.operation, key="k", digest="d", now=account.clock.now()
+    )
+
+
+async def fails(account: StripeAccount, command: Command[Any, Any], fault: Fault, *, in_: str) -> Call:
+    """Give a command whose outcome nobody learns, and give the call under which to ask for it again."""
+    call = called(account, command)
+    account.peer.faults.next(in_, fault)
+    async with account.asking_once(seconds=HASTE_SECONDS if fault in HANGS else PATIENCE_SECONDS) as (commands, _):
+        with pytest.raises(UpstreamUnavailable) as unavailable:
+            await commands.do(command, scope=account.owner, call=call)
+    assert (unavailable.value.retry_after_seconds == 1) is (fault is Fault.TOO_MANY)
+    with pytest.raises(IdempotencyInProgress):
+        await account.do(command, call=call)
+    return call
+
+
+async def pays_what_is_open(account: StripeAccount) -> None:
+    """Pay the first invoice, as the browser does that got the secret."""
+    for intent in account.peer.all("payment_intent"):
+        if intent["status"] == "requires_payment_method":
+            account.peer.confirm(intent["client_secret"])
+    await account.settled()
+
+
+async def sweep(account: StripeAccount, name: str, call: str, fault: Fault) -> None:
+    """Let one request of one command fail, and hold what must be true once the worker has been round."""
+    case = CASES[name]
+    command = await case.prepare(account)
+    before = len(account.paid)
+    asked = await fails(account, command, fault, in_=call)
+    account.clock.forward(seconds=61)
+    await account.settled()
+
+    assert await account.do(command, call=asked) is not None
+    assert await account.true()
+    assert len(account.peer.all("customer")) == 1
+    assert len(account.peer.all("subscription")) == case.subscriptions
+    assert len(account.paid) - before == case.paid
+    told = f"SELECT count(*) FROM audit_events WHERE action = 'subscription.{command.operation}'"
+    assert await scalar(account.database, told) == (2 if name == "unpause_whole_" else 1)
+
+
+@pytest.mark.parametrize(("name", "call", "fault"), SWEEP)
+async def test_it_is_done_once_charged_once_and_mirrored(
+    account: StripeAccount, name: str, call: str, fault: Fault
+) -> None:
+    await sweep(account, name, call, fault)
