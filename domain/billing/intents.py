@@ -177,12 +177,13 @@ async def purchases_open(session: Session, customer_id: str) -> list[Intent]:
     return list((await session.execute(query.order_by(Intent.opened_at))).scalars())
 
 
-async def under_way(session: Session, subscription_id: str) -> bool:
-    """Say whether anything is being asked about a subscription whose outcome is not known yet.
+async def under_way(session: Session, subscription_id: str, *, of: Operation | None = None) -> bool:
+    """Say whether anything, or one kind of thing, is being asked about a subscription whose outcome is not known yet.
 
     Whoever means to ask for more holds the customer while looking, as everybody does who opens an intent.
     """
     query = select(Intent.key).where(Intent.subscription_id == subscription_id, Intent.settled_at.is_(None))
+    query = query if of is None else query.where(Intent.operation == of)
     return (await session.execute(query.limit(1))).first() is not None
 
 

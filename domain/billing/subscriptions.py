@@ -123,11 +123,12 @@ async def absorb(
     elif row.customer_id != account.customer_id:
         raise ForeignSubscription
     await session.flush()
-    if not await _known(session, row.id, statement.event_id):
-        session.add(_fact(row.id, statement, now))
-        await session.flush()
+    known = await _facts(session, row.id)
+    if all(fact.event_id != statement.event_id for fact in known):
+        fact = _fact(row.id, statement, now)
+        session.add(fact)
         before = _summary(row) if row.version else None
-        _write(row, facts.fold(await _facts(session, row.id)), now)
+        _write(row, facts.fold([*known, fact_of(fact)]), now)
         await session.flush()
         await _remember(session, row, before=before, scope=scope, now=now)
     return row
@@ -184,13 +185,6 @@ def _begin(session: Session, account: ProcessorAccount, statement: Statement, no
     )
     session.add(row)
     return row
-
-
-async def _known(session: Session, subscription_id: str, event_id: str) -> bool:
-    query = select(SubscriptionFact.sequence).where(
-        SubscriptionFact.subscription_id == subscription_id, SubscriptionFact.event_id == event_id
-    )
-    return (await session.execute(query)).first() is not None
 
 
 def _fact(subscription_id: SubscriptionId, statement: Statement, now: datetime) -> SubscriptionFact:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api import Api, serving
+from tests.support.api import CATALOG, Api, serving
 from tests.support.clock import FixedClock
-from tests.support.databases import Sqlite
+from tests.support.databases import Engine, Sqlite
+from tests.support.inboxes import Inbox
 
 Serve = Callable[..., AbstractAsyncContextManager[Api]]
 
@@ -30,3 +31,12 @@ async def api(serve: Serve) -> AsyncIterator[Api]:
 async def either(database_url: str, tmp_path: Path, clock: FixedClock) -> AsyncIterator[Api]:
     async with serving(database_url, tmp_path, clock) as api:
         yield api
+
+
+@pytest.fixture
+def here(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: FixedClock) -> Inbox:
+    url = engine.fresh(tmp_path)
+    (tmp_path / "catalog.toml").write_text(CATALOG)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SEATGATE_DATABASE_URL", url)
+    return Inbox(url, clock)

@@ -1,14 +1,22 @@
 """Walks through the real inbox: events as the adversary sends them, and a processor that answers the truth."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from sqlalchemy import select
 
-from domain.billing import BillingSubscription, ProcessorName
+from domain.billing import (
+    Access,
+    BillingSubscription,
+    CustomerReconciling,
+    ProcessorAccount,
+    ProcessorName,
+    Reconciling,
+    Standing,
+)
 from domain.billing.processors import shapes
 from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import Snapshot, SubscriptionState
@@ -17,6 +25,7 @@ from domain.proofs.webhooks import model
 from domain.proofs.webhooks.model import Said, Seen
 from domain.proofs.webhooks.stories import MS, Shape
 from domain.proofs.webhooks.walks import Act, Step, Walk, walk
+from domain.scope import Actor, ActorKind, Scope
 from tests.support.billing import SECRET, Mirror, customer, linked, mirror_of
 from tests.support.clock import FixedClock
 
@@ -44,6 +53,13 @@ class TruthfulProcessor(FakeProcessor):
 
     async def now(self) -> datetime:
         return self._ours.now()
+
+    async def list_subscriptions(self, customer_processor_id: str | None = None) -> AsyncIterator[Snapshot]:
+        assert self.walk is not None
+        assert customer_processor_id == self.walk.story.customer, "one customer is asked about at a time"
+        for subscription in self.walk.story.subscriptions:
+            if (found := await self.fetch(subscription)) is not None:
+                yield found
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         assert self.walk is not None
@@ -89,13 +105,47 @@ async def fetch_everything(arena: "Arena", walk: Walk) -> None:
             await arena.mirror.fetches.deliver({"processor": ProcessorName.FAKE, "processor_id": subscription})
 
 
+class EveryPrice:
+    """A catalog that knows every price and gives nothing for any."""
+
+    def is_known(self, _: str) -> bool:
+        return True
+
+    def has_base(self, _: Iterable[str]) -> bool:
+        return False
+
+    def is_add_on(self, _: str) -> bool:
+        return True
+
+
+def nothing_given(rows: Sequence[Standing], *, now: datetime) -> Access:
+    return Access(seat_limit="seats")
+
+
+async def reconcile_customer(arena: "Arena", walk: Walk) -> None:
+    """Have the customer compared with what the processor holds, as the worker does with everybody once a day."""
+    reconciling = Reconciling(
+        database=arena.database,
+        clock=arena.clock,
+        processors=arena.mirror.inbox.processors,
+        inbox=arena.mirror.inbox,
+        prices=EveryPrice(),
+        access_of=nothing_given,
+    )
+    async with arena.database.snapshot() as session:
+        account = await session.get_one(ProcessorAccount, (ProcessorName.FAKE, False, walk.story.customer))
+    administrator = Scope(actor=Actor(kind=ActorKind.USER, id="usr_ada"), administrator=True)
+    asked = CustomerReconciling(reconciling=reconciling)
+    await asked.reconcile(scope=administrator, customer_id=account.customer_id)
+
+
 @dataclass(kw_only=True)
 class Arena:
     """A database, a clock that is moved, and the rooms that receive and ask."""
 
     database: Database
     clock: FixedClock
-    reconcile: Reconcile = fetch_everything
+    reconcile: Reconcile = reconcile_customer
     processor: TruthfulProcessor = field(init=False)
     mirror: Mirror = field(init=False)
     customers: "count[int]" = field(default_factory=count)

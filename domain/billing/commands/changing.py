@@ -8,14 +8,16 @@ from typing import Any, ClassVar
 from domain.billing import lifecycle
 from domain.billing.commands.command import Command, Done, Hearing
 from domain.billing.commands.outcomes import Bought, replay_snapshot, write_snapshot
-from domain.billing.intents import Intent, Operation, Order
+from domain.billing.intents import Intent, Operation, Order, under_way
 from domain.billing.processors import Capability, ItemChange, Processor
 from domain.billing.purchases import Prices, check_quantity
 from domain.billing.states import Item, Proration, Snapshot, SubscriptionState
 from domain.billing.subscriptions import BillingSubscription
 from domain.db import Session
-from domain.errors import InvalidInput, WrongSubscriptionState
+from domain.errors import InvalidInput, UpstreamUnavailable, WrongSubscriptionState
 from domain.idempotency import Answer
+
+FOLLOWING_SECONDS = 5
 
 
 class OnSubscription(Command[Snapshot, Bought]):
@@ -85,6 +87,17 @@ class ItemChanging(OnSubscription):
             WrongSubscriptionState: there is no such item to change.
             InvalidInput: it cannot be that.
         """
+
+    async def order(self, hearing: Hearing) -> Order:
+        """Judge the wish.
+
+        Raises:
+            UpstreamUnavailable: a quantity that follows the seats is being changed; it would bring back the old price.
+        """
+        ordered = await super().order(hearing)
+        if await under_way(hearing.session, self.subscription_id, of=Operation.FOLLOW_SEATS):
+            raise UpstreamUnavailable(retry_after_seconds=FOLLOWING_SECONDS)
+        return ordered
 
     def request(self, hearing: Hearing, row: BillingSubscription) -> dict[str, Any]:
         """Write the change down."""

@@ -109,8 +109,16 @@ class Books:
         Raises:
             ProcessorRefused: there is no such subscription.
         """
-        row = await self.subscription(id)
-        return Life(row, await self.customer(row.customer_id), self.terms)
+        [life] = await self.present([await self.subscription(id)])
+        return life
+
+    async def present(self, rows: Sequence[FakeSubscription]) -> list[Life]:
+        """Take subscriptions as they are now, whatever has fallen due since somebody last looked."""
+        payers, now = await self.customers(row.customer_id for row in rows), await self.now()
+        lives = [Life(row, payers[row.customer_id], self.terms) for row in rows]
+        for life in lives:
+            life.catch_up(now)
+        return lives
 
     async def keep(self, lives: Sequence[Life]) -> None:
         """Write down what has come of subscriptions, and send the events of it."""
@@ -129,8 +137,8 @@ class Books:
         wanted = sorted(ids)
         for start in range(0, len(wanted), ROOM):
             query = select(table).where(table.id.in_(wanted[start : start + ROOM])).order_by(table.id)
-            rows = (await self.session.execute(query.with_for_update())).scalars()
-            found |= {row.id: row for row in rows}
+            rows = await self.session.execute(query.with_for_update() if self._writes else query)
+            found |= {row.id: row for row in rows.scalars()}
         return found
 
     async def tell(self, events: Sequence[Document]) -> None:

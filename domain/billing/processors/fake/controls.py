@@ -71,7 +71,7 @@ class FakeControls:
         Raises:
             InvalidInput: that is backwards, or farther than ten years.
         """
-        return await self._requests.write(partial(passing.advance, seconds=seconds, until=until))
+        return await self._requests.write(partial(passing.advance, seconds=seconds, until=until), in_time=False)
 
     async def set_status(self, processor_id: str, status: Status) -> None:
         """Say something else of a subscription from now on, until time or a command changes it.

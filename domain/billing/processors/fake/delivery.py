@@ -3,7 +3,7 @@
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol
 
@@ -106,15 +106,6 @@ async def _settle(books: Books, *, plan: Plan) -> None:
     for payload, late in plan.late:
         key = json.loads(payload["body"])["id"]
         await outbox.put(books.session, topic=TOPIC, key=key, payload=payload, at=now + late)
-
-
-async def release(books: Books, *, held_before: datetime) -> None:
-    """Send after all what was held back for another webhook that has not come."""
-    query = select(FakeEvent).where(FakeEvent.held_at <= held_before).order_by(FakeEvent.sequence).with_for_update()
-    events = (await books.session.execute(query)).scalars().all()
-    for event in events:
-        event.held_at = None
-    await books.send(events)
 
 
 async def post(url: str, sent: Sequence[Signed]) -> None:

@@ -121,6 +121,11 @@ class Life:
         later = {"incomplete": {"start_date": at}, "trialing": {"trial_end": documents.paid_until(document)}}
         self.change(document | {"status": status} | later.get(status, {}), at)
 
+    def catch_up(self, now: datetime) -> None:
+        """Let happen, in order, all that time has brought about until `now`."""
+        while self._row.due_at is not None and self._row.due_at <= now:
+            self.come_due()
+
     def come_due(self) -> None:
         """Let happen the one thing that time brings about next.
 

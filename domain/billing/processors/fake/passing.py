@@ -9,9 +9,8 @@ from sqlalchemy import select
 
 from domain.billing.processors.fake import desk
 from domain.billing.processors.fake.books import Books
-from domain.billing.processors.fake.delivery import release
 from domain.billing.processors.fake.life import Life
-from domain.billing.processors.fake.models import FakeAdvance, FakeCheckout, FakeSubscription
+from domain.billing.processors.fake.models import FakeAdvance, FakeCheckout, FakeEvent, FakeSubscription
 from domain.errors import InvalidInput
 
 FARTHEST_SECONDS = 10 * 366 * 86400
@@ -40,10 +39,24 @@ async def advance(books: Books, *, seconds: int, until: datetime | None) -> Pass
     if seconds:
         books.session.add(FakeAdvance(seconds=seconds))
         await books.session.flush()
+    await _release(books, held_before=books.clock.now() - LONGEST_HELD)
+    happened = await catch_up(books)
+    return Passed(now=await books.now(), happened=happened, webhooks=books.sent)
+
+
+async def _release(books: Books, *, held_before: datetime) -> None:
+    """Send after all what was held back for another webhook that has not come."""
+    query = select(FakeEvent).where(FakeEvent.held_at <= held_before).order_by(FakeEvent.sequence).with_for_update()
+    events = (await books.session.execute(query)).scalars().all()
+    for event in events:
+        event.held_at = None
+    await books.send(events)
+
+
+async def catch_up(books: Books) -> int:
+    """Let happen what has fallen due and nobody has looked at yet, so that nothing is done before its time."""
     now = await books.now()
-    await release(books, held_before=books.clock.now() - LONGEST_HELD)
-    happened = await _subscriptions(books, now) + await _checkouts(books, now)
-    return Passed(now=now, happened=happened, webhooks=books.sent)
+    return await _subscriptions(books, now) + await _checkouts(books, now)
 
 
 async def _subscriptions(books: Books, now: datetime) -> int:

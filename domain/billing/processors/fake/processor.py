@@ -26,6 +26,7 @@ from domain.billing.processors.fake import checkouts, desk, invoices
 from domain.billing.processors.fake.books import Books
 from domain.billing.processors.fake.controls import FakeControls
 from domain.billing.processors.fake.documents import Document, id_of
+from domain.billing.processors.fake.life import Life
 from domain.billing.processors.fake.models import FakeEvent, FakeSubscription
 from domain.billing.processors.fake.requests import Work
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot
@@ -150,7 +151,7 @@ class FakeProcessor(FakeControls):
 
         async def read(books: Books) -> Snapshot | None:
             row = await books.session.get(FakeSubscription, processor_id)
-            return None if row is None else shapes.snapshot(row.document)
+            return None if row is None else _read(await books.present([row]))[0]
 
         return await self._requests.read("fetch", read)
 
@@ -162,15 +163,16 @@ class FakeProcessor(FakeControls):
         last = ""
         while True:
 
-            async def page(books: Books, after: str = last) -> list[FakeSubscription]:
-                return list((await books.session.execute(query.where(FakeSubscription.id > after))).scalars())
+            async def page(books: Books, after: str = last) -> list[Snapshot]:
+                rows = (await books.session.execute(query.where(FakeSubscription.id > after))).scalars().all()
+                return _read(await books.present(rows))
 
-            rows = await self._requests.read("list_subscriptions", page)
-            for row in rows:
-                yield shapes.snapshot(row.document)
-            if len(rows) < PAGE:
+            found = await self._requests.read("list_subscriptions", page)
+            for snapshot in found:
+                yield snapshot
+            if len(found) < PAGE:
                 return
-            last = rows[-1].id
+            last = found[-1].processor_id
 
     async def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
         """Read the bodies of the events that happened at `since` or later, in the order in which they were written."""
@@ -199,3 +201,7 @@ class FakeProcessor(FakeControls):
 
         answer = await self._requests.once(operation, key, {"id": id, **request}, work, unchanged)
         return shapes.snapshot(answer)
+
+
+def _read(lives: Sequence[Life]) -> list[Snapshot]:
+    return [shapes.snapshot(life.document) for life in lives]

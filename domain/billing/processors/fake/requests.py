@@ -7,7 +7,7 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 
 from domain.billing.processors import ProcessorRefused
-from domain.billing.processors.fake import faults
+from domain.billing.processors.fake import faults, passing
 from domain.billing.processors.fake.books import Books
 from domain.billing.processors.fake.documents import Document
 from domain.billing.processors.fake.faults import Fault, OwnScript
@@ -58,11 +58,14 @@ class Requests:
         async with self._database.snapshot() as session:
             return await work(Books(session, self._clock, self._terms, writes=False))
 
-    async def write(self, work: Work[T]) -> T:
-        """Write in the books as their owner: no key and no fault."""
+    async def write(self, work: Work[T], *, in_time: bool = True) -> T:
+        """Write in the books as their owner, with no key and no fault; unless `in_time` is false, after what is due."""
 
         async def carry_out(session: Session) -> T:
-            return await work(Books(session, self._clock, self._terms, writes=True))
+            books = Books(session, self._clock, self._terms, writes=True)
+            if in_time:
+                await passing.catch_up(books)
+            return await work(books)
 
         return await self._database.run(carry_out)
 

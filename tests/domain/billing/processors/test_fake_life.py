@@ -103,6 +103,39 @@ class TestPeriods:
         ]
 
 
+class TestOrder:
+    async def test_what_fell_due_before_a_command_happens_before_it(
+        self, fake: FakeProcessor, clock: FixedClock
+    ) -> None:
+        id = await buy(fake)
+        start = clock.now()
+        clock.forward(days=31)
+
+        unseen = await fake.fetch(id)
+        listed = [one async for one in fake.list_subscriptions("cus_1")]
+        before = [json.loads(body)["type"] async for body in fake.list_events(since=start)]
+        await fake.cancel(id, at_period_end=True, at=None, key="end:1")
+
+        events = [json.loads(body) async for body in fake.list_events(since=start)]
+        assert [unseen] == listed
+        assert unseen is not None
+        assert unseen.state.items[0].current_period_start == start + timedelta(days=30)
+        assert len(before) == 2
+        assert [event["created"] for event in events] == sorted(event["created"] for event in events)
+        assert (
+            events[-1]["data"]["object"]["cancel_at"]
+            == events[-1]["data"]["object"]["items"]["data"][0]["current_period_end"]
+        )
+
+    async def test_a_card_is_new_only_for_what_falls_due_later(self, fake: FakeProcessor, clock: FixedClock) -> None:
+        id = await buy(fake)
+        clock.forward(days=31)
+
+        await fake.set_card("cus_1", Card.DECLINED)
+
+        assert (await held(fake, id)).state.status is Status.ACTIVE
+
+
 class TestTrials:
     async def test_a_trial_is_announced_three_days_before_its_end_and_then_paid(
         self, fake: FakeProcessor, clock: FixedClock
