@@ -160,7 +160,6 @@ async def test_access_is_live_before_any_webhook_about_the_subscription(shop: Sh
     await shop.works()
 
     types = {row.type for row in await shop.api.rows("webhook_events")}
-    print(types)
     assert "checkout.session.completed" in types
     assert not [type for type in types if type.startswith("customer.subscription")]
     assert (before, await shop.held()) == (([], 1), (["team"], 4))
@@ -235,7 +234,7 @@ async def test_thin_events_are_as_good(opens: Open) -> None:
         await shop.rests()
 
         assert [bought, more, await shop.held()] == [(["team"], 4), (["team"], 6), ([], 1)]
-        print({(row.type, row.status) for row in await shop.api.rows("webhook_events")})
+        assert {row.type.split(".")[0] for row in await shop.api.rows("webhook_events")} == {"v1"}
 
 
 async def test_a_customer_who_is_deleted_at_stripe_has_nothing_more(shop: Shop) -> None:
@@ -247,3 +246,34 @@ async def test_a_customer_who_is_deleted_at_stripe_has_nothing_more(shop: Shop) 
     await shop.rests()
 
     assert (before, await shop.held()) == ((["team"], 4), ([], 1))
+
+
+async def test_a_customer_whose_deletion_is_told_in_a_thin_event_has_nothing_more(opens: Open) -> None:
+    async with opens(thin=True) as shop:
+        await shop.buys()
+        shop.peer.faults.next_webhook(Mishap.DROP, type="customer.subscription.deleted")
+        before = await shop.held()
+
+        await shop.client.v1.customers.delete_async(shop.subscription["customer"])
+        await shop.rests()
+
+        assert (before, await shop.held()) == ((["team"], 4), ([], 1))
+
+
+async def test_what_stripe_itself_grants_is_observed_and_decides_nothing(opens: Open) -> None:
+    async with opens(STRIPE_NATIVE_SYNC="advisory") as shop:
+        feature = await shop.client.v1.entitlements.features.create_async({"name": "Space", "lookup_key": "space"})
+        [product] = shop.peer.all("product")
+        await shop.client.v1.products.features.create_async(product["id"], {"entitlement_feature": feature.id})
+
+        await shop.buys()
+        granted = [[key for _, key in row.features] for row in await shop.api.rows("entitlement_summaries")]
+        held = await shop.held()
+        asked = 'query($id: ID!) { entitlements(customerId: $id) { entitled(feature: "space") } }'
+        answer = await shop.api.ask(asked, "ann", id=shop.customer)
+        await shop.client.v1.subscriptions.cancel_async(shop.subscription["id"])
+        await shop.rests()
+
+        assert (granted, held) == ([["space"]], (["team"], 4))
+        assert answer.data["entitlements"]["entitled"] is False
+        assert [row.features for row in await shop.api.rows("entitlement_summaries")] == [[]]

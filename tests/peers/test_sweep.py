@@ -19,7 +19,7 @@ from tests.support.clock import FixedClock
 from tests.support.commanding import TEAM
 from tests.support.databases import PostgreSQL, Sqlite
 from tests.support.stripe_account import StripeAccount, stripe_account
-from tests.support.sweeping import CALLS, PASSING, stays, sweep
+from tests.support.sweeping import CALLS, PASSING, forgotten, stays, sweep
 
 pytestmark = pytest.mark.filterwarnings(QUIET)
 
@@ -52,6 +52,15 @@ async def test_it_is_done_once_charged_once_and_mirrored(
 @pytest.mark.parametrize(("name", "call"), STAYING)
 async def test_an_error_that_stays_leads_to_no_second_deed(account: StripeAccount, name: str, call: str) -> None:
     await stays(account, name, call)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"), [("swap_plan", "subscriptions.update"), ("cancel_now", "subscriptions.cancel")]
+)
+async def test_once_stripe_has_forgotten_a_key_it_is_asked_what_was_done_and_not_to_do_it(
+    account: StripeAccount, name: str, call: str
+) -> None:
+    await forgotten(account, name, call)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +103,7 @@ async def test_a_comparison_that_fails_writes_nothing_and_the_next_one_heals(
     administrator = replace(system("test"), administrator=True)
     before = await account.row(row.id)
     account.peer.faults.next(call, fault)
+    account.peer.faults.retry_after_seconds = 3600
 
     async with account.asking_once(seconds=0.5 if fault is Fault.HANG_BEFORE else 10) as (_, reconciling):
         hasty = CustomerReconciling(reconciling=reconciling)

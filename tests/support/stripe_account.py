@@ -74,11 +74,11 @@ class StripeAccount(Account):
             retries=0,
         )
         processors = {ProcessorName.STRIPE: once}
-        yield (
-            replace(self.services.commands, processors=processors),
-            replace(self.services.reconciling, processors=processors),
-        )
-        await once.aclose()
+        commands = replace(self.services.commands, processors=processors)
+        try:
+            yield commands, replace(self.services.reconciling, processors=processors)
+        finally:
+            await once.aclose()
 
 
 def stock(peer: Peer, amounts: Mapping[str, int] = AMOUNTS) -> None:

@@ -1,6 +1,7 @@
 """Every command, every request of the peer's that it leads to, every fault of those: what must be true in the end."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -146,6 +147,21 @@ async def sweep(account: StripeAccount, name: str, call: str, fault: Fault) -> N
     assert await scalar(account.database, told) == 1
 
 
+async def forgotten(account: StripeAccount, name: str, call: str) -> None:
+    """Let the answer get lost, and the worker come back only when Stripe has forgotten the key."""
+    case = CASES[name]
+    command = await case.prepare(account)
+    before = len(account.paid)
+    await fails(account, command, Fault.LOST_ANSWER, in_=call)
+    asked = len(account.peer.called(call))
+    account.clock.forward(days=1)
+    await account.settled()
+
+    assert len(account.peer.called(call)) == asked
+    assert len(account.paid) - before == case.paid
+    assert await account.true()
+
+
 async def stays(account: StripeAccount, name: str, call: str) -> None:
     """Let one request be done and its key answer 500 from then on, and hold what is true once the worker gives up.
 
@@ -174,8 +190,6 @@ async def stays(account: StripeAccount, name: str, call: str) -> None:
 
 async def again(account: StripeAccount, command: Command[Any, Any], asked: Call) -> None:
     """Give the command again under the key that is free by then; what is done already may be refused."""
-    try:
+    with suppress(InvalidInput, WrongSubscriptionState):
         await account.do(command, call=replace(asked, now=account.clock.now()))
-    except (InvalidInput, WrongSubscriptionState):
-        pass
     await account.settled()
