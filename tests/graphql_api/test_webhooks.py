@@ -118,7 +118,7 @@ async def test_webhooks_are_only_posted(api: Api) -> None:
 
 async def test_an_event_of_an_unknown_type_or_the_other_mode_is_kept_and_ignored(api: Api) -> None:
     answers = [
-        await api.post_event(id="evt_1", type="customer.created"),
+        await api.post_event(id="evt_1", type="product.created"),
         await api.post_event(id="evt_2", livemode=True),
     ]
 
