@@ -69,6 +69,7 @@ CUSTOMERS ?= 1000
 .PHONY: prove
 prove: $(READY) ## Prove everything at full size on both engines: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, SEED
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
+	@$(BIN)/python -m tests.proofs faults
 	@$(BIN)/python -m tests.proofs.year --customers $(CUSTOMERS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
 

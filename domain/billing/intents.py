@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.billing.fetches import ask_to_fetch
 from domain.billing.states import ProcessorName
 from domain.db import Base, JsonDocument, Key, Session, UtcDateTime, closed
 from domain.idempotency import Answer, Claim
@@ -21,6 +22,8 @@ from domain.scope import Actor, ActorKind, Scope
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 20
+KEYS_LIVE = timedelta(hours=23)
+"""How long a request may be sent again: Stripe forgets a key after a day, and would do the deed a second time."""
 
 
 class Operation(StrEnum):
@@ -196,17 +199,21 @@ async def intents_of(session: Session, customer_id: str, prefix: str) -> list[In
 async def lease_due(
     session: Session, *, now: datetime, processors: Collection[ProcessorName], operations: Collection[Operation]
 ) -> Intent | None:
-    """Take over one intent whose process has let it lie; give it up after 20 attempts.
+    """Take over one intent whose process has let it lie; give it up after 20 attempts or 23 hours.
 
-    Intents for other processors stay as they are, for a process that has them configured; so do other operations.
+    What one that is given up was to change is fetched, because nobody has learned whether it has changed. Intents for
+    other processors stay as they are, for a process that has them configured; so do other operations.
     """
     due = select(Intent).where(Intent.due_at <= now, Intent.processor.in_(processors), Intent.operation.in_(operations))
     query = due.order_by(Intent.due_at).limit(1).with_for_update(skip_locked=True)
     intent = (await session.execute(query)).scalar_one_or_none()
     if intent is None:
         return None
-    if intent.attempts >= MAX_ATTEMPTS:
+    if intent.attempts >= MAX_ATTEMPTS or intent.opened_at <= now - KEYS_LIVE:
         await give_up(session, intent.key, now=now, failure="given up")
+        if intent.subscription_id is not None:
+            changed = intent.request["processor_id"]
+            await ask_to_fetch(session, processor=intent.processor, processor_id=changed, at=now)
         return None
     intent.attempts += 1
     intent.due_at = now + LEASE * intent.attempts

@@ -195,8 +195,9 @@ def make_settings(database_url: str, folder: Path, **variables: str) -> settings
         "CALLBACK_SECONDS": "30",
         "JWT_SECRETS": JWT_SECRET,
         "SECRET_KEYS": "a-secret-for-tests-that-signs-every-cursor",
-        "FAKE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
     } | variables
+    if "fake" in environment.get("PROCESSORS", "fake"):
+        environment.setdefault("FAKE_WEBHOOK_SECRETS", WEBHOOK_SECRET)
     return settings.read({f"SEATGATE_{name}": value for name, value in environment.items()}, folder=folder)
 
 

@@ -235,6 +235,26 @@ async def test_what_never_succeeds_is_given_up_after_twenty_attempts(
     assert again.subscription.status == Status.ACTIVE
 
 
+async def test_what_nobody_has_come_back_to_for_a_day_is_not_sent_again(
+    commands: Commands,
+    processor: ScriptedProcessor,
+    owner: Scope,
+    payer: CustomerId,
+    database: Database,
+    clock: FixedClock,
+) -> None:
+    processor.script = [Scene.LOSES]
+    with pytest.raises(UpstreamUnavailable):
+        await commands.subscribe(scope=owner, customer_id=payer, items=TEAM)
+    asked = list(processor.calls)
+    clock.forward(hours=23)
+
+    await commands.finish_open()
+
+    [given_up] = await intents(database)
+    assert (processor.calls, given_up.failure) == (asked, "given up")
+
+
 @pytest.mark.parametrize("scene", [Scene.AWAY, Scene.LOSES])
 async def test_a_cancellation_without_an_answer_is_finished_by_the_worker(
     commands: Commands,

@@ -81,7 +81,7 @@ class _Schedule(_Details):
 def news(event: Event) -> News | None:
     """Read what an event tells; None when nothing here reads its type.
 
-    A thin event tells only which subscription was touched, so that it is fetched.
+    A thin event tells only which subscription was touched, so that it is fetched, or which customer was deleted.
 
     Raises:
         UnreadableEvent: its object has none of the shapes that we know.
@@ -97,7 +97,11 @@ def news(event: Event) -> News | None:
 
 def _thin(event: Event) -> News | None:
     about = envelopes.related(event)
-    if about is None or about.type != "subscription":
+    if about is None:
+        return None
+    if (about.type, event.type) == ("customer", f"v1.customer.{CustomerChange.DELETED}"):
+        return CustomerTold(change=CustomerChange.DELETED, processor_id=about.id)
+    if about.type != "subscription":
         return None
     return SubscriptionTouched(processor_id=about.id, customer_processor_id=None)
 

@@ -43,25 +43,35 @@ PAGE = 100
 
 
 class StripeProcessor:
-    """The account that `api_key` opens; live or test as the key is. Belongs to the event loop that first uses it."""
+    """The account that `api_key` opens; live or test as the key is. Belongs to the event loop that first uses it.
+
+    Every request is given up after `timeout_seconds` and tried `retries` more times, under the same key.
+    """
 
     name = ProcessorName.STRIPE
     capabilities = capabilities(Label.NATIVE, *Capability)
 
     def __init__(
-        self, *, api_key: str, webhook_secrets: Sequence[str], clock: Clock, api_base: str | None = None
+        self,
+        *,
+        api_key: str,
+        webhook_secrets: Sequence[str],
+        clock: Clock,
+        api_base: str | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
     ) -> None:
         import stripe  # noqa: PLC0415 - only a process that bills through Stripe pays for loading it
 
         self.livemode = "_live_" in api_key
         self._secrets = tuple(webhook_secrets)
         self._clock = clock
-        self._http = stripe.HTTPXClient(timeout=TIMEOUT_SECONDS)
+        self._http = stripe.HTTPXClient(timeout=timeout_seconds)
         self._client = stripe.StripeClient(
             api_key,
             stripe_version=shapes.API_VERSION,
             base_addresses={"api": api_base} if api_base else {},
-            max_network_retries=RETRIES,
+            max_network_retries=retries,
             http_client=self._http,
         )
         self._api = self._client.v1
