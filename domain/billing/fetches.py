@@ -134,7 +134,11 @@ class Fetches:
 
     async def _record(self, said: Statement, processor: ProcessorName, session: Session) -> None:
         key = (processor, said.snapshot.livemode, said.snapshot.customer_processor_id)
-        account = await session.get_one(ProcessorAccount, key)
+        account = await session.get(ProcessorAccount, key)
+        if account is None:
+            # The event has not said whose it is. When the account is linked, reconciling finds what it holds.
+            log.warning("subscription %s belongs to an account that is linked to nobody", said.snapshot.processor_id)
+            return
         row = await absorb(session, said, account=account, scope=system("worker"), now=self.clock.now())
         if row.fetch_owed and row.fetch_attempts == 1:
             # Events came while we asked: one more fetch at once. Later ones wait, each longer than the one before.

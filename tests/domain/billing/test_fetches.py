@@ -176,3 +176,14 @@ async def test_a_fetch_is_a_fact_like_any_other(mirror: Mirror, database: Databa
     await mirror.fetches.settle_owed()
 
     assert (await row_counts(database))["subscription_facts"] == 3
+
+
+async def test_what_belongs_to_nobody_here_is_left_alone(
+    database: Database, clock: FixedClock, processor: ScriptedProcessor
+) -> None:
+    mirror = mirror_of(database, clock, processor)
+
+    await mirror.fetches.deliver({"processor": "fake", "processor_id": "sub_1"})
+
+    assert processor.calls == [("fetch", "sub_1")]
+    assert await row_counts(database) == {}

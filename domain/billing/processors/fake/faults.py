@@ -13,16 +13,20 @@ T = TypeVar("T")
 UNDONE = frozenset({"cancel", "resume", "change_item", "pause", "unpause", "expire_checkout"})
 """The commands that can answer without having done anything, because what they are about is there already."""
 
-COMMANDS = UNDONE | {
-    "create_customer",
-    "subscribe",
-    "preview",
-    "create_checkout",
-    "create_portal",
-    "fetch",
-    "list_subscriptions",
-    "list_events",
-}
+LISTS = frozenset({"list_subscriptions", "list_events"})
+"""What the worker asks for by itself, at no foreseeable moment: only a fault that names it hits it."""
+COMMANDS = (
+    UNDONE
+    | LISTS
+    | {
+        "create_customer",
+        "subscribe",
+        "preview",
+        "create_checkout",
+        "create_portal",
+        "fetch",
+    }
+)
 
 
 class FaultKind(StrEnum):
@@ -72,6 +76,8 @@ class Fault:
 
     def hits(self, operation: str) -> bool:
         """Say whether this call or webhook is the one."""
+        if self.operation is None and operation in LISTS:
+            return False
         if self.kind is FaultKind.NOT_DONE and operation not in UNDONE:
             return False
         possible = COMMAND_FAULTS if operation in COMMANDS else WEBHOOK_FAULTS

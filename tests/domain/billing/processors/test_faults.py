@@ -119,3 +119,20 @@ def test_what_would_have_nothing_to_answer_with_is_no_fault(database: Database, 
 
     with pytest.raises(ValueError, match="subscribe"):
         fake.script([Fault(kind=FaultKind.NOT_DONE, operation="subscribe")])
+
+
+async def test_a_fault_without_a_name_waits_for_a_command_and_not_for_what_the_worker_lists(
+    fake: FakeProcessor, bought: Snapshot
+) -> None:
+    fake.script([Fault(kind=FaultKind.ERROR_500)])
+
+    assert [found.processor_id async for found in fake.list_subscriptions()] == [bought.processor_id]
+    with pytest.raises(ProcessorUnavailable):
+        await end(fake, bought)
+
+
+async def test_a_list_fails_when_a_fault_names_it(fake: FakeProcessor) -> None:
+    fake.script([Fault(kind=FaultKind.ERROR_500, operation="list_subscriptions")])
+
+    with pytest.raises(ProcessorUnavailable):
+        [found async for found in fake.list_subscriptions()]
