@@ -19,7 +19,7 @@ from domain.billing.customers import CLOSING, Customer, account_of, ask_for_clos
 from domain.billing.facts import FactSource
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.states import Snapshot, SubscriptionState
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb, live_subscriptions
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone, live_subscriptions
 from domain.db import Session
 from domain.errors import UpstreamUnavailable
 from domain.scope import system
@@ -172,16 +172,6 @@ def serving(commands: Commands, row: BillingSubscription) -> Processor | None:
     """Find the processor that a subscription is to be ended at; another mode's key would only not know it."""
     processor = commands.processors.get(row.processor)
     return processor if processor is not None and processor.livemode == row.livemode else None
-
-
-def gone(row: BillingSubscription, at: datetime) -> Snapshot:
-    """Give what is to be said of a subscription that its processor does not know any more."""
-    return Snapshot(
-        processor_id=row.processor_id,
-        customer_processor_id="",
-        livemode=row.livemode,
-        state=lifecycle.gone(row.current, at),
-    )
 
 
 async def _asked(processor: Processor, task: _Task) -> Snapshot | None:

@@ -11,14 +11,14 @@ from typing import Any
 
 from domain import audit
 from domain.billing import lifecycle
-from domain.billing.closing import gone, serving
+from domain.billing.closing import serving
 from domain.billing.commands import Commands, Times
 from domain.billing.customers import Owner, OwnerKind, account_of, close_customer, find_customer, locked_customer
 from domain.billing.facts import FactSource
 from domain.billing.intents import Intent, Operation, Order, give_up, intents_of, open_intent, settle
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.states import Snapshot
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb, live_subscriptions
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone, live_subscriptions
 from domain.db import Session
 from domain.errors import UpstreamUnavailable, contained
 from domain.hooks import Irrevocable, LifecycleHook, Undecided

@@ -23,7 +23,7 @@ from domain.billing.intents import LEASE, Intent, Operation, Order, give_up, ope
 from domain.billing.lifecycle import TerminalAction
 from domain.billing.processors import ItemChange, Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot, SubscriptionState
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.errors import UpstreamUnavailable
@@ -157,7 +157,7 @@ class Errands:
             type=None,
             event_id=f"fetch_{secrets.token_hex(16)}",
             occurred_at=processor_time,
-            snapshot=snapshot or _gone(row, asked_at),
+            snapshot=snapshot or gone(row, asked_at),
             asked_at=asked_at,
         )
         await self.database.run(partial(self._record, intent, said))
@@ -184,15 +184,6 @@ class Errands:
                 after=intent.request,
             )
         return True
-
-
-def _gone(row: BillingSubscription, at: datetime) -> Snapshot:
-    return Snapshot(
-        processor_id=row.processor_id,
-        customer_processor_id="",
-        livemode=row.livemode,
-        state=lifecycle.gone(row.current, at),
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

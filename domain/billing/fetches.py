@@ -3,7 +3,7 @@
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -11,12 +11,11 @@ from typing import Any, ClassVar
 from sqlalchemy import select
 
 from domain import outbox
-from domain.billing import lifecycle
 from domain.billing.customers import ProcessorAccount, account_of
 from domain.billing.facts import FactSource
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.states import ProcessorName, Snapshot
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.scope import system
@@ -109,12 +108,7 @@ class Fetches:
                 return None
             account = await account_of(session, customer_id=row.customer_id, processor=row.processor)
         assert account is not None, "who has a subscription has an account"
-        return Snapshot(
-            processor_id=processor_id,
-            customer_processor_id=account.processor_id,
-            livemode=row.livemode,
-            state=lifecycle.gone(row.current, at),
-        )
+        return replace(gone(row, at), customer_processor_id=account.processor_id)
 
     async def _lease(self, session: Session) -> BillingSubscription | None:
         now = self.clock.now()

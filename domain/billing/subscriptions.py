@@ -134,6 +134,19 @@ async def absorb(
     return row
 
 
+def gone(row: BillingSubscription, at: datetime) -> Snapshot:
+    """Give what is to be said of a subscription that its processor does not know any more: ended, since `at`.
+
+    Whose it was, nobody tells any more: `customer_processor_id` is empty.
+    """
+    return Snapshot(
+        processor_id=row.processor_id,
+        customer_processor_id="",
+        livemode=row.livemode,
+        state=lifecycle.gone(row.current, at),
+    )
+
+
 async def live_subscriptions(session: Session, customer_id: str) -> list[BillingSubscription]:
     """List the customer's subscriptions that have not ended, newest first."""
     query = select(BillingSubscription).where(BillingSubscription.customer_id == customer_id)
