@@ -1,6 +1,9 @@
 """A house whose Fake keeps its events to itself, so that the mirror falls behind."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -15,15 +18,18 @@ from domain.billing import (
     accounts_of,
     all_drifts,
 )
+from domain.billing.processors import Capability, Label
 from domain.billing.processors.fake import FakeProcessor
+from domain.billing.reconciling.of_customer import CustomerReconciling
 from domain.billing.reconciling.running import Reconciling
+from domain.billing.states import Snapshot
 from domain.db import Database
 from domain.outbox import OutboxMessage
 from domain.scope import system
 from domain.wiring import Services
 from tests.support.billing import subscriptions
 from tests.support.clock import FixedClock
-from tests.support.wired import customer_of, organization, user
+from tests.support.wired import SECRET, customer_of, organization, user
 
 SCOPE = system("test")
 PRO, TEAM = "price_pro_monthly", "price_team_monthly"
@@ -50,6 +56,14 @@ class Shop:
     @property
     def reconciling(self) -> Reconciling:
         return self.services.reconciling
+
+    def asking(self, processor: FakeProcessor) -> Reconciling:
+        """Give what compares with another processor in the Fake's place."""
+        return replace(self.reconciling, processors={processor.name: processor})
+
+    def asking_of_customer(self, processor: FakeProcessor) -> CustomerReconciling:
+        """The same for one customer."""
+        return CustomerReconciling(reconciling=self.asking(processor))
 
     async def buy(self, price: str = PRO, quantity: int = 1) -> str:
         """Buy through the front door; its events arrive. Gives the processor's id."""
@@ -108,6 +122,48 @@ class Shop:
         held = {each.processor_id: each.state async for each in self.fake.list_subscriptions()}
         rows = await subscriptions(self.database)
         return {row.processor_id: row.current for row in rows} == held and not any(row.fetch_owed for row in rows)
+
+
+class OtherFake(FakeProcessor):
+    """The Fake's books in other hands: other capabilities, and troubles, one for each list that is asked for."""
+
+    def __init__(
+        self,
+        here: Shop,
+        *troubles: Exception,
+        told_before: int = 0,
+        labels: Mapping[Capability, Label] | None = None,
+    ) -> None:
+        super().__init__(database=here.database, clock=here.clock, webhook_secrets=[SECRET])
+        self.capabilities = {**self.capabilities, **(labels or {})}
+        self.troubles = list(troubles)
+        self.told_before = told_before
+        self.lists = 0
+
+    async def list_subscriptions(self, customer_processor_id: str | None = None) -> AsyncIterator[Snapshot]:
+        """List as many as are told before trouble comes, and all when none does."""
+        self.lists += 1
+        trouble, told = self.troubles.pop(0) if self.troubles else None, 0
+        async for snapshot in super().list_subscriptions(customer_processor_id):
+            if trouble is not None and told == self.told_before:
+                break
+            told += 1
+            yield snapshot
+        if trouble is not None:
+            raise trouble
+
+
+class SilentFake(FakeProcessor):
+    """The Fake of a process that is heard of no more once it asks: the question is never answered."""
+
+    def __init__(self, here: Shop) -> None:
+        super().__init__(database=here.database, clock=here.clock, webhook_secrets=[SECRET])
+        self.asked = asyncio.Event()
+
+    async def now(self) -> datetime:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody answers")
 
 
 async def shop(services: Services, clock: FixedClock) -> Shop:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from domain.billing import Drift, DriftAccess, DriftKind, WebhookStatus
 from domain.billing.processors import Capability, Label
 from tests.support.billing import events, row_counts, subscription, subscriptions
-from tests.support.drifting import PRO, SCOPE, TEAM, Shop
+from tests.support.drifting import PRO, SCOPE, TEAM, OtherFake, Shop
 from tests.support.tables import dump, execute
 
 
@@ -176,20 +176,20 @@ async def test_a_subscription_that_only_foreign_events_told_of_is_not_ended_beca
 async def test_what_the_processor_knows_no_more_ends(here: Shop) -> None:
     await here.buy()
     await execute(here.database, "DELETE FROM fake_subscriptions")
-    here.fake.capabilities = {**here.fake.capabilities, Capability.FETCH: Label.NATIVE}
+    strict = here.asking(OtherFake(here, labels={Capability.FETCH: Label.NATIVE}))
 
-    [drift] = await here.reconcile()
+    [drift] = await here.drifts(await strict.everything())
 
     assert (drift.access, drift.healed_at) == (DriftAccess.WRONGLY_GRANTED, here.clock.now())
     assert [row.status for row in await subscriptions(here.database)] == ["canceled"]
-    assert await here.reconcile() == []
+    assert await here.drifts(await strict.everything()) == []
 
 
 async def test_what_a_processor_cannot_list_is_left_out_and_said_so(here: Shop) -> None:
     await here.buy()
     unable = {Capability.LIST: Label.UNSUPPORTED, Capability.LIST_EVENTS: Label.UNSUPPORTED}
-    here.fake.capabilities = {**here.fake.capabilities, **unable}
 
-    assert await here.reconcile() == []
+    await here.asking(OtherFake(here, labels=unable)).everything()
+
     [report] = await here.reports()
     assert (report.customers_checked, report.left_out) == (0, ["fake: event.list", "fake: subscription.list"])

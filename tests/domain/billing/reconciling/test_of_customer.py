@@ -10,7 +10,7 @@ from domain.errors import Forbidden, IdempotencyInProgress, NotFound, Unsupporte
 from domain.idempotency import Call
 from domain.scope import Actor, ActorKind, Scope
 from tests.support.billing import row_counts
-from tests.support.drifting import SCOPE, Shop
+from tests.support.drifting import SCOPE, OtherFake, Shop
 from tests.support.tables import dump, unchanged
 
 MEMBER = Scope(actor=Actor(kind=ActorKind.USER, id="usr_1"))
@@ -81,28 +81,22 @@ async def test_who_is_no_customer_is_not_found(here: Shop) -> None:
 
 async def test_a_processor_that_cannot_list_is_refused_before_any_call(here: Shop) -> None:
     await here.buy()
-    here.fake.capabilities = {**here.fake.capabilities, Capability.LIST: Label.UNSUPPORTED}
+    unable = OtherFake(here, labels={Capability.LIST: Label.UNSUPPORTED})
 
     async with unchanged(here.database):
         with pytest.raises(Unsupported) as refused:
-            await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
+            await here.asking_of_customer(unable).reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
 
-    assert refused.value.capability == "subscription.list"
+    assert (refused.value.capability, unable.lists) == ("subscription.list", 0)
 
 
-async def test_a_silent_processor_leaves_the_key_free_and_the_mirror_as_it_was(
-    here: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_silent_processor_leaves_the_key_free_and_the_mirror_as_it_was(here: Shop) -> None:
     await here.buy()
     counts = await row_counts(here.database, ["drift_reports", "idempotency_keys", "subscription_facts"])
+    away = here.asking_of_customer(OtherFake(here, ProcessorUnavailable(retry_after=90)))
 
-    def away(*_: object) -> None:
-        raise ProcessorUnavailable(retry_after=90)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(here.fake, "list_subscriptions", away)
-        with pytest.raises(UpstreamUnavailable) as silent:
-            await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
+    with pytest.raises(UpstreamUnavailable) as silent:
+        await away.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
 
     assert silent.value.retry_after_seconds == 90
     assert await row_counts(here.database, ["drift_reports", "idempotency_keys", "subscription_facts"]) == counts
@@ -110,16 +104,11 @@ async def test_a_silent_processor_leaves_the_key_free_and_the_mirror_as_it_was(
     assert done.drifts == []
 
 
-async def test_what_a_crash_cut_short_is_done_by_the_worker(here: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_a_crash_cut_short_is_done_by_the_worker(here: Shop) -> None:
     await here.end_unheard(await here.buy())
-
-    def crash(*_: object) -> None:
-        raise SystemError("the process dies here")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(here.fake, "list_subscriptions", crash)
-        with pytest.raises(SystemError):
-            await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
+    crashing = here.asking_of_customer(OtherFake(here, SystemError("the process dies here")))
+    with pytest.raises(SystemError):
+        await crashing.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
     with pytest.raises(IdempotencyInProgress):
         await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
     here.clock.forward(seconds=61)

@@ -8,7 +8,8 @@ import pytest
 from domain.billing import DriftKind, Schedule
 from domain.billing.processors import ProcessorUnavailable
 from domain.billing.reconciling.models import ReportScope
-from tests.support.drifting import TEAM, Shop
+from tests.support.drifting import TEAM, OtherFake, Shop, SilentFake
+from tests.support.tables import unchanged
 
 
 @pytest.fixture
@@ -81,32 +82,14 @@ async def test_two_processes_that_start_together_compare_once(here: Shop) -> Non
     assert len(await here.reports()) == 1
 
 
-async def test_a_process_that_dies_is_followed_by_another_that_goes_on_with_its_report(
-    here: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_process_that_is_silent_is_followed_by_another_that_goes_on_with_its_report(here: Shop) -> None:
     bought = await here.buy()
     await here.end_unheard(bought)
     here.clock.forward(minutes=6)
-    dying, heir = Schedule(here.reconciling), Schedule(here.reconciling)
-    with monkeypatch.context() as patched:
-        gone = asyncio.Event()
-
-        async def never(*_: object) -> None:
-            gone.set()
-            await asyncio.Event().wait()
-
-        patched.setattr(here.fake, "now", never)
-        await dying.run_due()
-        await gone.wait()
-
-        async def nothing(*_: object) -> None:
-            """Killed, it gives nothing back."""
-
-        patched.setattr(dying, "_give_back", nothing)
-        task = dying._running
-        assert task is not None
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+    fake = SilentFake(here)
+    silent, heir = Schedule(here.asking(fake)), Schedule(here.reconciling)
+    await silent.run_due()
+    await fake.asked.wait()
     here.clock.forward(minutes=2)
     await until_done(heir)
     [unfinished] = await here.reports()
@@ -118,19 +101,15 @@ async def test_a_process_that_dies_is_followed_by_another_that_goes_on_with_its_
     [report] = await here.reports()
     assert (report.id, report.finished_at) == (unfinished.id, here.clock.now())
     assert [drift.kind for drift in await here.drifts(report)] == [DriftKind.MISSED_EVENT]
+    # Its turn is another's by now, so that it has nothing to give back.
+    async with unchanged(here.database):
+        await silent.aclose()
 
 
-async def test_a_processor_that_asks_for_a_rest_gets_it(
-    here: Shop, schedule: Schedule, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_processor_that_asks_for_a_rest_gets_it(here: Shop) -> None:
     await here.buy()
-
-    def away(*_: object) -> None:
-        raise ProcessorUnavailable(retry_after=1800)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(here.fake, "list_subscriptions", away)
-        await until_done(schedule)
+    schedule = Schedule(here.asking(OtherFake(here, ProcessorUnavailable(retry_after=1800))))
+    await until_done(schedule)
     here.clock.forward(minutes=14)
     await until_done(schedule)
     assert [report.finished_at for report in await here.reports()] == [None]
