@@ -51,7 +51,7 @@ class CustomerReconciling:
 
         Raises:
             Forbidden: only administrators may.
-            NotFound: no such customer.
+            NotFound: no such customer, or the report of the first call with this key has been forgotten since.
             Unsupported: a processor of the customer's is not configured here, or cannot list subscriptions.
             UpstreamUnavailable: a processor does not answer; nothing was written, and the key is free again.
             IdempotencyMismatch: the call's key was used for another input.
@@ -184,8 +184,14 @@ class CustomerReconciling:
 
 
 async def _outcome(session: Session, customer_id: str, report_id: int) -> Reconciled:
-    """Give an outcome again; a report that has been forgotten since has nothing to tell."""
+    """Give an outcome again.
+
+    Raises:
+        NotFound: the report has been forgotten since.
+    """
     customer = await locked_customer(session, customer_id)
     assert customer is not None, "customers are kept for ever"
-    report = await session.get_one(DriftReport, report_id)
+    report = await session.get(DriftReport, report_id)
+    if report is None:
+        raise NotFound("report", path=["input", "idempotencyKey"])
     return Reconciled(customer=customer, report=report, drifts=await reports.all_drifts(session, report_id))

@@ -79,8 +79,11 @@ async def finish(
 
 
 async def newest_report(session: Session) -> DriftReport | None:
-    """Find the report that was finished last, whatever it looked at."""
-    query = select(DriftReport).where(DriftReport.finished_at.is_not(None))
+    """Find the report of the comparison of everything that was finished last.
+
+    A run of one customer, or of what missed events are about, says nothing of all others and does not stand in for it.
+    """
+    query = select(DriftReport).where(DriftReport.scope == ReportScope.EVERYTHING, DriftReport.finished_at.is_not(None))
     order = DriftReport.finished_at.desc(), DriftReport.id.desc()
     return (await session.execute(query.order_by(*order).limit(1))).scalar_one_or_none()
 

@@ -11,7 +11,7 @@ from domain.idempotency import Call
 from domain.scope import Actor, ActorKind, Scope
 from tests.support.billing import row_counts
 from tests.support.drifting import SCOPE, OtherFake, Shop
-from tests.support.tables import dump, unchanged
+from tests.support.tables import dump, execute, unchanged
 
 MEMBER = Scope(actor=Actor(kind=ActorKind.USER, id="usr_1"))
 
@@ -47,6 +47,19 @@ async def test_a_key_gives_the_same_answer_again_without_asking_anybody(here: Sh
 
     assert [drift.place for drift in again.drifts] == [drift.place for drift in first.drifts]
     assert again.report.id == first.report.id
+
+
+async def test_a_key_whose_report_has_been_forgotten_is_told_so(here: Shop) -> None:
+    await here.end_unheard(await here.buy())
+    await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
+    await execute(here.database, "DELETE FROM drifts")
+    await execute(here.database, "DELETE FROM drift_reports")
+
+    async with unchanged(here.database):
+        with pytest.raises(NotFound) as forgotten:
+            await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))
+
+    assert forgotten.value.path == ["input", "idempotencyKey"]
 
 
 async def test_report_only_touches_neither_facts_nor_rows_nor_the_inbox(here: Shop) -> None:
