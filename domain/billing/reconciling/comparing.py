@@ -75,11 +75,15 @@ def stale(state: SubscriptionState, *, last_fact_at: datetime, now: datetime) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """One subscription on both sides. `truth` None: nobody can tell, so the row stays as it is."""
+    """One subscription on both sides. `truth` None: nobody can tell, so the row stays as it is.
+
+    `ascribed`: the processor knows it as another customer's, and only a person can tell who is right.
+    """
 
     processor_id: str
     mirrored: Mirrored | None
     truth: SubscriptionState | None
+    ascribed: bool
     missed: tuple[MissedEvent, ...]
     asked_at: datetime
     processor_time: datetime
@@ -105,6 +109,8 @@ class _Pair:
 
     def kind(self, patience: timedelta) -> DriftKind | None:
         """Name the disagreement; what a fetch is owed for is known to be unsure, and none."""
+        if self.ascribed:
+            return DriftKind.EDITED_ELSEWHERE
         if self.differs and self.missed:
             return DriftKind.MISSED_EVENT
         if self.differs and self.mirrored is None:
@@ -124,7 +130,12 @@ class _Pair:
         return self.mirrored.fetch_owed or stale(row.state, last_fact_at=row.last_fact_at, now=now)
 
     def healed(self) -> tuple[SubscriptionState, datetime | None] | None:
-        """Fold what the processor says into the facts: what the row should be, and since when it is past due."""
+        """Fold what the processor says into the facts: what the row should be, and since when it is past due.
+
+        None: this customer should have nothing of it.
+        """
+        if self.ascribed:
+            return None
         if self.truth is None:
             return None if self.mirrored is None else (self.mirrored.row.state, self.mirrored.row.past_due_since)
         answer = Fact(
@@ -160,6 +171,7 @@ def _pairs(holding: Holding) -> Iterator[_Pair]:
             processor_id=processor_id,
             mirrored=rows.get(processor_id),
             truth=_truth(holding, rows.get(processor_id), held.get(processor_id), processor_id),
+            ascribed=processor_id in holding.ascribed,
             missed=tuple(event for event in holding.missed if event.processor_id == processor_id),
             asked_at=holding.asked_at,
             processor_time=holding.processor_time,

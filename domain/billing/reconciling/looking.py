@@ -64,8 +64,7 @@ class Looking:
             wanted = await self._wanted(session, shelf, listing.held)
         unlisted = shelf.rows.keys() - {snapshot.processor_id for snapshot in listing.held}
         fetched = {id: await self.asking.fetch(id) for id in sorted(unlisted)} if self.asking.knows_all else {}
-        unknown = frozenset(id for id, snapshot in fetched.items() if snapshot is None)
-        comparison = self._compare(account, shelf, listing, missed, wanted, unknown)
+        comparison = self._compare(account, shelf, listing, missed, wanted, fetched)
         return Looked(account=account, listing=listing, comparison=comparison, missed=tuple(missed))
 
     async def glance(
@@ -99,7 +98,7 @@ class Looking:
         live = {each.processor_id for each in shelf.mirrored if not lifecycle.ended(each.row.state)}
         if live - listed and self.asking.knows_all:
             return True
-        found = self._compare(account, shelf, own, (), wanted, frozenset())
+        found = self._compare(account, shelf, own, (), wanted, {})
         return bool(found.findings or found.due) or any(each.fetch_owed for each in shelf.mirrored)
 
     def _compare(
@@ -109,15 +108,18 @@ class Looking:
         listing: Listing,
         missed: Sequence[Missed],
         wanted: Mapping[tuple[str, str], int],
-        unknown: frozenset[str],
+        fetched: Mapping[str, Snapshot | None],
     ) -> Comparison:
+        """Judge one account; `fetched` are those of its rows that a listing lacks, asked for one by one."""
+        of_others = {id for id, each in fetched.items() if each and each.customer_processor_id != account.processor_id}
         holding = Holding(
             customer_id=account.customer_id,
             processor=account.processor,
             mirrored=shelf.mirrored,
             elsewhere=shelf.elsewhere,
             held=listing.held,
-            unknown=unknown,
+            unknown=frozenset(id for id, snapshot in fetched.items() if snapshot is None),
+            ascribed=frozenset(of_others),
             missed=tuple(event for each in missed if (event := each.of_subscription) is not None),
             asked_at=listing.asked_at,
             processor_time=listing.processor_time,

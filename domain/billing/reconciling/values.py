@@ -35,10 +35,10 @@ class MissedEvent:
 class Holding:
     """One customer at one processor: what the mirror has and what the processor answered.
 
-    `held` is every subscription that the processor knows, and `unknown` those of our rows that it does not. `elsewhere`
-    are the customer's rows at other processors. `asked_at` is our clock just before the first question, and
-    `processor_time` the processor's. `wanted` holds the quantities that items should have, by subscription and item.
-    `closing`: the owner goes, and nothing is granted.
+    `held` is every subscription that the processor knows, `unknown` are those of our rows that it does not, and
+    `ascribed` those that it knows as another customer's. `elsewhere` are the customer's rows at other processors.
+    `asked_at` is our clock just before the first question, and `processor_time` the processor's. `wanted` holds the
+    quantities that items should have, by subscription and item. `closing`: the owner goes, and nothing is granted.
     """
 
     customer_id: CustomerId
@@ -47,6 +47,7 @@ class Holding:
     elsewhere: tuple[Standing, ...]
     held: tuple[Snapshot, ...]
     unknown: frozenset[str]
+    ascribed: frozenset[str]
     missed: tuple[MissedEvent, ...]
     asked_at: datetime
     processor_time: datetime
