@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -30,6 +30,13 @@ class Listing:
     asked_at: datetime
     processor_time: datetime
     held: tuple[Snapshot, ...]
+
+    def shares(self) -> dict[str, "Listing"]:
+        """Share it out among the processor's customers; who has nothing is not among them."""
+        held: dict[str, list[Snapshot]] = {}
+        for snapshot in self.held:
+            held.setdefault(snapshot.customer_processor_id, []).append(snapshot)
+        return {account: replace(self, held=tuple(own)) for account, own in held.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

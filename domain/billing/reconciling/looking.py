@@ -13,7 +13,7 @@ from domain.billing.purchases import Prices
 from domain.billing.reconciling import mirror
 from domain.billing.reconciling.asking import Asking, Listing
 from domain.billing.reconciling.comparing import compare
-from domain.billing.reconciling.mirror import Missed, Shelf
+from domain.billing.reconciling.mirror import Missed, Misses, Shelf
 from domain.billing.reconciling.values import Comparison, Finding, Holding
 from domain.billing.states import Item, Snapshot
 from domain.billing.subscriptions import BillingSubscription, ForeignSubscription, Statement, absorb
@@ -52,7 +52,7 @@ class Looking:
     wanted: Wanted | None
     patience: timedelta
 
-    async def at(self, account: ProcessorAccount, missed: Sequence[Missed]) -> Looked:
+    async def at(self, account: ProcessorAccount, missed: Misses) -> Looked:
         """Ask the processor for one account and compare.
 
         Raises:
@@ -62,31 +62,26 @@ class Looking:
         async with self.database.snapshot() as session:
             shelf = (await mirror.shelves(session, [account]))[account.customer_id]
             wanted = await self._wanted(session, shelf, listing.held)
-        unlisted = shelf.rows.keys() - {snapshot.processor_id for snapshot in listing.held}
+        listed = {snapshot.processor_id for snapshot in listing.held}
+        unlisted, own = shelf.rows.keys() - listed, missed.about(shelf.rows.keys() | listed)
         fetched = {id: await self.asking.fetch(id) for id in sorted(unlisted)} if self.asking.knows_all else {}
-        comparison = self._compare(account, shelf, listing, missed, wanted, fetched)
-        return Looked(account=account, listing=listing, comparison=comparison, missed=tuple(missed))
+        comparison = self._compare(account, shelf, listing, own, wanted, fetched)
+        return Looked(account=account, listing=listing, comparison=comparison, missed=own)
 
     async def glance(
-        self, accounts: Sequence[ProcessorAccount], listing: Listing, missed: Sequence[Missed]
+        self, accounts: Sequence[ProcessorAccount], shares: Mapping[str, Listing], nothing: Listing, missed: Misses
     ) -> list[ProcessorAccount]:
-        """Compare accounts with a listing of everything; give those that deserve a question of their own."""
-        held: dict[str, list[Snapshot]] = {}
-        for snapshot in listing.held:
-            held.setdefault(snapshot.customer_processor_id, []).append(snapshot)
-        touched = {each.told.account for each in missed}
+        """Compare accounts with their shares of a listing of everything, `nothing` being that of who has none.
+
+        Give those that deserve a question of their own.
+        """
         async with self.database.snapshot() as session:
             shelves = await mirror.shelves(session, accounts)
             suspects = []
             for account in accounts:
-                shelf = shelves[account.customer_id]
-                own = Listing(
-                    asked_at=listing.asked_at,
-                    processor_time=listing.processor_time,
-                    held=tuple(held.get(account.processor_id, ())),
-                )
+                shelf, own = shelves[account.customer_id], shares.get(account.processor_id, nothing)
                 wanted = await self._wanted(session, shelf, own.held)
-                if account.processor_id in touched or self._suspicious(account, shelf, own, wanted):
+                if account.processor_id in missed.accounts or self._suspicious(account, shelf, own, wanted):
                     suspects.append(account)
         return suspects
 

@@ -1,7 +1,7 @@
 """What the mirror has of customers, read for many at once: a fixed number of statements, however many there are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
@@ -45,6 +45,32 @@ class Missed:
         if id is None:
             return None
         return MissedEvent(processor_id=id, occurred_at=self.told.event.occurred_at, stored=self.stored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Misses:
+    """Every event that was missed, in the processor's order, and where to find those of one subscription.
+
+    Whoever compares many customers after an outage would otherwise go through all of them for each.
+    """
+
+    all: tuple[Missed, ...] = ()
+    accounts: frozenset[str] = frozenset()
+    by_subscription: Mapping[str, Sequence[Missed]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, found: Iterable[Missed]) -> "Misses":
+        """Sort them by subscription."""
+        every, of_subscription = tuple(found), dict[str, list[Missed]]()
+        for each in every:
+            if (id := each.told.subscription) is not None:
+                of_subscription.setdefault(id, []).append(each)
+        accounts = frozenset(account for each in every if (account := each.told.account) is not None)
+        return cls(all=every, accounts=accounts, by_subscription=of_subscription)
+
+    def about(self, subscription_ids: Iterable[str]) -> tuple[Missed, ...]:
+        """List what was missed of these subscriptions."""
+        return tuple(each for id in sorted(subscription_ids) for each in self.by_subscription.get(id, ()))
 
 
 async def shelves(session: Session, accounts: Sequence[ProcessorAccount]) -> dict[str, Shelf]:
@@ -92,7 +118,7 @@ async def owners(session: Session, processor: Processor, subscription_ids: Itera
     return set((await session.execute(query)).scalars())
 
 
-async def missed_among(session: Session, processor: Processor, told: Sequence[ToldEvent]) -> list[Missed]:
+async def missed_among(session: Session, processor: Processor, told: Sequence[ToldEvent]) -> Misses:
     """Find which of a processor's events are not in the inbox, or have not been applied."""
     statuses: dict[str, WebhookStatus] = {}
     for start in range(0, len(told), AT_ONCE):
@@ -104,9 +130,9 @@ async def missed_among(session: Session, processor: Processor, told: Sequence[To
         )
         statuses |= {row.event_id: row.status for row in await session.execute(query)}
     found = [(each, statuses.get(each.event.event_id)) for each in told]
-    return [
+    return Misses.of(
         Missed(told=each, stored=status is not None) for each, status in found if status is None or status in UNAPPLIED
-    ]
+    )
 
 
 async def _facts(session: Session, subscription_ids: Sequence[str]) -> dict[str, list[Fact]]:

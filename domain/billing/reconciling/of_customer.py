@@ -14,7 +14,7 @@ from domain.billing.intents import LEASE, MAX_ATTEMPTS, Intent, Operation, Order
 from domain.billing.processors import Capability, Label, Processor
 from domain.billing.reconciling import cursors, mirror, reports
 from domain.billing.reconciling.looking import Looked, Looking, heal
-from domain.billing.reconciling.mirror import Missed
+from domain.billing.reconciling.mirror import Misses
 from domain.billing.reconciling.models import Drift, DriftReport, ReportScope
 from domain.billing.reconciling.running import Reconciling, take_in_and_look_again
 from domain.db import Session
@@ -131,9 +131,9 @@ class CustomerReconciling:
             return looked
         return await take_in_and_look_again(self.reconciling.inbox, looking, looked, patience=NO_PATIENCE)
 
-    async def _missed(self, looking: Looking, processor: Processor) -> list[Missed]:
+    async def _missed(self, looking: Looking, processor: Processor) -> Misses:
         if not looking.asking.can(Capability.LIST_EVENTS):
-            return []
+            return Misses()
         now, database = await processor.now(), self.reconciling.database
         async with database.snapshot() as session:
             since = await cursors.read_from(session, processor, now=now)

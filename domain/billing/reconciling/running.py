@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
@@ -18,7 +18,7 @@ from domain.billing.reconciling import cursors, mirror, reports
 from domain.billing.reconciling.asking import Asking, Beat, Listing, nothing
 from domain.billing.reconciling.comparing import stale, without_row
 from domain.billing.reconciling.looking import Looked, Looking, Wanted, heal
-from domain.billing.reconciling.mirror import Missed
+from domain.billing.reconciling.mirror import Misses
 from domain.billing.reconciling.models import DriftReport, ReportScope
 from domain.billing.reconciling.values import Finding
 from domain.billing.states import ProcessorName
@@ -127,16 +127,16 @@ class _Run:
             await self._ask_for_stale(processor)
             return
         listing = await looking.asking.listing(beat=self.beat)
-        total = len({snapshot.customer_processor_id for snapshot in listing.held})
+        shares, empty = listing.shares(), replace(listing, held=())
         known: set[str] = set()
         after = ""
         while accounts := await self._accounts(processor, after):
-            suspects = await looking.glance(accounts, listing, missed)
+            suspects = await looking.glance(accounts, shares, empty, missed)
             await self._settle(looking, suspects, missed)
             self.checked.update(account.customer_id for account in accounts)
             known.update(account.processor_id for account in accounts)
             after = accounts[-1].processor_id
-            await self.beat(len(self.checked), max(total, len(self.checked)))
+            await self.beat(len(self.checked), max(len(shares), len(self.checked)))
         await self._note(processor.name, self._unlinked(looking, listing, known))
         await self._take_in(looking, missed)
 
@@ -144,7 +144,7 @@ class _Run:
         """Take in what one processor has told in vain."""
         looking = self.rooms.looking(processor, self.patience)
         missed = await self._missed(looking)
-        lost = [each for each in missed if not each.stored]
+        lost = [each for each in missed.all if not each.stored]
         subscriptions = {id for each in lost if (id := each.told.subscription) is not None}
         if subscriptions and looking.asking.can(Capability.LIST):
             await self._open()
@@ -168,12 +168,12 @@ class _Run:
         )
         return await self.rooms.database.run(done)
 
-    async def _missed(self, looking: Looking) -> list[Missed]:
+    async def _missed(self, looking: Looking) -> Misses:
         """List what the processor has told and the inbox lacks; nothing where there is no such list."""
         processor, database = looking.asking.processor, self.rooms.database
         if not looking.asking.can(Capability.LIST_EVENTS):
             self.left_out.add(f"{processor.name}: {Capability.LIST_EVENTS}")
-            return []
+            return Misses()
         now = await processor.now()
         async with database.snapshot() as session:
             since = await cursors.read_from(session, processor, now=now)
@@ -185,7 +185,7 @@ class _Run:
         async with self.rooms.database.snapshot() as session:
             return await mirror.linked(session, processor, after=after)
 
-    async def _settle(self, looking: Looking, accounts: Sequence[ProcessorAccount], missed: Sequence[Missed]) -> None:
+    async def _settle(self, looking: Looking, accounts: Sequence[ProcessorAccount], missed: Misses) -> None:
         """Look at some accounts again, a few at a time, and put right what can be."""
         for start in range(0, len(accounts), AT_A_TIME):
             some = accounts[start : start + AT_A_TIME]
@@ -197,7 +197,7 @@ class _Run:
                     raise error
             await self.beat(len(self.checked), None)
 
-    async def _settle_one(self, looking: Looking, account: ProcessorAccount, missed: Sequence[Missed]) -> None:
+    async def _settle_one(self, looking: Looking, account: ProcessorAccount, missed: Misses) -> None:
         looked = await looking.at(account, missed)
         if self.report_only:
             await self._note(account.processor, [(finding, None) for finding in looked.comparison.findings])
@@ -219,13 +219,13 @@ class _Run:
             if snapshot.customer_processor_id not in known and not lifecycle.ended(snapshot.state)
         ]
 
-    async def _take_in(self, looking: Looking, missed: Sequence[Missed]) -> None:
+    async def _take_in(self, looking: Looking, missed: Misses) -> None:
         """Take in what is left of the lost events, and note how far the list has been read."""
         processor = looking.asking.processor
         if self.report_only or not looking.asking.can(Capability.LIST_EVENTS):
             return
         until = await processor.now() - self.patience
-        for each in missed:
+        for each in missed.all:
             if not each.stored and each.told.event.occurred_at <= until:
                 await self.rooms.inbox.take(processor.name, each.told.body)
         await self.rooms.database.run(partial(cursors.move, processor=processor, to=until))
@@ -273,5 +273,5 @@ async def take_in_and_look_again(inbox: Inbox, looking: Looking, looked: Looked,
         await inbox.take(looked.account.processor, each.told.body)
     if not taken:
         return looked
-    again = await looking.at(looked.account, ())
+    again = await looking.at(looked.account, Misses())
     return again.told_as(looked)
