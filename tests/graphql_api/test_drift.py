@@ -32,6 +32,7 @@ async def spoil(api: Api) -> None:
 
 async def test_an_administrator_has_a_customer_compared_and_reads_the_report(api: Api) -> None:
     customer = await bought(api)
+    await api.compared()
     await spoil(api)
     await api.services.reconciling.everything(report_only=True)
 
@@ -47,29 +48,6 @@ async def test_an_administrator_has_a_customer_compared_and_reads_the_report(api
     assert [node["kind"] for node in report["drifts"]["nodes"]] == ["EDITED_ELSEWHERE"]
     none = (await api.ask(REPORT, "ada", kinds=["WRONG_QUANTITY"])).data["driftReport"]
     assert none["drifts"]["nodes"] == []
-
-
-async def test_a_run_of_one_customer_does_not_hide_what_the_last_run_over_everything_found(api: Api) -> None:
-    await bought(api)
-    await spoil(api)
-    await api.services.reconciling.everything(report_only=True)
-    other = (await api.organization("Other"))["customer"]["id"]
-
-    done: Any = await api.do("reconcileCustomer", "ada", SELECT, customerId=other)
-    report = (await api.ask(REPORT, "ada")).data["driftReport"]
-
-    assert done["drifts"] == []
-    assert [node["kind"] for node in report["drifts"]["nodes"]] == ["EDITED_ELSEWHERE"]
-
-
-async def test_a_run_of_one_customer_alone_leaves_no_report_over_everything(api: Api) -> None:
-    customer = await bought(api)
-    await spoil(api)
-
-    done: Any = await api.do("reconcileCustomer", "ada", SELECT, customerId=customer)
-
-    assert [drift["kind"] for drift in done["drifts"]] == ["EDITED_ELSEWHERE"]
-    assert (await api.ask(REPORT, "ada")).data == {"driftReport": None}
 
 
 async def test_nobody_else_may_do_either(api: Api) -> None:

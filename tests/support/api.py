@@ -182,6 +182,13 @@ class Api:
                 self.services.worker.wake()
                 await asyncio.sleep(0.02)
 
+    async def compared(self) -> None:
+        """Wait until the worker has compared everything, as it does once when it starts and time stands still."""
+        async with asyncio.timeout(60):
+            while not any(report.finished_at for report in await self.rows("drift_reports")):
+                self.services.worker.wake()
+                await asyncio.sleep(0.02)
+
     async def everything(self) -> dict[str, list[str]]:
         """Give every row of every table, to tell whether anything was written."""
         return await tables.dump(self.services.database)

@@ -17,6 +17,7 @@ from domain.billing import (
     Status,
     accounts_of,
     all_drifts,
+    newest_report,
 )
 from domain.billing.processors import Capability, Label
 from domain.billing.processors.fake import FakeProcessor, FakeSubscription
@@ -122,6 +123,11 @@ class Shop:
     async def reports(self) -> list[DriftReport]:
         async with self.database.snapshot() as session:
             return list((await session.execute(select(DriftReport).order_by(DriftReport.id))).scalars())
+
+    async def newest(self) -> DriftReport | None:
+        """Give the report that administrators read."""
+        async with self.database.snapshot() as session:
+            return await newest_report(session)
 
     async def right(self) -> bool:
         """Say whether the mirror is what the processor holds."""

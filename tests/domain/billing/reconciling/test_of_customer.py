@@ -36,6 +36,25 @@ async def test_what_was_lost_is_told_and_healed_with_an_audit_row(here: Shop) ->
     assert again.drifts == []
 
 
+async def test_it_does_not_hide_what_the_last_comparison_of_everything_found(here: Shop) -> None:
+    await here.end_unheard(await here.buy())
+    whole = await here.reconciling.everything(report_only=True)
+    here.clock.forward(minutes=1)
+
+    own = await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer)
+
+    newest = await here.newest()
+    assert newest is not None
+    assert newest.id == whole.id != own.report.id
+    assert [drift.healed_at for drift in await here.drifts(newest)] == [None]
+
+
+async def test_it_is_no_comparison_of_everything(here: Shop) -> None:
+    await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer)
+
+    assert await here.newest() is None
+
+
 async def test_a_key_gives_the_same_answer_again_without_asking_anybody(here: Shop) -> None:
     await here.end_unheard(await here.buy())
     first = await here.services.customer_reconciling.reconcile(scope=SCOPE, customer_id=here.customer, call=call(here))

@@ -57,6 +57,9 @@ async def test_an_event_that_is_lost_is_taken_in_by_the_next_look_and_told(here:
         DriftKind.MISSED_EVENT,
         bought,
     )
+    newest = await here.newest()
+    assert newest is not None
+    assert newest.id != report.id
     assert await here.right()
 
 
