@@ -16,7 +16,6 @@ from domain import outbox
 from domain.billing import lifecycle
 from domain.billing.commands import Commands
 from domain.billing.customers import CLOSING, Customer, account_of, ask_for_closing, locked_customer
-from domain.billing.facts import FactSource
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.states import Snapshot, SubscriptionState
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone, live_subscriptions
@@ -142,13 +141,8 @@ class Closing:
         if snapshot is None and task.deed is not Deed.END:
             # It does not renew either; whether it is over is asked when the owner is gone for good.
             return True
-        said = Statement(
-            source=FactSource.COMMAND,
-            type=None,
-            event_id=task.key,
-            occurred_at=processor_time,
-            snapshot=snapshot or gone(task.row, asked_at),
-            asked_at=asked_at,
+        said = Statement.answered(
+            snapshot or gone(task.row, asked_at), key=task.key, asked_at=asked_at, processor_time=processor_time
         )
         await self.commands.database.run(partial(self._record, task, said))
         return done(task.deed, said.snapshot.state)

@@ -5,7 +5,6 @@ is found out by looking, never by sending it again: what it asked for may be wan
 """
 
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,6 @@ from sqlalchemy import select
 from domain import audit
 from domain.billing import lifecycle
 from domain.billing.customers import account_of, locked_customer
-from domain.billing.facts import FactSource
 from domain.billing.fetches import ask_to_fetch
 from domain.billing.intents import LEASE, Intent, Operation, Order, give_up, open_intent, settle
 from domain.billing.lifecycle import TerminalAction
@@ -112,13 +110,8 @@ class Errands:
             log.info("%s of subscription %s failed: %s", intent.operation, intent.subscription_id, type(error).__name__)
             await self.database.run(partial(self._failed, intent, error))
             return False
-        said = Statement(
-            source=FactSource.COMMAND,
-            type=None,
-            event_id=intent.key,
-            occurred_at=intent.processor_time,
-            snapshot=snapshot,
-            asked_at=intent.opened_at,
+        said = Statement.answered(
+            snapshot, key=intent.key, asked_at=intent.opened_at, processor_time=intent.processor_time
         )
         return await self.database.run(partial(self._record, intent, said))
 
@@ -152,14 +145,7 @@ class Errands:
         snapshot = await processor.fetch(intent.request["processor_id"])
         async with self.database.snapshot() as session:
             row = await session.get_one(BillingSubscription, intent.subscription_id)
-        said = Statement(
-            source=FactSource.FETCH,
-            type=None,
-            event_id=f"fetch_{secrets.token_hex(16)}",
-            occurred_at=processor_time,
-            snapshot=snapshot or gone(row, asked_at),
-            asked_at=asked_at,
-        )
+        said = Statement.fetched(snapshot or gone(row, asked_at), asked_at=asked_at, processor_time=processor_time)
         await self.database.run(partial(self._record, intent, said))
 
     async def _record(self, intent: Intent, said: Statement, session: Session) -> bool:

@@ -1,7 +1,6 @@
 """Owed fetches: where the facts are ambiguous, the processor is asked once, and its answer becomes a fact."""
 
 import logging
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,10 +11,9 @@ from sqlalchemy import select
 
 from domain import outbox
 from domain.billing.customers import ProcessorAccount, account_of
-from domain.billing.facts import FactSource
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.states import ProcessorName, Snapshot
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone
+from domain.billing.subscriptions import BillingSubscription, Statement, absorb, find_subscription, gone
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.scope import system
@@ -85,25 +83,15 @@ class Fetches:
         if snapshot is None:
             log.warning("%s is to be fetched and %s does not know it", processor_id, name)
             return
-        said = Statement(
-            source=FactSource.FETCH,
-            type=None,
-            event_id=f"fetch_{secrets.token_hex(16)}",
-            occurred_at=processor_time,
-            snapshot=snapshot,
-            asked_at=asked_at,
-        )
+        said = Statement.fetched(snapshot, asked_at=asked_at, processor_time=processor_time)
         await self.database.run(partial(self._record, said, name))
 
     async def _gone(self, processor: Processor, processor_id: str, at: datetime) -> Snapshot | None:
         """Give what is to be said of a subscription that its processor does not know any more; None without a row."""
-        query = select(BillingSubscription).where(
-            BillingSubscription.processor == processor.name,
-            BillingSubscription.livemode == processor.livemode,
-            BillingSubscription.processor_id == processor_id,
-        )
         async with self.database.snapshot() as session:
-            row = (await session.execute(query)).scalar_one_or_none()
+            row = await find_subscription(
+                session, processor=processor.name, livemode=processor.livemode, processor_id=processor_id
+            )
             if row is None:
                 return None
             account = await account_of(session, customer_id=row.customer_id, processor=row.processor)

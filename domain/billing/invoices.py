@@ -17,7 +17,7 @@ from domain.billing.facts import SKEW
 from domain.billing.fetches import Fetches
 from domain.billing.processors.news import InvoiceOutcome, InvoiceTold
 from domain.billing.states import ProcessorName
-from domain.billing.subscriptions import BillingSubscription
+from domain.billing.subscriptions import BillingSubscription, find_subscription
 from domain.clock import Clock
 from domain.db import Base, Database, Key, Session, UtcDateTime, closed
 from domain.ids import CustomerId
@@ -166,9 +166,9 @@ def _rank(invoice: Invoice) -> tuple[bool, datetime, bytes]:
 
 
 async def _mirrored(session: Session, invoice: Invoice) -> BillingSubscription | None:
-    query = select(BillingSubscription).where(
-        BillingSubscription.processor == invoice.processor,
-        BillingSubscription.livemode == invoice.livemode,
-        BillingSubscription.processor_id == invoice.subscription_processor_id,
+    return await find_subscription(
+        session,
+        processor=invoice.processor,
+        livemode=invoice.livemode,
+        processor_id=invoice.subscription_processor_id,
     )
-    return (await session.execute(query)).scalar_one_or_none()

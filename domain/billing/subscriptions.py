@@ -1,5 +1,6 @@
 """The mirror: facts are appended, and the current row of a subscription is their fold. No calendar, no guesses."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import audit, ids
 from domain.billing import facts, lifecycle
+from domain.billing.access import Standing
 from domain.billing.customers import Customer, CustomerReading, ProcessorAccount, ask_for_closing, locked_customer
 from domain.billing.facts import Fact, FactSource, Folded
 from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
@@ -64,6 +66,17 @@ class BillingSubscription(Base):
         """What the processor says, as a plain value."""
         return facts.decode(self.state)
 
+    @property
+    def standing(self) -> Standing:
+        """The row as access is worked out from it."""
+        return Standing(
+            subscription_id=self.id,
+            processor=self.processor,
+            state=self.current,
+            past_due_since=self.past_due_since,
+            last_fact_at=self.last_fact_at,
+        )
+
 
 class SubscriptionFact(Base):
     """One thing the processor said; appended and never changed.
@@ -103,6 +116,30 @@ class Statement:
     snapshot: Snapshot
     asked_at: datetime | None = None
 
+    @classmethod
+    def fetched(cls, snapshot: Snapshot, *, asked_at: datetime, processor_time: datetime) -> "Statement":
+        """Say what a question of ours was answered with; asking again says something new."""
+        return cls(
+            source=FactSource.FETCH,
+            type=None,
+            event_id=f"fetch_{secrets.token_hex(16)}",
+            occurred_at=processor_time,
+            snapshot=snapshot,
+            asked_at=asked_at,
+        )
+
+    @classmethod
+    def answered(cls, snapshot: Snapshot, *, key: str, asked_at: datetime, processor_time: datetime) -> "Statement":
+        """Say what a command of ours was answered with; under its key the answer is always the same fact."""
+        return cls(
+            source=FactSource.COMMAND,
+            type=None,
+            event_id=key,
+            occurred_at=processor_time,
+            snapshot=snapshot,
+            asked_at=asked_at,
+        )
+
 
 async def absorb(
     session: Session, statement: Statement, *, account: ProcessorAccount, scope: Scope, now: datetime
@@ -114,7 +151,12 @@ async def absorb(
     """
     # The customer's lock puts all that is said of its subscriptions in one line.
     customer = await locked_customer(session, account.customer_id)
-    row = await _row(session, account, statement.snapshot.processor_id)
+    row = await find_subscription(
+        session,
+        processor=account.processor,
+        livemode=account.livemode,
+        processor_id=statement.snapshot.processor_id,
+    )
     if row is None:
         row = _begin(session, account, statement, now)
         if customer is not None and customer.closing_at is not None:
@@ -147,6 +189,18 @@ def gone(row: BillingSubscription, at: datetime) -> Snapshot:
     )
 
 
+async def find_subscription(
+    session: Session, *, processor: ProcessorName, livemode: bool, processor_id: str
+) -> BillingSubscription | None:
+    """Find a subscription as its processor names it; None when the mirror does not know it."""
+    query = select(BillingSubscription).where(
+        BillingSubscription.processor == processor,
+        BillingSubscription.livemode == livemode,
+        BillingSubscription.processor_id == processor_id,
+    )
+    return (await session.execute(query)).scalar_one_or_none()
+
+
 async def live_subscriptions(session: Session, customer_id: str) -> list[BillingSubscription]:
     """List the customer's subscriptions that have not ended, newest first."""
     query = select(BillingSubscription).where(BillingSubscription.customer_id == customer_id)
@@ -170,15 +224,6 @@ async def list_subscriptions(session: Session, customer_id: str, *, page: Page) 
     return await keyset(
         session, query, page=page, by=BillingSubscription.created_at, id=BillingSubscription.id, descending=True
     )
-
-
-async def _row(session: Session, account: ProcessorAccount, processor_id: str) -> BillingSubscription | None:
-    query = select(BillingSubscription).where(
-        BillingSubscription.processor == account.processor,
-        BillingSubscription.livemode == account.livemode,
-        BillingSubscription.processor_id == processor_id,
-    )
-    return (await session.execute(query)).scalar_one_or_none()
 
 
 def _begin(session: Session, account: ProcessorAccount, statement: Statement, now: datetime) -> BillingSubscription:

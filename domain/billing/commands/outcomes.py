@@ -5,7 +5,6 @@ from datetime import datetime
 
 from domain.billing.commands.command import Done, Hearing
 from domain.billing.customers import link_account
-from domain.billing.facts import FactSource
 from domain.billing.intents import Intent
 from domain.billing.states import Snapshot
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb
@@ -36,14 +35,7 @@ async def write_snapshot(
         processor_id=snapshot.customer_processor_id,
         at=now,
     )
-    said = Statement(
-        source=FactSource.COMMAND,
-        type=None,
-        event_id=intent.key,
-        occurred_at=intent.processor_time,
-        snapshot=snapshot,
-        asked_at=intent.opened_at,
-    )
+    said = Statement.answered(snapshot, key=intent.key, asked_at=intent.opened_at, processor_time=intent.processor_time)
     row = await absorb(session, said, account=account, scope=intent.scope, now=now)
     result = Bought(subscription=row, client_secret=client_secret)
     return Done(result=result, answer={"subscription_id": row.id}, subject_id=row.id)

@@ -17,17 +17,6 @@ from domain.db import Session
 from domain.ids import OrganizationId, SubscriptionId
 
 
-def standing_of(row: BillingSubscription) -> Standing:
-    """Take a row as it is."""
-    return Standing(
-        subscription_id=row.id,
-        processor=row.processor,
-        state=row.current,
-        past_due_since=row.past_due_since,
-        last_fact_at=row.last_fact_at,
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuantityChange:
     """A limit before and after. `used` None: nobody here counts it."""
@@ -79,7 +68,7 @@ class Weighed:
         """Take all rows of a customer, and the seats of its organization where it has one."""
         counted = {} if organization_id is None else await seats.counts(session, [organization_id], now=now)
         return cls(
-            rows=tuple(standing_of(row) for row in rows),
+            rows=tuple(row.standing for row in rows),
             seats=None if organization_id is None else counted.get(organization_id),
         )
 

@@ -13,7 +13,6 @@ from functools import partial
 from domain.billing import checkouts
 from domain.billing.checkouts import Checkout
 from domain.billing.customers import locked_customer
-from domain.billing.facts import FactSource
 from domain.billing.processors import (
     CheckoutSession,
     CheckoutStatus,
@@ -100,14 +99,7 @@ class Settling:
             now=now,
         )
         if snapshot is not None and account is not None:
-            said = Statement(
-                source=FactSource.FETCH,
-                type=None,
-                event_id=f"fetch_{secrets.token_hex(16)}",
-                occurred_at=found.processor_time,
-                snapshot=snapshot,
-                asked_at=found.asked_at,
-            )
+            said = Statement.fetched(snapshot, asked_at=found.asked_at, processor_time=found.processor_time)
             await absorb(session, said, account=account, scope=system("checkout"), now=now)
         row.settled_at = now
 

@@ -1,6 +1,5 @@
 """One customer at one processor: looked at, judged, and put right through the ordinary fold."""
 
-import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -8,7 +7,6 @@ from datetime import datetime, timedelta
 from domain.billing import lifecycle
 from domain.billing.access import AccessOf
 from domain.billing.customers import ProcessorAccount
-from domain.billing.facts import FactSource
 from domain.billing.purchases import Prices
 from domain.billing.reconciling import mirror
 from domain.billing.reconciling.asking import Asking, Listing
@@ -145,18 +143,14 @@ async def heal(
     """Fold the processor's answers into the mirror; give every finding with the instant at which it was put right."""
     healed: set[str] = set()
     for processor_id, state in looked.comparison.due.items():
-        said = Statement(
-            source=FactSource.FETCH,
-            type=None,
-            event_id=f"fetch_{secrets.token_hex(16)}",
-            occurred_at=looked.listing.processor_time,
-            snapshot=Snapshot(
-                processor_id=processor_id,
-                customer_processor_id=looked.account.processor_id,
-                livemode=looked.account.livemode,
-                state=state,
-            ),
-            asked_at=looked.listing.asked_at,
+        snapshot = Snapshot(
+            processor_id=processor_id,
+            customer_processor_id=looked.account.processor_id,
+            livemode=looked.account.livemode,
+            state=state,
+        )
+        said = Statement.fetched(
+            snapshot, asked_at=looked.listing.asked_at, processor_time=looked.listing.processor_time
         )
         try:
             row = await absorb(session, said, account=looked.account, scope=scope, now=now)

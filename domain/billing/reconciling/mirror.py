@@ -158,7 +158,7 @@ def _shelf(
         rows=here,
         mirrored=tuple(
             Mirrored(
-                row=_standing(row),
+                row=row.standing,
                 processor_id=row.processor_id,
                 fetch_owed=row.fetch_owed,
                 created_at=row.created_at,
@@ -166,15 +166,5 @@ def _shelf(
             )
             for row in here.values()
         ),
-        elsewhere=tuple(_standing(row) for row in rows if here.get(row.processor_id) is not row),
-    )
-
-
-def _standing(row: BillingSubscription) -> Standing:
-    return Standing(
-        subscription_id=row.id,
-        processor=row.processor,
-        state=row.current,
-        past_due_since=row.past_due_since,
-        last_fact_at=row.last_fact_at,
+        elsewhere=tuple(row.standing for row in rows if here.get(row.processor_id) is not row),
     )

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-from domain import outbox
 from domain.billing import lifecycle
 from domain.billing.access import AccessOf
 from domain.billing.customers import ProcessorAccount
-from domain.billing.fetches import Fetches
+from domain.billing.fetches import ask_to_fetch
 from domain.billing.processors import Capability, Processor
 from domain.billing.purchases import Prices
 from domain.billing.reconciling import cursors, mirror, reports
@@ -256,8 +255,7 @@ class _Run:
             for id, row in shelf.rows.items():
                 if stale(row.current, last_fact_at=row.last_fact_at, now=now):
                     log.warning("subscription %s: its period is over and nobody has said anything since", row.id)
-                    payload = {"processor": row.processor, "processor_id": id}
-                    await outbox.put_once(session, topic=Fetches.TOPIC, key=id, payload=payload, at=now)
+                    await ask_to_fetch(session, processor=row.processor, processor_id=id, at=now)
 
 
 async def take_in_and_look_again(inbox: Inbox, looking: Looking, looked: Looked, *, patience: timedelta) -> Looked:
