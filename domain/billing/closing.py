@@ -16,7 +16,7 @@ from domain import outbox
 from domain.billing import lifecycle
 from domain.billing.commands import Commands
 from domain.billing.customers import CLOSING, Customer, account_of, ask_for_closing, locked_customer
-from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
+from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, serving
 from domain.billing.states import Snapshot, SubscriptionState
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone, live_subscriptions
 from domain.db import Session
@@ -128,7 +128,7 @@ class Closing:
 
     async def _do(self, task: _Task) -> bool:
         """Ask the processor for one deed and write down its answer; no when it is not done."""
-        processor = serving(self.commands, task.row)
+        processor = serving(self.commands.processors, task.row.processor, livemode=task.row.livemode)
         if processor is None:
             log.warning("subscription %s: its processor is not configured here", task.row.id)
             return False
@@ -160,12 +160,6 @@ class Closing:
         if deed_for(row.current, closing_at=customer.closing_at, ours=ours, now=now) not in {None, task.deed}:
             # The owner has come back, or gone for good, while we asked.
             await ask_for_closing(session, customer.id, now=now)
-
-
-def serving(commands: Commands, row: BillingSubscription) -> Processor | None:
-    """Find the processor that a subscription is to be ended at; another mode's key would only not know it."""
-    processor = commands.processors.get(row.processor)
-    return processor if processor is not None and processor.livemode == row.livemode else None
 
 
 async def _asked(processor: Processor, task: _Task) -> Snapshot | None:

@@ -11,12 +11,11 @@ from typing import Any
 
 from domain import audit
 from domain.billing import lifecycle
-from domain.billing.closing import serving
 from domain.billing.commands import Commands, Times
 from domain.billing.customers import Owner, OwnerKind, account_of, close_customer, find_customer, locked_customer
 from domain.billing.facts import FactSource
 from domain.billing.intents import Intent, Operation, Order, give_up, intents_of, open_intent, settle
-from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
+from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, serving
 from domain.billing.states import Snapshot
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone, live_subscriptions
 from domain.db import Session
@@ -86,7 +85,7 @@ class Departing(LifecycleHook):
         if lost := next((intent for intent in asked if intent.settled_at is None), None):
             return lost
         for row in await live_subscriptions(session, customer_id):
-            if serving(self._commands, row) is None:
+            if serving(self._commands.processors, row.processor, livemode=row.livemode) is None:
                 raise UpstreamUnavailable
             # An answer that turned out to be wrong would be repeated under its old key.
             tries = sum(intent.subscription_id == row.id for intent in asked)

@@ -16,7 +16,7 @@ from domain.billing.errands import Errand, Errands
 from domain.billing.intents import Intent, Operation, intents_of, under_way
 from domain.billing.invoices import next_attempt_at
 from domain.billing.lifecycle import Dunning, DunningStep, TerminalAction, dunning_step
-from domain.billing.processors import Capability, Label
+from domain.billing.processors import Capability, offers
 from domain.billing.subscriptions import BillingSubscription
 from domain.db import Base, Key, Session, UtcDateTime
 from domain.errors import UpstreamUnavailable
@@ -108,7 +108,7 @@ class Sweeper:
         processor = self.errands.serving(row)
         assert processor is not None, "who serves has been asked"
         capability = _NEEDED[self.dunning.action]
-        unable = processor.capabilities[capability] is Label.UNSUPPORTED
+        unable = not offers(processor, capability)
         if unable:
             log.warning("dunning of subscription %s: unsupported, %s has no %s", row.id, row.processor, capability)
         return unable

@@ -15,12 +15,13 @@ from sqlalchemy import select
 
 from domain import audit
 from domain.billing import lifecycle
+from domain.billing.commands import ask_for_change
 from domain.billing.customers import account_of, locked_customer
 from domain.billing.fetches import ask_to_fetch
 from domain.billing.intents import LEASE, Intent, Operation, Order, give_up, open_intent, settle
 from domain.billing.lifecycle import TerminalAction
-from domain.billing.processors import ItemChange, Processor, ProcessorRefused, ProcessorUnavailable
-from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot, SubscriptionState
+from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, serving
+from domain.billing.states import PauseBehavior, ProcessorName, Snapshot, SubscriptionState
 from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone
 from domain.clock import Clock
 from domain.db import Database, Session
@@ -57,9 +58,8 @@ class Errands:
     processors: Mapping[ProcessorName, Processor]
 
     def serving(self, row: BillingSubscription) -> Processor | None:
-        """Find the processor that a subscription is at; another mode's key would only not know it."""
-        processor = self.processors.get(row.processor)
-        return processor if processor is not None and processor.livemode == row.livemode else None
+        """Find the processor that a subscription is at; None when it is not to be asked here."""
+        return serving(self.processors, row.processor, livemode=row.livemode)
 
     async def carry_out(self, judge: Judge) -> None:
         """Ask for what the judge wants and write down what came of it.
@@ -181,13 +181,6 @@ class _Deed:
     done: Callable[[Request, SubscriptionState], bool]
 
 
-async def _change_quantity(processor: Processor, request: Request, key: str) -> Snapshot:
-    change = ItemChange(item_id=request["item_id"], price_id=request["price_id"], quantity=request["quantity"])
-    return await processor.change_item(
-        request["processor_id"], change, proration=Proration(request["proration"]), key=key
-    )
-
-
 def _quantity_changed(request: Request, state: SubscriptionState) -> bool:
     asked = (request["item_id"], request["quantity"])
     return asked in {(item.processor_id, item.quantity) for item in state.items}
@@ -205,8 +198,6 @@ def _dunning_ended(request: Request, state: SubscriptionState) -> bool:
 
 
 _DEEDS: Mapping[Operation, _Deed] = {
-    Operation.FOLLOW_SEATS: _Deed(
-        action="subscription.quantity_followed", call=_change_quantity, done=_quantity_changed
-    ),
+    Operation.FOLLOW_SEATS: _Deed(action="subscription.quantity_followed", call=ask_for_change, done=_quantity_changed),
     Operation.END_DUNNING: _Deed(action="dunning.terminal_action_requested", call=_end_dunning, done=_dunning_ended),
 }

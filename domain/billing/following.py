@@ -18,7 +18,7 @@ from domain.billing.customers import Customer, Owner, OwnerKind, find_customer, 
 from domain.billing.errands import Errand, Errands
 from domain.billing.intents import Operation, intents_of, under_way
 from domain.billing.lifecycle import may_grant
-from domain.billing.processors import Capability, Label
+from domain.billing.processors import Capability, offers
 from domain.billing.quantities import QuantityChange, SeatQuantity, quantity_change
 from domain.billing.states import Item
 from domain.billing.subscriptions import BillingSubscription, live_subscriptions
@@ -137,7 +137,7 @@ class Following:
         processor = self.errands.serving(row)
         if processor is None:
             raise UpstreamUnavailable
-        unable = processor.capabilities[Capability.UPDATE_QUANTITY] is Label.UNSUPPORTED
+        unable = not offers(processor, Capability.UPDATE_QUANTITY)
         if unable:
             log.warning("subscription %s: %s does not change quantities", row.id, row.processor)
         return unable

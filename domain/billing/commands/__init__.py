@@ -1,7 +1,7 @@
 """Commands that speak to a processor. Each is one class: how it is judged, what it asks, what the answer leaves."""
 
 from domain.billing.commands.buying import Subscribe
-from domain.billing.commands.changing import SwapPlan, UpdateQuantity
+from domain.billing.commands.changing import SwapPlan, UpdateQuantity, ask_for_change
 from domain.billing.commands.checkout import CreateCheckout, Page
 from domain.billing.commands.command import Command, Hearing, RoleFor, Times
 from domain.billing.commands.commands import Commands
@@ -31,4 +31,5 @@ __all__ = [
     "Times",
     "Unpause",
     "UpdateQuantity",
+    "ask_for_change",
 ]

@@ -1,6 +1,7 @@
 """Commands on a subscription that is there, and those that change one of its items."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -9,12 +10,12 @@ from domain.billing import lifecycle
 from domain.billing.commands.command import Command, Done, Hearing
 from domain.billing.commands.outcomes import Bought, replay_snapshot, write_snapshot
 from domain.billing.intents import Intent, Operation, Order, under_way
-from domain.billing.processors import Capability, ItemChange, Processor
+from domain.billing.processors import Capability, ItemChange, Processor, ProcessorRefused
 from domain.billing.purchases import Prices, check_quantity
 from domain.billing.states import Item, Proration, Snapshot, SubscriptionState
 from domain.billing.subscriptions import BillingSubscription
 from domain.db import Session
-from domain.errors import InvalidInput, UpstreamUnavailable, WrongSubscriptionState
+from domain.errors import DomainError, InvalidInput, UpstreamUnavailable, WrongSubscriptionState
 from domain.idempotency import Answer
 
 FOLLOWING_SECONDS = 5
@@ -72,6 +73,18 @@ class OnSubscription(Command[Snapshot, Bought]):
         return await replay_snapshot(hearing, known)
 
 
+class Undoing(OnSubscription):
+    """A command that takes something back, and names nothing but the subscription."""
+
+    __slots__ = ()
+
+    @classmethod
+    def refusal(cls, refused: ProcessorRefused, row: BillingSubscription | None) -> DomainError:
+        """Blame the state: there is nothing else in the input that the processor could have refused."""
+        assert row is not None, "the intent names its subscription"
+        return WrongSubscriptionState(f"The processor refused: {refused}", status=row.status)
+
+
 class ItemChanging(OnSubscription):
     """A command that gives one item another price or quantity."""
 
@@ -106,10 +119,7 @@ class ItemChanging(OnSubscription):
     @staticmethod
     async def call(processor: Processor, intent: Intent) -> Snapshot:
         """Ask for the change."""
-        asked = intent.request
-        change = ItemChange(item_id=asked["item_id"], price_id=asked["price_id"], quantity=asked["quantity"])
-        proration = Proration(asked["proration"])
-        return await processor.change_item(asked["processor_id"], change, proration=proration, key=intent.key)
+        return await ask_for_change(processor, intent.request, intent.key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +186,13 @@ class UpdateQuantity(ItemChanging):
             raise InvalidInput("There are several items; say which one by its price.", path=path)
         [item] = items
         return ItemChange(item_id=item.processor_id, price_id=item.price_id, quantity=self.quantity)
+
+
+async def ask_for_change(processor: Processor, request: Mapping[str, Any], key: str) -> Snapshot:
+    """Ask for the change of an item that an intent's request holds."""
+    change = ItemChange(item_id=request["item_id"], price_id=request["price_id"], quantity=request["quantity"])
+    proration = Proration(request["proration"])
+    return await processor.change_item(request["processor_id"], change, proration=proration, key=key)
 
 
 def changed(state: SubscriptionState, change: ItemChange) -> SubscriptionState:

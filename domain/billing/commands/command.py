@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from domain.billing.customers import Customer, locked_customer
 from domain.billing.intents import Intent, Operation, Order
-from domain.billing.processors import Capability, Label, Processor, ProcessorRefused
+from domain.billing.processors import Capability, Processor, ProcessorRefused, offers
 from domain.billing.purchases import Prices
 from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription
@@ -92,7 +92,7 @@ class Hearing:
             Unsupported: it cannot, is not configured here, or is configured for the other mode than `livemode`.
         """
         processor = self.processors.get(of)
-        able = processor is not None and processor.capabilities[capability] is not Label.UNSUPPORTED
+        able = processor is not None and offers(processor, capability)
         if processor is None or not able or livemode not in {None, processor.livemode}:
             raise Unsupported(processor=of, capability=capability)
 

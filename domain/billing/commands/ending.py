@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from domain.billing import lifecycle
-from domain.billing.commands.changing import OnSubscription
+from domain.billing.commands.changing import OnSubscription, Undoing
 from domain.billing.commands.command import Hearing
 from domain.billing.intents import Intent, Operation
-from domain.billing.processors import Capability, Processor, ProcessorRefused
+from domain.billing.processors import Capability, Processor
 from domain.billing.states import Snapshot
 from domain.billing.subscriptions import BillingSubscription
-from domain.errors import DomainError, InvalidInput, WrongSubscriptionState
+from domain.errors import InvalidInput, WrongSubscriptionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ class Cancel(OnSubscription):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Resume(OnSubscription):
+class Resume(Undoing):
     """Take back an end that has not come yet, so that the subscription renews; only what is ending is resumed."""
 
     operation: ClassVar = Operation.RESUME
@@ -77,9 +77,3 @@ class Resume(OnSubscription):
     async def call(processor: Processor, intent: Intent) -> Snapshot:
         """Ask for it to renew."""
         return await processor.resume(intent.request["processor_id"], key=intent.key)
-
-    @classmethod
-    def refusal(cls, refused: ProcessorRefused, row: BillingSubscription | None) -> DomainError:
-        """Blame the state: there is nothing else in the input that the processor could have refused."""
-        assert row is not None, "the intent names its subscription"
-        return WrongSubscriptionState(f"The processor refused: {refused}", status=row.status)

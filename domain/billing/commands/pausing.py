@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from domain.billing import lifecycle
-from domain.billing.commands.changing import OnSubscription
+from domain.billing.commands.changing import OnSubscription, Undoing
 from domain.billing.commands.command import Hearing
 from domain.billing.intents import Intent, Operation
-from domain.billing.processors import Capability, Processor, ProcessorRefused
+from domain.billing.processors import Capability, Processor
 from domain.billing.states import PauseBehavior, Snapshot
 from domain.billing.subscriptions import BillingSubscription
-from domain.errors import DomainError, InvalidInput, WrongSubscriptionState
+from domain.errors import InvalidInput, WrongSubscriptionState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Pause(OnSubscription):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unpause(OnSubscription):
+class Unpause(Undoing):
     """Go on with what is paused: collection that was stopped, or a subscription that is paused as a whole."""
 
     operation: ClassVar = Operation.UNPAUSE
@@ -72,9 +72,3 @@ class Unpause(OnSubscription):
     async def call(processor: Processor, intent: Intent) -> Snapshot:
         """Ask for it to go on."""
         return await processor.unpause(intent.request["processor_id"], key=intent.key)
-
-    @classmethod
-    def refusal(cls, refused: ProcessorRefused, row: BillingSubscription | None) -> DomainError:
-        """Blame the state: there is nothing else in the input that the processor could have refused."""
-        assert row is not None, "the intent names its subscription"
-        return WrongSubscriptionState(f"The processor refused: {refused}", status=row.status)

@@ -10,7 +10,7 @@ from domain.billing.commands.checkout import Page
 from domain.billing.commands.command import Command, Done, Hearing
 from domain.billing.customers import ProcessorAccount, accounts_of, link_account
 from domain.billing.intents import Intent, Operation, Order
-from domain.billing.processors import Capability, Label, Processor
+from domain.billing.processors import Capability, Processor, offers, serving
 from domain.db import Session
 from domain.idempotency import Answer
 
@@ -82,6 +82,5 @@ class CreatePortal(Command[Portal, Page]):
 
 
 def _offered(hearing: Hearing, account: ProcessorAccount) -> bool:
-    processor = hearing.processors.get(account.processor)
-    offers = processor is not None and processor.capabilities[Capability.PORTAL] is not Label.UNSUPPORTED
-    return processor is not None and offers and processor.livemode == account.livemode
+    processor = serving(hearing.processors, account.processor, livemode=account.livemode)
+    return processor is not None and offers(processor, Capability.PORTAL)

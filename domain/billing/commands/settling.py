@@ -19,6 +19,7 @@ from domain.billing.processors import (
     Processor,
     ProcessorRefused,
     ProcessorUnavailable,
+    serving,
 )
 from domain.billing.states import ProcessorName, Snapshot
 from domain.billing.subscriptions import Statement, absorb
@@ -58,8 +59,8 @@ class Settling:
             InvalidInput: one was paid by an account that belongs to another customer; somebody must look.
         """
         for checkout in found:
-            processor = self.processors.get(checkout.processor)
-            if processor is None or processor.livemode != checkout.livemode:
+            processor = serving(self.processors, checkout.processor, livemode=checkout.livemode)
+            if processor is None:
                 raise UpstreamUnavailable
             try:
                 seen = await self._see(processor, checkout)

@@ -1,6 +1,6 @@
 """The processors behind one small protocol. A processor's library is imported by its adapter alone, when configured."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -49,6 +49,8 @@ __all__ = [
     "Unoffered",
     "UnreadableEvent",
     "capabilities",
+    "offers",
+    "serving",
 ]
 
 
@@ -147,6 +149,20 @@ class Processor(Protocol):
 
     async def aclose(self) -> None:
         """Let go of connections."""
+
+
+def offers(processor: Processor, capability: Capability) -> bool:
+    """Say whether a processor does this at all."""
+    return processor.capabilities[capability] is not Label.UNSUPPORTED
+
+
+def serving(processors: Mapping[ProcessorName, Processor], name: ProcessorName, *, livemode: bool) -> Processor | None:
+    """Find the processor that something is at; None when it is not here, or here in the other mode.
+
+    Another mode's key would only not know what it is asked about.
+    """
+    processor = processors.get(name)
+    return processor if processor is not None and processor.livemode == livemode else None
 
 
 class Unoffered:

@@ -6,7 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from domain.billing.processors import Capability, Event, Label, Processor, ProcessorRefused, ProcessorUnavailable
+from domain.billing.processors import (
+    Capability,
+    Event,
+    Label,
+    Processor,
+    ProcessorRefused,
+    ProcessorUnavailable,
+    offers,
+)
 from domain.billing.processors.news import News, SubscriptionTold, SubscriptionTouched
 from domain.billing.processors.refusals import UnreadableEvent
 from domain.billing.states import Snapshot
@@ -84,7 +92,7 @@ class Asking:
 
     def can(self, capability: Capability) -> bool:
         """Say whether the processor does this at all."""
-        return self.processor.capabilities.get(capability, Label.UNSUPPORTED) is not Label.UNSUPPORTED
+        return offers(self.processor, capability)
 
     @property
     def knows_all(self) -> bool:

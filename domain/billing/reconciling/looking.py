@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from domain.billing import lifecycle
 from domain.billing.access import AccessOf
 from domain.billing.customers import ProcessorAccount
+from domain.billing.processors import Capability
 from domain.billing.purchases import Prices
-from domain.billing.reconciling import mirror
-from domain.billing.reconciling.asking import Asking, Listing
+from domain.billing.reconciling import cursors, mirror
+from domain.billing.reconciling.asking import Asking, Beat, Listing, nothing
 from domain.billing.reconciling.comparing import compare
 from domain.billing.reconciling.mirror import Missed, Misses, Shelf
 from domain.billing.reconciling.values import Comparison, Finding, Holding
@@ -50,6 +51,22 @@ class Looking:
     wanted: Wanted | None
     patience: timedelta
 
+    async def missed(self, *, most: int | None = None, beat: Beat = nothing) -> Misses:
+        """List what the processor has told since its cursor and the inbox lacks; nothing where there is no such list.
+
+        Raises:
+            UpstreamUnavailable: the processor does not answer.
+        """
+        processor = self.asking.processor
+        if not self.asking.can(Capability.LIST_EVENTS):
+            return Misses()
+        now = await processor.now()
+        async with self.database.snapshot() as session:
+            since = await cursors.read_from(session, processor, now=now)
+        told = await self.asking.events(since=since, most=most, beat=beat)
+        async with self.database.snapshot() as session:
+            return await mirror.missed_among(session, processor, told)
+
     async def at(self, account: ProcessorAccount, missed: Misses) -> Looked:
         """Ask the processor for one account and compare.
 
@@ -67,9 +84,9 @@ class Looking:
         return Looked(account=account, listing=listing, comparison=comparison, missed=own)
 
     async def glance(
-        self, accounts: Sequence[ProcessorAccount], shares: Mapping[str, Listing], nothing: Listing, missed: Misses
+        self, accounts: Sequence[ProcessorAccount], shares: Mapping[str, Listing], empty: Listing, missed: Misses
     ) -> list[ProcessorAccount]:
-        """Compare accounts with their shares of a listing of everything, `nothing` being that of who has none.
+        """Compare accounts with their shares of a listing of everything, `empty` being that of who has none.
 
         Give those that deserve a question of their own.
         """
@@ -77,7 +94,7 @@ class Looking:
             shelves = await mirror.shelves(session, accounts)
             suspects = []
             for account in accounts:
-                shelf, own = shelves[account.customer_id], shares.get(account.processor_id, nothing)
+                shelf, own = shelves[account.customer_id], shares.get(account.processor_id, empty)
                 wanted = await self._wanted(session, shelf, own.held)
                 if account.processor_id in missed.accounts or self._suspicious(account, shelf, own, wanted):
                     suspects.append(account)

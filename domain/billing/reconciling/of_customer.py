@@ -11,10 +11,9 @@ from sqlalchemy import select
 from domain import audit
 from domain.billing.customers import Customer, ProcessorAccount, accounts_of, locked_customer
 from domain.billing.intents import LEASE, MAX_ATTEMPTS, Intent, Operation, Order, give_up, open_intent, settle
-from domain.billing.processors import Capability, Label, Processor
-from domain.billing.reconciling import cursors, mirror, reports
-from domain.billing.reconciling.looking import Looked, Looking, heal
-from domain.billing.reconciling.mirror import Misses
+from domain.billing.processors import Capability, offers
+from domain.billing.reconciling import reports
+from domain.billing.reconciling.looking import Looked, heal
 from domain.billing.reconciling.models import Drift, DriftReport, ReportScope
 from domain.billing.reconciling.running import Reconciling, take_in_and_look_again
 from domain.db import Session
@@ -105,8 +104,7 @@ class CustomerReconciling:
         accounts = (await accounts_of(session, [customer_id])).get(customer_id, [])
         for account in accounts:
             processor = self.reconciling.processors.get(account.processor)
-            label = Label.UNSUPPORTED if processor is None else processor.capabilities[Capability.LIST]
-            if label is Label.UNSUPPORTED:
+            if processor is None or not offers(processor, Capability.LIST):
                 raise Unsupported(processor=account.processor, capability=Capability.LIST)
         # Our key does not see the other mode.
         return [each for each in accounts if each.livemode == self.reconciling.processors[each.processor].livemode]
@@ -126,20 +124,10 @@ class CustomerReconciling:
     async def _look(self, account: ProcessorAccount, *, report_only: bool) -> Looked:
         processor = self.reconciling.processors[account.processor]
         looking = self.reconciling.looking(processor, NO_PATIENCE)
-        looked = await looking.at(account, await self._missed(looking, processor))
+        looked = await looking.at(account, await looking.missed(most=MOST_EVENTS))
         if report_only:
             return looked
         return await take_in_and_look_again(self.reconciling.inbox, looking, looked, patience=NO_PATIENCE)
-
-    async def _missed(self, looking: Looking, processor: Processor) -> Misses:
-        if not looking.asking.can(Capability.LIST_EVENTS):
-            return Misses()
-        now, database = await processor.now(), self.reconciling.database
-        async with database.snapshot() as session:
-            since = await cursors.read_from(session, processor, now=now)
-        told = await looking.asking.events(since=since, most=MOST_EVENTS)
-        async with database.snapshot() as session:
-            return await mirror.missed_among(session, processor, told)
 
     async def _conclude(self, intent: Intent, looked: Sequence[Looked], session: Session) -> Reconciled:
         now, report_only = self.reconciling.clock.now(), intent.request["report_only"]

@@ -169,16 +169,9 @@ class _Run:
 
     async def _missed(self, looking: Looking) -> Misses:
         """List what the processor has told and the inbox lacks; nothing where there is no such list."""
-        processor, database = looking.asking.processor, self.rooms.database
         if not looking.asking.can(Capability.LIST_EVENTS):
-            self.left_out.add(f"{processor.name}: {Capability.LIST_EVENTS}")
-            return Misses()
-        now = await processor.now()
-        async with database.snapshot() as session:
-            since = await cursors.read_from(session, processor, now=now)
-        told = await looking.asking.events(since=since, beat=self.beat)
-        async with database.snapshot() as session:
-            return await mirror.missed_among(session, processor, told)
+            self.left_out.add(f"{looking.asking.processor.name}: {Capability.LIST_EVENTS}")
+        return await looking.missed(beat=self.beat)
 
     async def _accounts(self, processor: Processor, after: str) -> list[ProcessorAccount]:
         async with self.rooms.database.snapshot() as session:
