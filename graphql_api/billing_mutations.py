@@ -119,8 +119,7 @@ class CreatePortalSessionPayload:
 async def subscribe(info: ContextInfo, input: SubscribeInput) -> SubscribePayload | None:
     """Buy a new subscription."""
     command = Subscribe(customer_id=input.customer_id, items=_purchases(input.items))
-    call = unit_of_work.call_of(info, {"input": input})
-    bought = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    bought = await unit_of_work.give(info, command, input)
     return SubscribePayload(
         subscription=BillingSubscription.of(bought.subscription), client_secret=bought.client_secret
     )
@@ -136,8 +135,7 @@ async def create_checkout_session(
         success_url=input.success_url,
         cancel_url=input.cancel_url,
     )
-    call = unit_of_work.call_of(info, {"input": input})
-    page = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    page = await unit_of_work.give(info, command, input)
     return CreateCheckoutSessionPayload(url=page.url, expires_at=page.expires_at)
 
 
@@ -146,8 +144,7 @@ async def create_portal_session(
 ) -> CreatePortalSessionPayload | None:
     """Make a page on which a customer manages what is paid for."""
     command = CreatePortal(customer_id=input.customer_id, return_url=input.return_url)
-    call = unit_of_work.call_of(info, {"input": input})
-    page = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    page = await unit_of_work.give(info, command, input)
     return CreatePortalSessionPayload(url=page.url)
 
 

@@ -20,62 +20,36 @@ from graphql_api.user_errors import (
     UpstreamUnavailableError,
 )
 
-SwapPlanError = Annotated[
-    InvalidInputError
-    | NotFoundError
+_Refusals = (
+    NotFoundError
     | SubscriptionStateError
     | UnsupportedError
     | UpstreamUnavailableError
     | IdempotencyMismatchError
-    | IdempotencyInProgressError,
+    | IdempotencyInProgressError
+)
+SwapPlanError = Annotated[
+    _Refusals | InvalidInputError,
     strawberry.union("SwapPlanError", description="Refusals of swapPlan."),
 ]
 UpdateSubscriptionQuantityError = Annotated[
-    InvalidInputError
-    | NotFoundError
-    | SubscriptionStateError
-    | UnsupportedError
-    | UpstreamUnavailableError
-    | IdempotencyMismatchError
-    | IdempotencyInProgressError,
+    _Refusals | InvalidInputError,
     strawberry.union("UpdateSubscriptionQuantityError", description="Refusals of updateSubscriptionQuantity."),
 ]
 CancelSubscriptionError = Annotated[
-    InvalidInputError
-    | NotFoundError
-    | SubscriptionStateError
-    | UnsupportedError
-    | UpstreamUnavailableError
-    | IdempotencyMismatchError
-    | IdempotencyInProgressError,
+    _Refusals | InvalidInputError,
     strawberry.union("CancelSubscriptionError", description="Refusals of cancelSubscription."),
 ]
 ResumeSubscriptionError = Annotated[
-    NotFoundError
-    | SubscriptionStateError
-    | UnsupportedError
-    | UpstreamUnavailableError
-    | IdempotencyMismatchError
-    | IdempotencyInProgressError,
+    _Refusals,
     strawberry.union("ResumeSubscriptionError", description="Refusals of resumeSubscription."),
 ]
 PauseSubscriptionError = Annotated[
-    InvalidInputError
-    | NotFoundError
-    | SubscriptionStateError
-    | UnsupportedError
-    | UpstreamUnavailableError
-    | IdempotencyMismatchError
-    | IdempotencyInProgressError,
+    _Refusals | InvalidInputError,
     strawberry.union("PauseSubscriptionError", description="Refusals of pauseSubscription."),
 ]
 UnpauseSubscriptionError = Annotated[
-    NotFoundError
-    | SubscriptionStateError
-    | UnsupportedError
-    | UpstreamUnavailableError
-    | IdempotencyMismatchError
-    | IdempotencyInProgressError,
+    _Refusals,
     strawberry.union("UnpauseSubscriptionError", description="Refusals of unpauseSubscription."),
 ]
 
@@ -194,8 +168,7 @@ async def swap_plan(info: ContextInfo, input: SwapPlanInput) -> SwapPlanPayload 
         quantity=input.quantity,
         proration=input.proration,
     )
-    call = unit_of_work.call_of(info, {"input": input})
-    done = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    done = await unit_of_work.give(info, command, input)
     return SwapPlanPayload(subscription=BillingSubscription.of(done.subscription))
 
 
@@ -209,38 +182,33 @@ async def update_subscription_quantity(
         quantity=input.quantity,
         proration=input.proration,
     )
-    call = unit_of_work.call_of(info, {"input": input})
-    done = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    done = await unit_of_work.give(info, command, input)
     return UpdateSubscriptionQuantityPayload(subscription=BillingSubscription.of(done.subscription))
 
 
 async def cancel_subscription(info: ContextInfo, input: CancelSubscriptionInput) -> CancelSubscriptionPayload | None:
     """End a subscription."""
     command = Cancel(subscription_id=input.subscription_id, at_period_end=input.at_period_end, at=input.at)
-    call = unit_of_work.call_of(info, {"input": input})
-    done = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    done = await unit_of_work.give(info, command, input)
     return CancelSubscriptionPayload(subscription=BillingSubscription.of(done.subscription))
 
 
 async def resume_subscription(info: ContextInfo, input: ResumeSubscriptionInput) -> ResumeSubscriptionPayload | None:
     """Take back an end that has not come yet; only what is ending is resumed."""
     command = Resume(subscription_id=input.subscription_id)
-    call = unit_of_work.call_of(info, {"input": input})
-    done = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    done = await unit_of_work.give(info, command, input)
     return ResumeSubscriptionPayload(subscription=BillingSubscription.of(done.subscription))
 
 
 async def pause_subscription(info: ContextInfo, input: PauseSubscriptionInput) -> PauseSubscriptionPayload | None:
     """Stop collecting."""
     command = Pause(subscription_id=input.subscription_id, behavior=input.behavior, resumes_at=input.resumes_at)
-    call = unit_of_work.call_of(info, {"input": input})
-    done = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    done = await unit_of_work.give(info, command, input)
     return PauseSubscriptionPayload(subscription=BillingSubscription.of(done.subscription))
 
 
 async def unpause_subscription(info: ContextInfo, input: UnpauseSubscriptionInput) -> UnpauseSubscriptionPayload | None:
     """Go on with what is paused."""
     command = Unpause(subscription_id=input.subscription_id)
-    call = unit_of_work.call_of(info, {"input": input})
-    done = await info.context.services.commands.do(command, scope=info.context.caller, call=call)
+    done = await unit_of_work.give(info, command, input)
     return UnpauseSubscriptionPayload(subscription=BillingSubscription.of(done.subscription))

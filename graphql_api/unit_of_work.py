@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
-from typing import Any, Protocol, Self, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 
 from strawberry import UNSET, Info
 from strawberry.extensions import FieldExtension
@@ -19,12 +19,15 @@ from strawberry.types.base import (
 )
 from strawberry.types.field import StrawberryField
 
+from domain.billing import Command, Commands
 from domain.db import Session
 from domain.errors import DomainError
 from domain.idempotency import Answer, Call, digest_of
 from domain.identity import StepUp
 from graphql_api import loaders
 from graphql_api.user_errors import user_error
+
+Result = TypeVar("Result")
 
 _session: ContextVar[Session] = ContextVar("session")
 
@@ -140,6 +143,13 @@ def call_of(info: Info, arguments: Mapping[str, Any]) -> Call | None:
         digest=digest_of(given),
         now=info.context.services.clock.now(),
     )
+
+
+async def give(info: Info[Any, Any], command: Command[Any, Result], input: object) -> Result:
+    """Give a command to a processor for the caller, once for the input's key."""
+    call = call_of(info, {"input": input})
+    commands: Commands = info.context.services.commands
+    return await commands.do(command, scope=info.context.caller, call=call)
 
 
 def _plain(value: Any) -> Any:

@@ -17,8 +17,9 @@ from domain.billing import lifecycle
 from domain.billing.commands import Commands
 from domain.billing.customers import CLOSING, Customer, account_of, ask_for_closing, locked_customer
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, serving
+from domain.billing.statements import Statement
 from domain.billing.states import Snapshot, SubscriptionState
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone, live_subscriptions
+from domain.billing.subscriptions import BillingSubscription, absorb, gone, live_subscriptions
 from domain.db import Session
 from domain.errors import UpstreamUnavailable
 from domain.scope import system

@@ -16,8 +16,9 @@ from domain.billing.customers import Owner, OwnerKind, account_of, close_custome
 from domain.billing.facts import FactSource
 from domain.billing.intents import Intent, Operation, Order, give_up, intents_of, open_intent, settle
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, serving
+from domain.billing.statements import Statement
 from domain.billing.states import Snapshot
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone, live_subscriptions
+from domain.billing.subscriptions import BillingSubscription, absorb, gone, live_subscriptions
 from domain.db import Session
 from domain.errors import UpstreamUnavailable, contained
 from domain.hooks import Irrevocable, LifecycleHook, Undecided

@@ -21,8 +21,9 @@ from domain.billing.fetches import ask_to_fetch
 from domain.billing.intents import LEASE, Intent, Operation, Order, give_up, open_intent, settle
 from domain.billing.lifecycle import TerminalAction
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable, serving
+from domain.billing.statements import Statement
 from domain.billing.states import PauseBehavior, ProcessorName, Snapshot, SubscriptionState
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb, gone
+from domain.billing.subscriptions import BillingSubscription, absorb, gone
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.errors import UpstreamUnavailable

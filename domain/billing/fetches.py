@@ -12,8 +12,9 @@ from sqlalchemy import select
 from domain import outbox
 from domain.billing.customers import ProcessorAccount, account_of
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
+from domain.billing.statements import Statement
 from domain.billing.states import ProcessorName, Snapshot
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb, find_subscription, gone
+from domain.billing.subscriptions import BillingSubscription, absorb, find_subscription, gone
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.scope import system

@@ -1,8 +1,6 @@
 """The mirror: facts are appended, and the current row of a subscription is their fold. No calendar, no guesses."""
 
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +12,7 @@ from domain.billing import facts, lifecycle
 from domain.billing.access import Standing
 from domain.billing.customers import Customer, CustomerReading, ProcessorAccount, ask_for_closing, locked_customer
 from domain.billing.facts import Fact, FactSource, Folded
+from domain.billing.statements import Statement
 from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
 from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
 from domain.ids import CustomerId, Prefix, SubscriptionId
@@ -99,46 +98,6 @@ class SubscriptionFact(Base):
     state: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
 
     __table_args__ = (UniqueConstraint("subscription_id", "event_id"),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """A snapshot and where it comes from: an event with its type and id, or an answer to a fetch or command of ours.
-
-    `occurred_at` is the processor's clock: when it happened, and of an answer just before the request was first sent.
-    `asked_at` is our clock at that same instant; None for an event.
-    """
-
-    source: FactSource
-    type: str | None
-    event_id: str
-    occurred_at: datetime
-    snapshot: Snapshot
-    asked_at: datetime | None = None
-
-    @classmethod
-    def fetched(cls, snapshot: Snapshot, *, asked_at: datetime, processor_time: datetime) -> "Statement":
-        """Say what a question of ours was answered with; asking again says something new."""
-        return cls(
-            source=FactSource.FETCH,
-            type=None,
-            event_id=f"fetch_{secrets.token_hex(16)}",
-            occurred_at=processor_time,
-            snapshot=snapshot,
-            asked_at=asked_at,
-        )
-
-    @classmethod
-    def answered(cls, snapshot: Snapshot, *, key: str, asked_at: datetime, processor_time: datetime) -> "Statement":
-        """Say what a command of ours was answered with; under its key the answer is always the same fact."""
-        return cls(
-            source=FactSource.COMMAND,
-            type=None,
-            event_id=key,
-            occurred_at=processor_time,
-            snapshot=snapshot,
-            asked_at=asked_at,
-        )
 
 
 async def absorb(

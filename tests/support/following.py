@@ -12,8 +12,9 @@ from domain.billing import Errands, Fetches, Following, Owner, OwnerKind, Proces
 from domain.billing.customers import Customer, account_of
 from domain.billing.facts import FactSource
 from domain.billing.intents import Intent
+from domain.billing.statements import Statement
 from domain.billing.states import Item
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb
+from domain.billing.subscriptions import BillingSubscription, absorb
 from domain.db import Database, Session
 from domain.identity import User
 from domain.organizations import Organization

@@ -6,8 +6,9 @@ from datetime import datetime
 from domain.billing.commands.command import Done, Hearing
 from domain.billing.customers import link_account
 from domain.billing.intents import Intent
+from domain.billing.statements import Statement
 from domain.billing.states import Snapshot
-from domain.billing.subscriptions import BillingSubscription, Statement, absorb
+from domain.billing.subscriptions import BillingSubscription, absorb
 from domain.db import Session
 from domain.idempotency import Answer
 

@@ -21,8 +21,9 @@ from domain.billing.processors import (
     ProcessorUnavailable,
     serving,
 )
+from domain.billing.statements import Statement
 from domain.billing.states import ProcessorName, Snapshot
-from domain.billing.subscriptions import Statement, absorb
+from domain.billing.subscriptions import absorb
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.errors import UpstreamUnavailable

@@ -14,8 +14,9 @@ from domain.billing.reconciling.asking import Asking, Beat, Listing, nothing
 from domain.billing.reconciling.comparing import compare
 from domain.billing.reconciling.mirror import Missed, Misses, Shelf
 from domain.billing.reconciling.values import Comparison, Finding, Holding
+from domain.billing.statements import Statement
 from domain.billing.states import Item, Snapshot
-from domain.billing.subscriptions import BillingSubscription, ForeignSubscription, Statement, absorb
+from domain.billing.subscriptions import BillingSubscription, ForeignSubscription, absorb
 from domain.db import Database, Session
 from domain.scope import Scope
 

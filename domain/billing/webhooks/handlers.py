@@ -13,7 +13,8 @@ from domain.billing.processors.news import (
     SubscriptionTold,
     SubscriptionTouched,
 )
-from domain.billing.subscriptions import Statement, absorb, live_subscriptions
+from domain.billing.statements import Statement
+from domain.billing.subscriptions import absorb, live_subscriptions
 from domain.billing.webhooks.checkouts import checkout_completed
 from domain.billing.webhooks.models import Handler, Received
 from domain.scope import system

@@ -16,8 +16,9 @@ from domain.billing.customers import ProcessorAccount
 from domain.billing.facts import FactSource
 from domain.billing.lifecycle import entitling
 from domain.billing.processors import shapes
+from domain.billing.statements import Statement
 from domain.billing.states import ProcessorName
-from domain.billing.subscriptions import Statement, absorb
+from domain.billing.subscriptions import absorb
 from domain.db import Database
 from domain.scope import system
 from tests.domain.billing.processors import stripe_json
