@@ -16,7 +16,6 @@ from sqlalchemy import select, text
 
 from domain.audit import AuditEvent
 from domain.billing import ProcessorName, Purchase
-from domain.billing.processors.fake import FakeProcessor
 from domain.db import Session
 from domain.errors import DomainError, InvitationInvalid, LastOwner
 from domain.identity import Arrival, DeletionStatus
@@ -26,7 +25,7 @@ from domain.wiring import Services
 from tests.support.clock import FixedClock
 from tests.support.databases import Engine, PostgreSQL, Sqlite
 from tests.support.model import INVITED, RESTORE, Offer, Refusal, Tenant
-from tests.support.wired import customer_of, wired
+from tests.support.wired import customer_of, fake_of, wired
 
 T = TypeVar("T")
 PEOPLE = ["ann", "bob", "cat", "dan", "eve"]
@@ -275,8 +274,7 @@ class Organizations(RuleBasedStateMachine):
             self.wait(self._buy(tenant, quantity))
 
     async def _buy(self, tenant: Tenant, quantity: int) -> None:
-        fake = self.services.processors[ProcessorName.FAKE]
-        assert isinstance(fake, FakeProcessor)
+        fake = fake_of(self.services)
         query = text(
             "SELECT processor_id FROM billing_subscriptions s JOIN customers c ON c.id = s.customer_id"
             " WHERE c.owner_id = :o AND s.status = 'active'"

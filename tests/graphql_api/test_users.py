@@ -6,13 +6,13 @@ from typing import Any
 import httpx
 import pytest
 
-from domain.billing.processors.fake import FakeProcessor, Fault, FaultKind
-from domain.billing.states import ProcessorName
+from domain.billing.processors.fake import Fault, FaultKind
 from domain.errors import Refused
 from domain.scope import system
 from tests.graphql_api.conftest import Serve
 from tests.support.api import JWT_SECRET, Api
 from tests.support.api import user_error as error
+from tests.support.wired import fake_of
 
 NOBODY = f"usr_{'0' * 32}"
 DELETION = "deletion { userId status }"
@@ -158,8 +158,7 @@ async def test_an_aborted_deletion_says_so_beside_the_processors_failure(either:
     items = [{"priceId": "price_pro_monthly", "quantity": 1}]
     bought = await either.do("subscribe", "ann", customerId=found.data["node"]["customer"]["id"], items=items)
     assert bought["errors"] == []
-    fake = either.services.processors[ProcessorName.FAKE]
-    assert isinstance(fake, FakeProcessor)
+    fake = fake_of(either.services)
     fake.script([Fault(kind=FaultKind.ERROR_500, operation="cancel")])
 
     aborted = await delete(either, "ann", ann, idempotencyKey="k")

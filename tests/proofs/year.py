@@ -29,7 +29,7 @@ from domain.billing.webhooks import WebhookEvent
 from domain.db import Session, migrating
 from domain.wiring import Services
 from tests.support.clock import FixedClock
-from tests.support.wired import wired
+from tests.support.wired import fake_of, wired
 
 BEGINS = datetime(2027, 1, 1, 9, tzinfo=UTC)
 DAYS = 365
@@ -105,8 +105,7 @@ class Person:
 
 async def live(services: Services, clock: FixedClock, *, customers: int, seed: int) -> Report:
     """Live through the year and compare the mirror with the Fake."""
-    fake = services.processors[ProcessorName.FAKE]
-    assert isinstance(fake, FakeProcessor)
+    fake = fake_of(services)
     people = [Person(number, seed) for number in range(customers)]
     await services.database.run(lambda session: _arrive(session, clock, people))
     for price in PRICES:

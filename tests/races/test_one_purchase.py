@@ -10,11 +10,11 @@ from sqlalchemy import select
 from domain.billing import Owner, OwnerKind, ProcessorName, find_customer, live_subscriptions
 from domain.billing.checkouts import Checkout
 from domain.billing.processors import CheckoutSession, ProcessorRefused
-from domain.billing.processors.fake import FakeProcessor
 from domain.wiring import Services
 from tests.support import callers, servers
 from tests.support.arenas import arrive
 from tests.support.callers import Caller, token
+from tests.support.wired import fake_of
 
 PROCESSES = 2
 TABS = 8
@@ -44,8 +44,7 @@ async def _answers(tabs: Sequence[Caller], documents: Sequence[str], customer: s
 
 async def _pay(services: Services) -> list[CheckoutSession]:
     """Pay on every page that was ever opened, all at once; those that have expired take no money."""
-    fake = services.processors[ProcessorName.FAKE]
-    assert isinstance(fake, FakeProcessor)
+    fake = fake_of(services)
     async with services.database.snapshot() as session:
         opened = (await session.execute(select(Checkout.processor_id))).scalars().all()
     paid = await asyncio.gather(*(fake.complete_checkout(id) for id in opened), return_exceptions=True)

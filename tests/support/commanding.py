@@ -13,7 +13,6 @@ from domain.billing import (
     Page,
     Pause,
     PauseBehavior,
-    ProcessorName,
     Proration,
     Purchase,
     Resume,
@@ -33,7 +32,7 @@ from domain.wiring import Services
 from tests.support.billing import subscriptions
 from tests.support.clock import FixedClock
 from tests.support.tables import scalar
-from tests.support.wired import customer_of, organization, user
+from tests.support.wired import customer_of, fake_of, organization, user
 
 T = TypeVar("T")
 
@@ -83,9 +82,7 @@ class Account:
 
     @property
     def fake(self) -> FakeProcessor:
-        fake = self.services.processors[ProcessorName.FAKE]
-        assert isinstance(fake, FakeProcessor)
-        return fake
+        return fake_of(self.services)
 
     @property
     def side(self) -> FakeSide:

@@ -12,7 +12,6 @@ from domain.billing import (
     BillingSubscription,
     Drift,
     DriftReport,
-    ProcessorName,
     Purchase,
     Status,
     accounts_of,
@@ -30,7 +29,7 @@ from domain.scope import system
 from domain.wiring import Services
 from tests.support.billing import subscriptions
 from tests.support.clock import FixedClock
-from tests.support.wired import SECRET, customer_of, organization, user
+from tests.support.wired import SECRET, customer_of, fake_of, organization, user
 
 SCOPE = system("test")
 PRO, TEAM = "price_pro_monthly", "price_team_monthly"
@@ -50,9 +49,7 @@ class Shop:
 
     @property
     def fake(self) -> FakeProcessor:
-        fake = self.services.processors[ProcessorName.FAKE]
-        assert isinstance(fake, FakeProcessor)
-        return fake
+        return fake_of(self.services)
 
     @property
     def reconciling(self) -> Reconciling:

@@ -5,8 +5,8 @@ from sqlalchemy import select
 from domain.audit import AuditEvent
 from domain.billing import Purchase
 from domain.billing.processors import shapes
-from domain.billing.processors.fake import FakeProcessor, FakeSubscription
-from domain.billing.states import ProcessorName, SubscriptionState
+from domain.billing.processors.fake import FakeSubscription
+from domain.billing.states import SubscriptionState
 from domain.identity import User
 from domain.identity.models import Deletion
 from domain.scope import Scope
@@ -17,12 +17,6 @@ from tests.support.wired import customer_of
 
 TEAM = [Purchase(price_id="price_team_monthly", quantity=7)]
 SEATS = [Purchase(price_id="price_seat_pack", quantity=1)]
-
-
-def fake_of(services: Services) -> FakeProcessor:
-    fake = services.processors[ProcessorName.FAKE]
-    assert isinstance(fake, FakeProcessor)
-    return fake
 
 
 async def buys(services: Services, scope: Scope, *purchases: list[Purchase]) -> None:

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from domain.billing import ProcessorName
-from domain.billing.processors.fake import FakeProcessor
 from domain.wiring import Services
 from tests.domain.billing.processors import stripe_json
+from tests.support.wired import fake_of
 
 
 async def tell(
@@ -20,8 +20,7 @@ async def tell(
     **state: Any,
 ) -> None:
     """Let the processor say something about `sub_1`, through the inbox."""
-    fake = services.processors[ProcessorName.FAKE]
-    assert isinstance(fake, FakeProcessor)
+    fake = fake_of(services)
     second = int((at or services.clock.now()).timestamp())
     items = stripe_json.items(stripe_json.item(price={"id": price}, quantity=quantity))
     body = json.dumps(

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from domain import ids, settings
-from domain.billing import Owner, OwnerKind, find_customer
+from domain.billing import Owner, OwnerKind, ProcessorName, find_customer
+from domain.billing.processors.fake import FakeProcessor
 from domain.identity import Arrival
 from domain.ids import CustomerId, MembershipId, Prefix
 from domain.organizations import Membership, Organization
@@ -67,3 +68,10 @@ async def customer_of(services: Services, owner: Organization | Scope) -> Custom
         found = await find_customer(session, owner=of)
     assert found is not None
     return found.id
+
+
+def fake_of(services: Services) -> FakeProcessor:
+    """Give the Fake that the services were wired with."""
+    fake = services.processors[ProcessorName.FAKE]
+    assert isinstance(fake, FakeProcessor)
+    return fake

@@ -19,9 +19,9 @@ from domain.wiring import Services
 from domain.wiring.seams import SeatCallbacks
 from tests.domain.billing.processors import stripe_json
 from tests.support.clock import FixedClock
-from tests.support.leaving import SEATS, TEAM, fake_of, in_the_mirror, in_truth, time_passes
+from tests.support.leaving import SEATS, TEAM, in_the_mirror, in_truth, time_passes
 from tests.support.tables import scalar
-from tests.support.wired import customer_of, organization, user
+from tests.support.wired import customer_of, fake_of, organization, user
 
 FORTNIGHT = timedelta(days=14)
 ADMINISTRATOR = system("test")

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from domain.audit import AuditEvent
 from domain.billing import Bought, Commands, Purchase
 from domain.billing.intents import MAX_ATTEMPTS, Intent, give_up
-from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import ProcessorName, Status
 from domain.db import Database
 from domain.errors import (
@@ -32,7 +31,7 @@ from tests.support.billing import row_counts, subscription
 from tests.support.clock import FixedClock
 from tests.support.scripted import Scene, ScriptedProcessor
 from tests.support.tables import execute, unchanged
-from tests.support.wired import customer_of, organization, user
+from tests.support.wired import customer_of, fake_of, organization, user
 
 TEAM = [Purchase(price_id="price_team_monthly", quantity=7)]
 PRO = [Purchase(price_id="price_pro_monthly", quantity=1)]
@@ -55,9 +54,7 @@ async def payer(services: Services, acme: Organization) -> CustomerId:
 
 @pytest.fixture
 def processor(services: Services) -> ScriptedProcessor:
-    fake = services.processors[ProcessorName.FAKE]
-    assert isinstance(fake, FakeProcessor)
-    return ScriptedProcessor(fake)
+    return ScriptedProcessor(fake_of(services))
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from sqlalchemy.exc import DBAPIError
 from domain.audit import AuditEvent
 from domain.billing import Commands, Purchase
 from domain.billing.intents import Intent
-from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import ProcessorName, Status
 from domain.db import Database
 from domain.errors import AlreadySubscribed, InvalidInput, UpstreamUnavailable
@@ -22,7 +21,7 @@ from tests.support.billing import row_counts, subscription, subscriptions
 from tests.support.clock import FixedClock
 from tests.support.scripted import Scene, ScriptedProcessor
 from tests.support.triggers import accept_inserts, refuse_inserts
-from tests.support.wired import customer_of, organization, user
+from tests.support.wired import customer_of, fake_of, organization, user
 
 TEAM = [Purchase(price_id="price_team_monthly", quantity=7)]
 OUTCOME = ("processor_accounts", "billing_subscriptions", "subscription_facts")
@@ -40,9 +39,7 @@ async def payer(services: Services, owner: Scope) -> CustomerId:
 
 @pytest.fixture
 def processor(services: Services) -> ScriptedProcessor:
-    fake = services.processors[ProcessorName.FAKE]
-    assert isinstance(fake, FakeProcessor)
-    return ScriptedProcessor(fake)
+    return ScriptedProcessor(fake_of(services))
 
 
 @pytest.fixture

@@ -14,13 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from domain.billing import ProcessorName, Purchase, WebhookStatus
 from domain.billing.processors import ProcessorRefused
-from domain.billing.processors.fake import FakeProcessor
 from domain.errors import AlreadySubscribed, WrongSubscriptionState
 from domain.scope import system
 from tests.support.billing import events, row_counts, subscriptions
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
-from tests.support.wired import customer_of, organization, user, wired
+from tests.support.wired import customer_of, fake_of, organization, user, wired
 
 PRICES = ["price_pro_monthly", "price_team_monthly", "price_seat_pack"]
 SCOPE = system("test")
@@ -39,9 +38,7 @@ class House(RuleBasedStateMachine):
         self.loop = asyncio.Runner()
         self.clock = FixedClock()
         self.services = wired(self.engine.fresh(self.folder), self.clock)
-        fake = self.services.processors[ProcessorName.FAKE]
-        assert isinstance(fake, FakeProcessor)
-        self.fake = fake
+        self.fake = fake_of(self.services)
         self.held_back: list[bytes] = []
         self.customer = self.run(self._found())
 

@@ -24,7 +24,6 @@ from tests.support.leaving import (
     audited,
     buys,
     deletion_row,
-    fake_of,
     in_the_mirror,
     in_truth,
     time_passes,
@@ -33,7 +32,7 @@ from tests.support.leaving import (
 from tests.support.scripted import Scene, ScriptedProcessor
 from tests.support.tables import scalar
 from tests.support.triggers import accept_inserts, refuse_inserts
-from tests.support.wired import customer_of, user, wired
+from tests.support.wired import customer_of, fake_of, user, wired
 
 ADMINISTRATOR = system("test")
 DONE, PENDING, ABORTED = DeletionStatus.DONE, DeletionStatus.PENDING, DeletionStatus.ABORTED

@@ -15,9 +15,9 @@ from domain.organizations import Organization, UserRef
 from domain.scope import Role, Scope, system
 from domain.wiring import Services
 from tests.support.clock import FixedClock
-from tests.support.leaving import fake_of, in_the_mirror, in_truth
+from tests.support.leaving import in_the_mirror, in_truth
 from tests.support.tables import scalar, unchanged
-from tests.support.wired import customer_of, organization, user, wired
+from tests.support.wired import customer_of, fake_of, organization, user, wired
 
 CATALOG = """
 past_due_grace = "dunning"
