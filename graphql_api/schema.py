@@ -1,6 +1,7 @@
 """The schema: Seatgate's own fields, a host's beside them, and the checks that every gate really guards."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import strawberry
@@ -210,8 +211,14 @@ def print_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -
 def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), sort: bool = False) -> MaskingSchema:
     """Make the schema of Seatgate's fields and a host's own types of root fields.
 
-    A sorted schema is for printing only: Strawberry cannot tell the members of its unions apart.
+    A sorted schema is for printing only: Strawberry cannot tell the members of its unions apart. Asked for again, the
+    same schema is given, because it knows nothing of the application that it serves.
     """
+    return _built(tuple(query), tuple(mutation), sort=sort)
+
+
+@lru_cache(maxsize=8)
+def _built(query: tuple[type, ...], mutation: tuple[type, ...], *, sort: bool) -> MaskingSchema:
     schema = MaskingSchema(
         query=_joined(Query, query),
         mutation=_joined(Mutation, mutation),

@@ -1,5 +1,6 @@
 """What every test may ask for: both engines, a fresh database, a clock that stands still."""
 
+import gc
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -7,13 +8,19 @@ import pytest
 from hypothesis import settings
 
 from domain.db import Database, open_database
-from tests.support import postgres
+from tests.support import databases
 from tests.support.clock import FixedClock
 from tests.support.databases import Engine, PostgreSQL, Sqlite
 
 # The same examples every time, and no clock: a slow machine is no failure.
 settings.register_profile("seatgate", deadline=None, derandomize=True, database=None)
 settings.load_profile("seatgate")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collected tests and all modules out of every later collection of garbage, which they would slow down."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -23,14 +30,16 @@ def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Sqlite:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    with postgres.server() as server:
-        yield PostgreSQL(server)
+    with databases.postgresql() as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest) -> Engine:
+def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     found: Engine = request.getfixturevalue(request.param)
-    return found
+    yield found
+    if isinstance(found, PostgreSQL):
+        found.drop_used()
 
 
 @pytest.fixture

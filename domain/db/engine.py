@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from domain.db import sqlite
 from domain.db.lookup import Lookup, PostgresqlReader, Reader, SqliteReader
@@ -106,8 +107,9 @@ class Database:
         reading: dict[str, Any] = {sqlite.READING: True}
         if self.dialect == "postgresql":
             reading |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading = engine.execution_options(**reading)
         self._write = async_sessionmaker(engine, class_=Session, expire_on_commit=False)
-        self._read = async_sessionmaker(engine.execution_options(**reading), class_=Session, expire_on_commit=False)
+        self._read = async_sessionmaker(self._reading, class_=Session, expire_on_commit=False)
         # Waiting here instead of in SQLite's busy handler keeps writers of one process in order and wakes them at once.
         self._writers = asyncio.Semaphore(1 if self.dialect == "sqlite" else POOL_SIZE)
         self._running: set[asyncio.Task[Any]] = set()
@@ -147,6 +149,10 @@ class Database:
             if _unreachable(error) and _state(error) != READ_ONLY:
                 raise Unavailable from error
             raise
+
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Open a connection that reads what no session maps; it waits for no writer and keeps none waiting."""
+        return self._reading.connect()
 
     @contextlib.asynccontextmanager
     async def _ended(self, session: Session) -> AsyncIterator[Session]:
@@ -194,7 +200,7 @@ class Database:
         """
         if self.dialect != "sqlite":
             return
-        async with self.engine.connect() as connection:
+        async with self.connection() as connection:
             found = {name: (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() for name in sqlite.PRAGMAS}
         wanted = sqlite.PRAGMAS.items()
         wrong = [f"SQLite did not take {name} = {value}" for name, value in wanted if found[name] != value]
@@ -275,7 +281,7 @@ def passing(error: Exception) -> bool:
 async def answers(database: Database) -> bool:
     """Say whether the database answers a question at this moment."""
     try:
-        async with database.engine.connect() as connection:
+        async with database.connection() as connection:
             await connection.execute(text("SELECT 1"))
     except (DBAPIError, PoolTimeout, OSError):
         return False

@@ -59,7 +59,7 @@ def head() -> str | None:
 
 async def current(database: Database) -> str | None:
     """Name the migration that the database is at; None when it has none."""
-    async with database.engine.connect() as connection:
+    async with database.connection() as connection:
         return await connection.run_sync(_current)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from domain.errors import ConfigError
 from graphql_api.app import create_app
@@ -34,6 +35,13 @@ async def health(api: Api) -> list[tuple[int, object]]:
 
 async def test_a_migrated_database_that_answers_is_ready(either: Api) -> None:
     assert await health(either) == [(200, {"ok": True}), (200, {"ok": True})]
+
+
+async def test_readiness_waits_for_no_writer(either: Api) -> None:
+    async with either.services.database.transaction() as session:
+        await session.execute(text("DELETE FROM customers"))
+
+        assert await health(either) == [(200, {"ok": True}), (200, {"ok": True})]
 
 
 async def test_a_database_that_is_not_migrated_is_not_ready_and_keeps_the_application_from_starting(

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
-import tempfile
 import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
 from graphql_api.cli.progress import Show, progress
-from tests.support import postgres
+from tests.support import databases
 from tests.support.clock import FixedClock
-from tests.support.databases import Engine, PostgreSQL, Sqlite
+from tests.support.databases import Engine, Sqlite
 from tests.support.stripe_account import stripe_account
 from tests.support.sweeping import STAYING, SWEEP, stays, sweep
 
@@ -48,5 +48,5 @@ def main(_: Sequence[str]) -> int:
     """Prove on both engines, even if the first proof fails; give the worse of the two exit codes."""
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore", message="Use 'content=<...>' to upload raw bytes")
-    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second, postgres.server() as server:
-        return max(on(Sqlite(Path(first)), Path(first)), on(PostgreSQL(server), Path(second)))
+    with TemporaryDirectory() as first, TemporaryDirectory() as second, databases.postgresql() as server:
+        return max(on(Sqlite(Path(first)), Path(first)), on(server, Path(second)))

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support import postgres
+from tests.support import databases
 
 SEATGATE = Path(sys.executable).with_name("seatgate")
 # Each of up to 64 processes has up to 15 connections.
@@ -25,7 +25,6 @@ def main(options: Sequence[str]) -> int:
     """Prove on both engines, even if the first proof fails; give the worse of the two exit codes."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         sqlite = prove(f"sqlite+aiosqlite:///{folder}/seatgate.db", options)
-    with postgres.server(switches=SWITCHES) as server:
-        server.sql("CREATE DATABASE proof")
-        postgresql = prove(server.url("proof"), options)
+    with databases.postgresql(switches=SWITCHES) as server:
+        postgresql = prove(server.fresh(Path.cwd(), empty=True), options)
     return max(sqlite, postgresql)

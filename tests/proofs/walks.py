@@ -7,20 +7,20 @@ import argparse
 import asyncio
 import itertools
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import typer
 
 from domain.db import open_database
 from domain.proofs.webhooks.walks import Walk
 from graphql_api.cli.progress import Show, progress
-from tests.support import postgres, torture
+from tests.support import databases, torture
 from tests.support.clock import FixedClock
-from tests.support.databases import Engine, PostgreSQL, Sqlite
+from tests.support.databases import Engine, Sqlite
 from tests.support.torture import Arena
 
 
@@ -110,7 +110,7 @@ def main(options: Sequence[str]) -> int:
     plan = Plan(**vars(parser.parse_args(options)))
     # What single deliveries log is expected here.
     logging.disable(logging.WARNING)
-    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second, postgres.server() as server:
+    with TemporaryDirectory() as first, TemporaryDirectory() as second, databases.postgresql() as server:
         sqlite = on(Sqlite(Path(first)), plan, Path(first))
-        postgresql = on(PostgreSQL(server), plan, Path(second))
+        postgresql = on(server, plan, Path(second))
     return max(sqlite, postgresql)

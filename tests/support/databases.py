@@ -1,13 +1,17 @@
 """A fresh, fully migrated database for each test, on either engine: copied from one that was migrated once."""
 
 import asyncio
+import contextlib
 import itertools
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import asyncpg
+
 from domain.db import Database, migrating
-from tests.support.postgres import Server
+from tests.support.postgres import SWITCHES, Server, server
 
 TEMPLATE = "seatgate_template"
 
@@ -37,17 +41,34 @@ class Sqlite:
 class PostgreSQL:
     name = "postgresql"
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, sql: Callable[[str], object]) -> None:
+        self.sql = sql
         self._server = server
         self._numbers = itertools.count()
-        server.sql(f"CREATE DATABASE {TEMPLATE}")
+        self._used: list[str] = []
+        sql(f"CREATE DATABASE {TEMPLATE}")
         migrating.upgrade(server.url(TEMPLATE))
 
     def fresh(self, folder: Path, *, empty: bool = False) -> str:
         name = f"seatgate_{next(self._numbers)}"
         template = "template1" if empty else TEMPLATE
-        self._server.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        self._used.append(name)
         return self._server.url(name)
+
+    def drop_used(self) -> None:
+        """Drop what has been handed out, because thousands of them fill a disk; who still listens keeps its own."""
+        for name in self._used:
+            with contextlib.suppress(asyncpg.ObjectInUseError):
+                self.sql(f"DROP DATABASE {name}")
+        self._used.clear()
+
+
+@contextlib.contextmanager
+def postgresql(*, switches: str = SWITCHES) -> Iterator[PostgreSQL]:
+    """Run a server for as long as the block lasts."""
+    with server(switches=switches) as running, running.administrator() as sql:
+        yield PostgreSQL(running, sql)
 
 
 async def let_threads_end(database: Database) -> None:

@@ -6,10 +6,14 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+
+import asyncpg
+from anyio.from_thread import start_blocking_portal
 
 SWITCHES = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300"
 
@@ -26,8 +30,14 @@ class Server:
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
 
-    def sql(self, statement: str) -> None:
-        self.run("psql", "-h", str(self.folder), "-U", "postgres", "-q", "-v", "ON_ERROR_STOP=1", "-c", statement)
+    @contextlib.contextmanager
+    def administrator(self) -> Iterator[Callable[[str], object]]:
+        """Hold one connection open, from whatever thread and beside whatever loop, because psql costs far more."""
+        with start_blocking_portal() as portal:
+            address = {"host": str(self.folder), "user": "postgres", "database": "postgres"}
+            connection = portal.call(partial(asyncpg.connect, **address))
+            yield partial(portal.call, connection.execute)
+            portal.call(connection.close)
 
     def run(self, tool: str, *arguments: str) -> None:
         command = [*self.somebody, str(self.binaries / tool), *arguments]

@@ -23,7 +23,7 @@ COUNTING = {"rate_counts"}
 
 async def dump(database: Database) -> dict[str, list[str]]:
     """Read every row of every table, a host's own tables included, the sealer's and the counted tries left out."""
-    async with database.engine.connect() as connection:
+    async with database.connection() as connection:
         return await connection.run_sync(_dump)
 
 

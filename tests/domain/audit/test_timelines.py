@@ -250,7 +250,7 @@ async def explained(database: Database, organization: str | None, page: Page, na
     event.remove(*listening)
     ((statement, values),) = [each for each in sent if "FROM audit_events" in each[0]]
     verb = "EXPLAIN QUERY PLAN" if database.dialect == "sqlite" else "EXPLAIN"
-    async with database.engine.connect() as connection:
+    async with database.connection() as connection:
         if database.dialect == "postgresql":
             # A handful of rows it would rather collect and sort; here it has to show that it need not.
             await connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")

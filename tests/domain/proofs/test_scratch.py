@@ -74,7 +74,7 @@ async def test_a_database_that_takes_no_scratch_place_is_a_fault_in_words(tmp_pa
 
 async def test_a_role_that_may_make_no_schema_is_told_so(postgresql: PostgreSQL, tmp_path: Path) -> None:
     url = postgresql.fresh(tmp_path)
-    postgresql._server.sql("CREATE ROLE guest LOGIN")
+    postgresql.sql("CREATE ROLE guest LOGIN")
 
     with pytest.raises(ConfigError, match="permission denied"):
         async with scratch(url.replace("postgres@", "guest@")):
