@@ -49,7 +49,7 @@ class Shop:
 
     async def works(self) -> None:
         self.api.clock.forward(milliseconds=1)
-        while await self.api.services.worker.round():
+        while await self.api.round():
             self.api.clock.forward(milliseconds=1)
         self.api.clock.forward(seconds=2)
 

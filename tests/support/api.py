@@ -175,11 +175,18 @@ class Api:
         async with self.services.database.snapshot() as session:
             return list((await session.execute(select(Base.metadata.tables[table]))).all())
 
+    async def round(self) -> int:
+        """Send the worker round once, and wait for a comparison that it would leave running behind a test's back."""
+        done = await self.services.worker.round()
+        if (comparing := self.services.schedule._running) is not None:
+            await asyncio.wait([comparing])
+        return done
+
     async def settled(self) -> None:
         """Let the worker go round until every effect that was asked for, and every fetch that is owed, is done."""
         async with asyncio.timeout(60):
             while await self._waits():
-                await self.services.worker.round()
+                await self.round()
 
     async def _waits(self) -> bool:
         owing = any(row.fetch_owed for row in await self.rows("billing_subscriptions"))
@@ -189,7 +196,7 @@ class Api:
         """Let the worker compare everything, as it does once when it starts and time stands still."""
         async with asyncio.timeout(60):
             while not any(report.finished_at for report in await self.rows("drift_reports")):
-                await self.services.worker.round()
+                await self.round()
 
     async def everything(self) -> dict[str, list[str]]:
         """Give every row of every table, to tell whether anything was written."""
