@@ -112,6 +112,12 @@ class Register(Unoffered):
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
         raise NotImplementedError
 
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
+        raise NotImplementedError
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        raise NotImplementedError
+
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         raise NotImplementedError
 

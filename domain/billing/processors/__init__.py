@@ -106,8 +106,14 @@ class Processor(Protocol):
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
         """Make the customer at the processor and give its id there."""
 
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
+        """Look whether `create_customer` has made this customer since an instant; None when surely not."""
+
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items` as one new subscription."""
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        """Look whether `subscribe` has bought anything under this key, and give it as it is; None when surely not."""
 
     async def change_item(self, processor_id: str, change: ItemChange, *, proration: Proration, key: str) -> Snapshot:
         """Give one item of the subscription another price or quantity; the others stay."""

@@ -27,7 +27,7 @@ from domain.billing.processors.fake.books import Books
 from domain.billing.processors.fake.controls import FakeControls
 from domain.billing.processors.fake.documents import Document, id_of
 from domain.billing.processors.fake.life import Life
-from domain.billing.processors.fake.models import FakeEvent, FakeSubscription
+from domain.billing.processors.fake.models import FakeCustomer, FakeEvent, FakeSubscription
 from domain.billing.processors.fake.requests import Work
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot
 from domain.ids import CustomerId
@@ -71,6 +71,16 @@ class FakeProcessor(FakeControls):
         made = await self._requests.once("create_customer", key, {"customer": customer_id}, make)
         return str(made["id"])
 
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:  # noqa: ARG002 - there are few
+        """Look for the customer with this id of ours as its note."""
+        noted = FakeCustomer.document["metadata"]["customer_id"].as_string() == customer_id
+        query = select(FakeCustomer.id).where(noted).order_by(FakeCustomer.id).limit(1)
+
+        async def look(books: Books) -> str | None:
+            return (await books.session.execute(query)).scalar_one_or_none()
+
+        return await self._requests.read("find_customer", look)
+
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items`, active at once or in trial; without a good card incomplete, with a payment to confirm."""
         request = {"customer": customer_processor_id, "items": [asdict(item) for item in items]}
@@ -81,6 +91,17 @@ class FakeProcessor(FakeControls):
         bought = await self._requests.once("subscribe", key, request, buy)
         unpaid = bought["latest_invoice"] if bought["status"] == "incomplete" else None
         return Subscribed(snapshot=shapes.snapshot(bought), client_secret=unpaid and f"{unpaid}_secret")
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        """Look for the subscription whose id comes from the key."""
+
+        async def look(books: Books) -> Snapshot | None:
+            row = await books.session.get(FakeSubscription, id_of("sub", key))
+            if row is None or row.customer_id != customer_processor_id:
+                return None
+            return _read(await books.present([row]))[0]
+
+        return await self._requests.read("find_purchase", look)
 
     async def change_item(self, processor_id: str, change: ItemChange, *, proration: Proration, key: str) -> Snapshot:
         """Give one item of the subscription another price or quantity; the others stay."""

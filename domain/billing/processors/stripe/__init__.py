@@ -7,7 +7,7 @@ never leave this room. No session and no rule of ours enters.
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from domain.billing.lifecycle import terminal
 from domain.billing.processors import (
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
-PAGE = 100
 
 
 class StripeProcessor:
@@ -101,6 +100,10 @@ class StripeProcessor:
             )
             return made.id
 
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
+        """Look for our note among the customers made since; Stripe's own search may be minutes behind."""
+        return await listing.customer_noted(self._client, customer_id, since)
+
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items`; the subscription is incomplete until a browser confirms the payment with the client secret."""
         with heard():
@@ -111,11 +114,18 @@ class StripeProcessor:
                     "payment_behavior": "default_incomplete",
                     # Without it the confirmed card pays once, and the first renewal fails.
                     "payment_settings": {"save_default_payment_method": "on_subscription"},
+                    "metadata": {listing.PURCHASE: key},
                     "expand": ["latest_invoice.confirmation_secret"],
                 },
                 {"idempotency_key": key},
             )
-            return Subscribed(snapshot=await self._whole(made), client_secret=_client_secret(made.to_dict()))
+            return Subscribed(snapshot=await self._whole(made), client_secret=answers.client_secret(made.to_dict()))
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        """Look for the purchase's key among all that the customer has ever subscribed to."""
+        found = await listing.purchase_noted(self._client, customer_processor_id, key)
+        with heard():
+            return None if found is None else await self._whole(found)
 
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
         """End the subscription at `at`, else at the period's end, else now; hand back as it is what has ended."""
@@ -156,7 +166,7 @@ class StripeProcessor:
         What is invoiced at once and not paid takes no effect: until the payment succeeds Stripe holds the change back.
         """
         wanted: stripe.params.SubscriptionUpdateParams = {
-            "items": [_item(change)],
+            "items": [{"id": change.item_id, "price": change.price_id, "quantity": change.quantity}],
             "proration_behavior": proration.value,
         }
         if proration is Proration.ALWAYS_INVOICE:
@@ -280,20 +290,12 @@ class StripeProcessor:
         try:
             return shapes.snapshot(document)
         except IncompleteEvent:
-            page = await self._api.subscription_items.list_async({"subscription": subscription.id, "limit": PAGE})
+            page = await self._api.subscription_items.list_async(
+                {"subscription": subscription.id, "limit": listing.PAGE}
+            )
             data = [item.to_dict() async for item in page.auto_paging_iter()]
             return shapes.snapshot(document | {"items": {"data": data}})
 
     async def aclose(self) -> None:
         """Let go of connections."""
         await self._http.close_async()  # type: ignore[no-untyped-call]  # the library left it without types
-
-
-def _item(change: ItemChange) -> "stripe.params.SubscriptionUpdateParamsItem":
-    return {"id": change.item_id, "price": change.price_id, "quantity": change.quantity}
-
-
-def _client_secret(subscription: dict[str, Any]) -> str | None:
-    invoice = subscription.get("latest_invoice")
-    confirmation = invoice.get("confirmation_secret") if isinstance(invoice, dict) else None
-    return confirmation.get("client_secret") if isinstance(confirmation, dict) else None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0024"
+revision = "0029"
 down_revision = "0023"
 branch_labels = None
 depends_on = None
