@@ -123,8 +123,8 @@ class StripeProcessor:
 
     async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
         """Look for the purchase's key among all that the customer has ever subscribed to."""
-        found = await listing.purchase_noted(self._client, customer_processor_id, key)
         with heard():
+            found = await listing.purchase_noted(self._client, customer_processor_id, key)
             return None if found is None else await self._whole(found)
 
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
@@ -189,12 +189,11 @@ class StripeProcessor:
             return await self._whole(said)
 
     async def unpause(self, processor_id: str, *, key: str) -> Snapshot:
-        """Go on: collect again, and bring back a subscription that is paused as a whole, paying as it was billed."""
+        """Go on: collect again, and bring back what is paused as a whole, paid as it was billed; it can be both."""
         subscriptions = self._api.subscriptions
         with heard():
             said = await subscriptions.update_async(processor_id, {"pause_collection": ""}, {"idempotency_key": key})
             if said.status == Status.PAUSED:
-                # Stripe takes the two kinds of pause back in two ways, and a subscription can have both.
                 said = await subscriptions.resume_async(processor_id, {}, {"idempotency_key": f"{key}-status"})
             return await self._whole(said)
 
