@@ -109,6 +109,9 @@ class Register(Unoffered):
     def news(self, event: Event) -> News | None:
         return shapes.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        raise NotImplementedError
+
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
         raise NotImplementedError
 

@@ -62,6 +62,9 @@ class ScriptedProcessor(Unoffered):
     def news(self, event: Event) -> News | None:
         return self._fake.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        return await self._fake.whole(event)
+
     async def now(self) -> datetime:
         return await self._fake.now()
 

@@ -100,6 +100,9 @@ class Processor(Protocol):
             UnreadableEvent: its object has none of the shapes that we know.
         """
 
+    async def whole(self, event: Event) -> Event:
+        """Fetch what an event only names (ObjectNamed), and give the event as if it had carried that."""
+
     async def now(self) -> datetime:
         """Say what time a request sent now is stamped with: our clock, or the Fake's, which can be moved."""
 

@@ -88,6 +88,10 @@ class BraintreeProcessor(Unoffered):
         """Read what the notification tells."""
         return shapes.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        """Give the notification as it is: every one carries what it is about."""
+        return event
+
     async def now(self) -> datetime:
         """Say what time it is on our clock."""
         return self._clock.now()

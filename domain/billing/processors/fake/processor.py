@@ -16,6 +16,7 @@ from domain.billing.processors import (
     ItemChange,
     Label,
     News,
+    ProcessorRefused,
     Purchase,
     Subscribed,
     capabilities,
@@ -23,12 +24,18 @@ from domain.billing.processors import (
     signatures,
 )
 from domain.billing.processors.fake import checkouts, desk, invoices
-from domain.billing.processors.fake.books import Books
+from domain.billing.processors.fake.books import Books, found
 from domain.billing.processors.fake.controls import FakeControls
 from domain.billing.processors.fake.documents import Document, id_of
 from domain.billing.processors.fake.life import Life
-from domain.billing.processors.fake.models import FakeCustomer, FakeEvent, FakeSubscription
+from domain.billing.processors.fake.models import (
+    FakeCustomer,
+    FakeEvent,
+    FakeInvoice,
+    FakeSubscription,
+)
 from domain.billing.processors.fake.requests import Work
+from domain.billing.processors.news import ObjectNamed
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot
 from domain.ids import CustomerId
 
@@ -57,6 +64,23 @@ class FakeProcessor(FakeControls):
     def news(self, event: Event) -> News | None:
         """Read what the event tells."""
         return shapes.news(event)
+
+    async def whole(self, event: Event) -> Event:
+        """Fetch the invoice or checkout session that a thin event names; the Fake itself sends no such events.
+
+        Raises:
+            ProcessorRefused: there is none.
+        """
+        named = shapes.news(event)
+        if not isinstance(named, ObjectNamed):
+            raise ProcessorRefused("The event names nothing to fetch.")
+
+        async def look(books: Books) -> Document:
+            if named.kind == "invoice":
+                return found(await books.session.get(FakeInvoice, named.processor_id), "invoice").document
+            return (await books.checkout(named.processor_id)).document
+
+        return shapes.carrying(event, await self._requests.read("fetch", look))
 
     async def now(self) -> datetime:
         """Say what time it is on the Fake's own clock: ours, and every advance on top."""
@@ -188,12 +212,12 @@ class FakeProcessor(FakeControls):
                 rows = (await books.session.execute(query.where(FakeSubscription.id > after))).scalars().all()
                 return _read(await books.present(rows))
 
-            found = await self._requests.read("list_subscriptions", page)
-            for snapshot in found:
+            held = await self._requests.read("list_subscriptions", page)
+            for snapshot in held:
                 yield snapshot
-            if len(found) < PAGE:
+            if len(held) < PAGE:
                 return
-            last = found[-1].processor_id
+            last = held[-1].processor_id
 
     async def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
         """Read the bodies of the events that happened at `since` or later, in the order in which they were written."""

@@ -28,7 +28,7 @@ from domain.billing.processors import (
     signatures,
 )
 from domain.billing.processors.shapes import answers
-from domain.billing.processors.stripe import listing
+from domain.billing.processors.stripe import listing, naming, previewing
 from domain.billing.processors.stripe.hearing import heard
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot, Status
 from domain.clock import Clock
@@ -87,6 +87,10 @@ class StripeProcessor:
     def news(self, event: Event) -> News | None:
         """Read what the event tells."""
         return shapes.news(event)
+
+    async def whole(self, event: Event) -> Event:
+        """Fetch the invoice or checkout session that a thin event names."""
+        return await naming.whole(self._client, event)
 
     async def now(self) -> datetime:
         """Say what time it is on our clock."""
@@ -199,20 +203,7 @@ class StripeProcessor:
 
     async def preview(self, processor_id: str, change: ItemChange, *, proration: Proration) -> InvoicePreview:
         """Have the next invoice computed as if the change had been made."""
-        with heard():
-            item: stripe.params.InvoiceCreatePreviewParamsSubscriptionDetailsItem = {
-                "id": change.item_id,
-                "price": change.price_id,
-                "quantity": change.quantity,
-            }
-            made = await self._api.invoices.create_preview_async(
-                {
-                    "subscription": processor_id,
-                    "subscription_details": {"items": [item], "proration_behavior": proration.value},
-                }
-            )
-            lines = [line.to_dict(for_json=True) async for line in made.lines.auto_paging_iter()]
-            return answers.preview(made.to_dict(for_json=True), lines)
+        return await previewing.preview(self._client, processor_id, change, proration)
 
     async def create_checkout(self, order: CheckoutOrder, *, key: str) -> CheckoutSession:
         """Make a checkout session, with our id as a note for people; nothing of ours ever trusts that note."""
