@@ -176,7 +176,7 @@ class Closing:
         return done(task.deed, said.snapshot.state)
 
     async def _asked(self, processor: Processor, task: _Task, intent: Intent) -> Statement | None:
-        """Ask for a deed; a repeated request is answered with what the first one was. None: there is nothing to do it to.
+        """Ask for a deed; a repeated request gets the answer to the first one. None: there is nothing to do it to.
 
         What is not there can neither be ended nor taken back; whether it is there, only looking tells.
         """
