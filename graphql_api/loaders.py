@@ -13,7 +13,7 @@ from domain import audit, billing
 from domain.audit import AuditEvent, LabelPart
 from domain.billing import BillingSubscription, Customer, ProcessorAccount, ProcessorName, WebhookEvent
 from domain.db import Session
-from domain.entitlements import Billable, EntitlementSet, SeatUsage
+from domain.entitlements import Billable, EntitlementSet, EntitlementSummary, SeatUsage, summaries_of
 from domain.errors import Contained
 from domain.identity import User
 from domain.organizations import Invitation, Membership, Organization
@@ -52,6 +52,8 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
+
+        self.summaries: DataLoader[str, EntitlementSummary | None] = self._loader(summaries_of)
 
         async def webhook_events(session: Session, ids: Sequence[str]) -> dict[str, WebhookEvent]:
             return await billing.events_by_id(session, ids) if scope.administrator else {}

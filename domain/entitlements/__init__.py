@@ -1,6 +1,13 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
-from domain.entitlements import advisory, catalog
+from domain.entitlements import catalog
+from domain.entitlements.advisory import (
+    EntitlementSummary,
+    SummarySource,
+    count_partial,
+    summaries_of,
+    summary_for_customer,
+)
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.decisions import Decision, Reason
@@ -15,6 +22,7 @@ __all__ = [
     "Catalog",
     "Decision",
     "EntitlementSet",
+    "EntitlementSummary",
     "Entitlements",
     "Given",
     "Granted",
@@ -26,8 +34,11 @@ __all__ = [
     "Plan",
     "Reason",
     "SeatUsage",
+    "SummarySource",
     "UnmappedPrice",
-    "advisory",
     "catalog",
+    "count_partial",
     "resolve",
+    "summaries_of",
+    "summary_for_customer",
 ]

@@ -29,6 +29,7 @@ from domain.billing import (
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
 from domain.entitlements import Catalog, Entitlements, InForce, catalog
+from domain.entitlements.advisory import Pulling
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -47,7 +48,7 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
-from domain.wiring.handlers import handlers_of
+from domain.wiring.hearing import Hearing, hearing_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
 from domain.worker import Worker
@@ -72,7 +73,7 @@ class Services:
     invitations: Invitations
     entitlements: Entitlements
     commands: Commands
-    inbox: Inbox
+    hearing: Hearing
     schedule: Schedule
     forwarding: Forwarding
     worker: Worker
@@ -81,6 +82,16 @@ class Services:
     def catalog(self) -> Catalog:
         """The catalog in force."""
         return self.entitlements.catalog
+
+    @property
+    def inbox(self) -> Inbox:
+        """What receives events and applies them."""
+        return self.hearing.inbox
+
+    @property
+    def pulling(self) -> Pulling | None:
+        """What reads Stripe's own entitlements; None where they are not observed."""
+        return self.hearing.pulling
 
     @property
     def processors(self) -> Mapping[ProcessorName, Processor]:
@@ -126,6 +137,8 @@ class Services:
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
         await self.schedule.aclose()
+        if self.pulling is not None:
+            await self.pulling.aclose()
         await self.forwarding.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
@@ -157,9 +170,9 @@ def build(
     entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
-    members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
+    members, hearing = doors.made(Members), hearing_of(settings, rooms.made)
     commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(entitlements))
-    schedule = _schedule(rooms, inbox, in_force, commands.access_of)
+    schedule = _schedule(rooms, hearing, in_force, commands.access_of)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -176,10 +189,10 @@ def build(
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
         entitlements=entitlements,
         commands=commands,
-        inbox=inbox,
+        hearing=hearing,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, in_force, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, in_force, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -209,10 +222,11 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, access_of: AccessOf) -> Schedule:
+def _schedule(rooms: _Rooms, hearing: Hearing, in_force: InForce, access_of: AccessOf) -> Schedule:
     """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted))
+    judging = {"prices": in_force, "access_of": access_of, "wanted": wanted}
+    return Schedule(rooms.made(Reconciling, inbox=hearing.inbox, on_gap=hearing.on_gap, **judging))
 
 
 def _doors(
@@ -241,7 +255,7 @@ def _worker(
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
-    inbox: Inbox,
+    hearing: Hearing,
     schedule: Schedule,
     deletions: Deletions,
     forwarding: Forwarding,
@@ -252,7 +266,7 @@ def _worker(
     sealer = Sealer(database=database, keys=settings.secret_keys)
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
-        jobs=jobs.billing(commands, inbox, fetches)
+        jobs=jobs.billing(commands, hearing.inbox, fetches)
         | jobs.following(rooms.made(Errands), fetches, in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
@@ -260,4 +274,5 @@ def _worker(
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
         | jobs.reconciling(schedule)
+        | jobs.observing(hearing.pulling)
     )

@@ -17,7 +17,7 @@ from domain.billing.customers import ProcessorAccount
 from domain.billing.processors import Event, Processor
 from domain.billing.states import ProcessorName
 from domain.billing.webhooks.handlers import HANDLERS
-from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEvent, WebhookStatus
+from domain.billing.webhooks.models import GaveUp, Handler, Received, Waiting, WebhookEvent, WebhookStatus
 from domain.clock import Clock
 from domain.db import Database, Session, passing
 from domain.errors import contained
@@ -29,14 +29,19 @@ MAX_ATTEMPTS = 25
 LONGEST_WAIT = timedelta(hours=1)
 
 
+async def tell_nobody(_session: Session, _row: WebhookEvent) -> None:
+    """Let an event be given up without anybody's being told."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbox:
-    """Receives events of the configured processors and applies them."""
+    """Receives events of the configured processors and applies them. `gave_up` is told of each that it gives up."""
 
     database: Database
     clock: Clock
     processors: Mapping[ProcessorName, Processor]
     handlers: Mapping[type, Handler] = field(default_factory=lambda: HANDLERS)
+    gave_up: GaveUp = tell_nobody
 
     async def receive(self, name: ProcessorName, body: bytes, signature: str | None) -> None:
         """Store a signed event durably and apply it; a duplicate changes nothing.
@@ -153,7 +158,7 @@ class Inbox:
                 raise outcome.error
             # The savepoint took with it what the session knew of the row.
             await session.refresh(row)
-            self.postpone(row, outcome.error)
+            await self.postpone(session, row, outcome.error)
             return
         row.waiting_for, row.next_attempt_at = None, None
         match outcome.value:
@@ -164,9 +169,11 @@ class Inbox:
             case waiting:
                 row.status, row.waiting_for = WebhookStatus.RECEIVED, waiting
 
-    def postpone(self, row: WebhookEvent, error: Exception) -> None:
+    async def postpone(self, session: Session, row: WebhookEvent, error: Exception) -> None:
         """Note on an event that it could not be applied, and when it is tried again, if ever."""
         _postpone(row, error, self.clock.now())
+        if row.status is WebhookStatus.DEAD:
+            await self.gave_up(session, row)
 
     async def _in_savepoint(self, session: Session, row: WebhookEvent, event: Event | None) -> str:
         """Apply, all or nothing: APPLIED or IGNORED, or what the event has to wait for. Reads the body without `event`.

@@ -1,0 +1,34 @@
+"""What a webhook says of a customer's entitlements: kept in the event's own transaction. No network in here."""
+
+from datetime import timedelta
+
+from domain.billing import EntitlementsTold
+from domain.billing.webhooks import Received
+from domain.entitlements.advisory.places import SummarySource
+from domain.entitlements.advisory.pulling import ask_to_pull
+from domain.entitlements.advisory.summaries import Kept, Summary, keep
+from domain.ids import CustomerId
+from domain.scope import system
+
+NEXT_SECOND = timedelta(seconds=1)
+
+
+async def observe(received: Received, news: EntitlementsTold) -> None:
+    """Keep a summary. Stripe shows at most ten entitlements in an event; where those are not all, all are asked for.
+
+    Raises:
+        Waiting: nobody has been linked to this account yet.
+    """
+    account = await received.account(news.customer_processor_id)
+    event, now = received.event, received.now
+    summary = Summary(
+        news=news,
+        source=SummarySource.WEBHOOK,
+        livemode=event.livemode,
+        at=event.occurred_at,
+        event_id=event.event_id,
+    )
+    kept = await keep(received.session, CustomerId(account.customer_id), summary, scope=system("webhook"), now=now)
+    if kept is not Kept.STALE and not news.complete:
+        # What is asked within the event's own second would be older than the event.
+        await ask_to_pull(received.session, account, at=max(now, event.occurred_at + NEXT_SECOND))
