@@ -28,6 +28,8 @@ TOPIC = "entitlements.pull"
 """The outbox topic under which one customer's entitlements are read in full."""
 AT_A_TIME = 4
 """How many customers Stripe is asked about at once."""
+SILENT = 10
+"""After how many accounts in a row without an answer a run gives up for now: it is Stripe's fault and not theirs."""
 REST = timedelta(seconds=30)
 """How long nobody is asked about after an answer that never came, unless Stripe wants longer."""
 
@@ -44,6 +46,7 @@ class Pulled:
     changed: int = 0
     unknown: list[str] = field(default_factory=list)
     owed: list[str] = field(default_factory=list)
+    silence: int = 0  # how many accounts in a row nothing was said about
 
 
 async def ask_to_pull(session: Session, account: ProcessorAccount, *, at: datetime) -> None:
@@ -70,7 +73,7 @@ class Pulls:
         """Read all customers. Whom Stripe does not answer about is asked about again later, by the worker.
 
         Raises:
-            UpstreamUnavailable: Stripe answers about nobody; what was read until then is kept.
+            UpstreamUnavailable: Stripe is silent about many in a row; what was read until then is kept.
         """
         pulled, scope = Pulled(), scope or system("worker")
         for processor in self.processors.values():
@@ -124,12 +127,12 @@ class Pulls:
             *(asking.answered(partial(self._pull, processor, account, scope)) for account in accounts),
             return_exceptions=True,
         )
-        failed = [error for error in done if isinstance(error, UpstreamUnavailable)]
-        if len(failed) == len(accounts):
-            raise failed[0]
         for account, kept in zip(accounts, done, strict=True):
             if isinstance(kept, UpstreamUnavailable):
-                await self.database.run(partial(ask_to_pull, account=account, at=self.clock.now()))
+                pulled.silence += 1
+                if pulled.silence == SILENT:
+                    raise kept
+                await self.database.run(partial(ask_to_pull, account=account, at=self.clock.now() + REST))
                 pulled.owed.append(account.processor_id)
             elif isinstance(kept, BaseException):
                 raise kept
@@ -152,6 +155,7 @@ class Pulls:
 
 
 def _count(pulled: Pulled, account: ProcessorAccount, kept: Kept | None) -> None:
+    pulled.silence = 0
     pulled.customers += 1
     pulled.changed += kept is Kept.CHANGED
     if kept is None:
