@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.billing import ProcessorName
+from domain.billing import EntitlementsTold, ProcessorName
 from domain.entitlements import catalog
 from domain.errors import ConfigError, Unavailable
 from domain.wiring import build
@@ -60,6 +60,19 @@ async def test_without_the_fake_its_time_does_not_pass(database_url: str, clock:
     services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe", **STRIPE)
 
     assert set(services.worker.jobs) == {*BILLING, *OTHERS}
+    await services.aclose()
+
+
+@pytest.mark.parametrize("mode", ["disabled", "advisory"])
+async def test_what_stripe_grants_is_observed_only_where_it_is_wanted(
+    mode: str, database_url: str, clock: FixedClock
+) -> None:
+    services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe", SEATGATE_STRIPE_NATIVE_SYNC=mode, **STRIPE)
+    observing = {"entitlement summaries", "entitlement summaries asked for"}
+
+    wanted = mode == "advisory"
+    assert set(services.worker.jobs) - {*BILLING, *OTHERS} == (observing if wanted else set())
+    assert (EntitlementsTold in services.inbox.handlers, services.pulling is not None) == (wanted, wanted)
     await services.aclose()
 
 

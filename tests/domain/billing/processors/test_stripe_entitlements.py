@@ -11,19 +11,14 @@ from tests.support.stripe_stub import Stub
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
 
+KIND = "entitlements.active_entitlement"
 URL = "/v1/entitlements/active_entitlements"
 
 
 def page(first: int, last: int, *, more: bool = True, **changes: object) -> tuple[int, object]:
     data: list[dict[str, Any]] = [
-        {
-            "id": f"ent_{n}",
-            "object": "entitlements.active_entitlement",
-            "feature": f"feat_{n}",
-            "lookup_key": f"key_{n}",
-        }
-        | changes
-        for n in range(first, last)
+        {"id": f"ent_{number}", "feature": f"feat_{number}", "lookup_key": f"key_{number}"} | {"object": KIND} | changes
+        for number in range(first, last)
     ]
     return 200, {"object": "list", "data": data, "has_more": more, "url": URL}
 
