@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -10,6 +10,7 @@ from starlette.routing import Route
 from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
+from domain.entitlements import Resolver
 from domain.errors import ConfigError
 from domain.identity import AuthAdapter, Visitor
 from domain.mail import Mailer
@@ -36,6 +37,8 @@ def create_app(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     billable: BillableOf | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
@@ -45,15 +48,26 @@ def create_app(
 
     `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
     order given, inside the transactions that they may refuse. `auth` tells who is asking, in the place of the bearer
-    tokens that the settings describe. `forwarders` are told of every audit event after its commit. `billable` tells
-    whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the place of the configured
-    server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
+    tokens that the settings describe. `forwarders` are told of every audit event after its commit. `resolver` says
+    what customers have, in the place of the catalog and the mirror. `counted` names the limits that the host claims
+    from. `billable` tells whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the
+    place of the configured server. Without `worker` this process leaves what falls due to others, `seatgate worker` for
+    one.
 
     Raises:
-        ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
+        ConfigError: the catalog, the adapter, the resolver, a hook, a forwarder, a gate or what is counted is wrong;
+            every fault is named.
     """
     services = build(
-        settings, callbacks=callbacks, hooks=hooks, auth=auth, forwarders=forwarders, clock=clock, mailer=mailer
+        settings,
+        callbacks=callbacks,
+        hooks=hooks,
+        auth=auth,
+        forwarders=forwarders,
+        resolver=resolver,
+        counted=counted,
+        clock=clock,
+        mailer=mailer,
     )
     schema = build_schema(query=query, mutation=mutation)
     check_gates(schema, services.catalog)

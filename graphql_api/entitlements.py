@@ -22,28 +22,39 @@ MOST_NAMES = 100
 
 @described
 class Quantity:
-    """A limit. used and remaining: for seats; null for what Seatgate does not count."""
+    """A limit. used and remaining: for seats and whatever the host counts, null otherwise."""
 
-    organization_id: strawberry.Private[str | None]
+    answers: strawberry.Private[entitlements.EntitlementSet]
     key: str
     value: int
     unlimited: bool
 
     @strawberry.field
-    async def used(self) -> int | None:
+    async def used(self, info: ContextInfo) -> int | None:
         """How many are taken."""
         seats = await self._seats()
-        return seats.used if seats else None
+        return seats.used if seats else await self._counted(info)
 
     @strawberry.field
-    async def remaining(self) -> int | None:
+    async def remaining(self, info: ContextInfo) -> int | None:
         """How many are left, never below zero."""
-        seats = await self._seats()
-        return seats.available if seats else None
+        if seats := await self._seats():
+            return seats.available
+        used = await self._counted(info)
+        return None if used is None or self.unlimited else max(0, self.value - used)
 
+    # Asked only when the field is: counting is a read of its own.
     async def _seats(self) -> entitlements.SeatUsage | None:
-        # Asked only when the field is: counting seats is a read of its own.
-        return await loaders.current().seats.load(self.organization_id) if self.organization_id else None
+        organization_id = self.answers.customer.organization_id
+        if organization_id is None or self.key != self.answers.catalog.seat_limit:
+            return None
+        return await loaders.current().seats.load(organization_id)
+
+    async def _counted(self, info: ContextInfo) -> int | None:
+        if self.key not in info.context.services.counting.keys:
+            return None
+        used = await loaders.current().counted.load(self.answers.customer.id)
+        return None if used is None else used[self.key]
 
 
 @described
@@ -128,8 +139,7 @@ class EntitlementSet:
         return [self._decision(info.context.caller.administrator, name) for name in names]
 
     def _quantity(self, key: str, value: int) -> Quantity:
-        counted = self.answers.customer.organization_id if key == self.answers.catalog.seat_limit else None
-        return Quantity(organization_id=counted, key=key, value=value, unlimited=value == UNLIMITED)
+        return Quantity(answers=self.answers, key=key, value=value, unlimited=value == UNLIMITED)
 
     def _decision(self, administrator: bool, feature: str) -> Decision:  # noqa: FBT001 - one flag
         made = self.answers.decide(feature)

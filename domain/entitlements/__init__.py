@@ -2,17 +2,22 @@
 
 from domain.entitlements import advisory, catalog
 from domain.entitlements.answers import EntitlementSet, SeatUsage
+from domain.entitlements.billables import Billable
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
+from domain.entitlements.counting import Counting
 from domain.entitlements.decisions import Decision, Reason
-from domain.entitlements.gate import Billable, Entitlements
+from domain.entitlements.gate import Entitlements
+from domain.entitlements.hosting import Resolver, check_resolver
 from domain.entitlements.in_force import InForce
 from domain.entitlements.overrides import Override
-from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
+from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice, resolve
 
 __all__ = [
+    "FAILED",
     "UNLIMITED",
     "Billable",
     "Catalog",
+    "Counting",
     "Decision",
     "EntitlementSet",
     "Entitlements",
@@ -25,9 +30,12 @@ __all__ = [
     "Override",
     "Plan",
     "Reason",
+    "Resolved",
+    "Resolver",
     "SeatUsage",
     "UnmappedPrice",
     "advisory",
     "catalog",
+    "check_resolver",
     "resolve",
 ]

@@ -3,7 +3,7 @@
 Nothing else knows both. Without the billing callbacks and hook handed in here, organizations work on unlimited.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,7 +27,8 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, InForce, catalog
+from domain.entitlements import Catalog, Counting, Entitlements, InForce, Resolver, catalog, check_resolver
+from domain.errors import ConfigError
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -70,6 +71,7 @@ class Services:
     standing: Standing
     invitations: Invitations
     entitlements: Entitlements
+    counting: Counting
     commands: Commands
     inbox: Inbox
     schedule: Schedule
@@ -138,22 +140,26 @@ def build(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     clock: Clock | None = None,
     mailer: Mailer | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
 
     The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
-    for somebody whom everybody else lets in. Mail goes out through `mailer`; without one through the configured server,
-    or to the log.
+    for somebody whom everybody else lets in. `resolver` says what customers have in the place of catalog and mirror;
+    `counted` names the limits that the host claims from. Mail goes out through `mailer`; without one through the
+    configured server, or to the log.
 
     Raises:
-        ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
+        ConfigError: the catalog, the adapter or the resolver is wrong, a hook has an unknown name, two forwarders have
+            one name, or no plan declares what is counted.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
     in_force = InForce(catalog.read(settings.catalog))
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
+    entitlements = _entitlements(settings, database, clock, in_force, resolver)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
@@ -174,6 +180,7 @@ def build(
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
         entitlements=entitlements,
+        counting=_counting(entitlements, counted),
         commands=commands,
         inbox=inbox,
         schedule=schedule,
@@ -206,6 +213,32 @@ class _Doors:
     def made(self, kind: Callable[..., T], **more: object) -> T:
         """Make one of them."""
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
+
+
+def _entitlements(
+    settings: Settings, database: Database, clock: Clock, in_force: InForce, resolver: Resolver | None
+) -> Entitlements:
+    """Let answers give up after half of what callbacks have, so that one that hangs refuses a seat before they do.
+
+    Raises:
+        ConfigError: the resolver is none.
+    """
+    if resolver is not None:
+        check_resolver(resolver)
+    seconds = settings.callback_seconds / 2
+    return Entitlements(database=database, clock=clock, in_force=in_force, resolver=resolver, seconds=seconds)
+
+
+def _counting(entitlements: Entitlements, keys: Collection[str]) -> Counting:
+    """Count what the host names.
+
+    Raises:
+        ConfigError: no plan declares one of them.
+    """
+    named = [keys] if isinstance(keys, str) else keys
+    if faults := entitlements.catalog.check_counted(named):
+        raise ConfigError(faults)
+    return Counting(entitlements=entitlements, keys=frozenset(named))
 
 
 def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, access_of: AccessOf) -> Schedule:
