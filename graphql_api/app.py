@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from domain.audit import Forwarder
 from domain.clock import Clock
@@ -74,17 +74,16 @@ def create_app(
     adapter = auth or JwtAdapter.of(settings, clock=services.clock)
     transport = Transport(schema, adapter=adapter, make_context=_ContextMaker(services, billable))
     app = Starlette(
-        routes=[
-            Route("/graphql", transport),
-            *explorer.routes(),
-            *webhooks.routes(services),
-            *health.routes(ready=lambda: ready(services)),
-        ],
+        routes=[Route("/graphql", transport), *_routes(services)],
         middleware=edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
         lifespan=lambda _: living(services, worker=worker),
     )
     app.state.services = services
     return app
+
+
+def _routes(services: Services) -> list[BaseRoute]:
+    return [*explorer.routes(), *webhooks.routes(services), *health.routes(ready=lambda: ready(services))]
 
 
 async def ready(services: Services) -> bool:

@@ -234,12 +234,12 @@ def _tell(decision: Decision, billable: object, payer: Payer | None, surface: st
     level = logging.WARNING if decision.reason is Reason.ERROR else logging.DEBUG
     log.log(
         level,
-        "entitlement check feature=%s result=%s resolver=%s reason=%s surface=%s subject_type=%s subject_id=%s",
+        "entitlement check feature=%s result=%s reason=%s surface=%s resolver=%s subject_type=%s subject_id=%s",
         decision.feature,
         decision.granted,
-        source,
         decision.reason,
         surface,
+        source,
         type(billable).__name__,
         payer.id if isinstance(payer, Owner) else payer,
     )

@@ -27,8 +27,8 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Counting, Entitlements, InForce, Resolver, catalog, check_resolver
-from domain.errors import ConfigError
+from domain.entitlements import Catalog, Counting, Entitlements, InForce, Resolver, catalog
+from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -47,6 +47,7 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
+from domain.wiring.answering import counting_of
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
@@ -70,13 +71,17 @@ class Services:
     ownership: Ownership
     standing: Standing
     invitations: Invitations
-    entitlements: Entitlements
     counting: Counting
     commands: Commands
     inbox: Inbox
     schedule: Schedule
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """What customers have paid for."""
+        return self.counting.entitlements
 
     @property
     def catalog(self) -> Catalog:
@@ -159,19 +164,17 @@ def build(
     clock, database = clock or SystemClock(), open_database(settings.database_url)
     in_force = InForce(catalog.read(settings.catalog))
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    entitlements = _entitlements(settings, database, clock, in_force, resolver)
-    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
-    doors = _doors(settings, clock, callbacks, entitlements)
+    counting = counting_of(settings, database, clock, in_force, resolver, counted)
+    rooms, doors = _rooms(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(entitlements))
+    commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(counting.entitlements))
     schedule = _schedule(rooms, inbox, in_force, commands.access_of)
-    joined = hooks_of(hooks or {}, members, commands)
-    deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
+    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
+        users=users,
         deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=doors.made(Organizations),
@@ -179,8 +182,7 @@ def build(
         ownership=doors.made(Ownership),
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
-        entitlements=entitlements,
-        counting=_counting(entitlements, counted),
+        counting=counting,
         commands=commands,
         inbox=inbox,
         schedule=schedule,
@@ -215,36 +217,14 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _entitlements(
-    settings: Settings, database: Database, clock: Clock, in_force: InForce, resolver: Resolver | None
-) -> Entitlements:
-    """Let answers give up after half of what callbacks have, so that one that hangs refuses a seat before they do.
-
-    Raises:
-        ConfigError: the resolver is none.
-    """
-    if resolver is not None:
-        check_resolver(resolver)
-    seconds = settings.callback_seconds / 2
-    return Entitlements(database=database, clock=clock, in_force=in_force, resolver=resolver, seconds=seconds)
-
-
-def _counting(entitlements: Entitlements, keys: Collection[str]) -> Counting:
-    """Count what the host names.
-
-    Raises:
-        ConfigError: no plan declares one of them.
-    """
-    named = [keys] if isinstance(keys, str) else keys
-    if faults := entitlements.catalog.check_counted(named):
-        raise ConfigError(faults)
-    return Counting(entitlements=entitlements, keys=frozenset(named))
-
-
 def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, access_of: AccessOf) -> Schedule:
     """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
     return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted))
+
+
+def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
+    return _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
 
 
 def _doors(
@@ -253,6 +233,13 @@ def _doors(
     """Let the host's callbacks run first and billing's last."""
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
     return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
+
+
+def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
+    """Let hooks look on when users come, and when they go."""
+    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
+    policy = settings.on_cancel_failure
+    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:
