@@ -144,16 +144,20 @@ class Host:
             else:
                 async with session.begin_nested():
                     given = await self.resolver.resolve(customers=customers, at=at, session=session)
-        return {customer.id: self._sound(customer.id, given.get(customer.id)) for customer in customers}
+        return {
+            customer.id: sound(given.get(customer.id), name=self.name, customer_id=customer.id)
+            for customer in customers
+        }
 
-    def _sound(self, customer_id: str, given: object) -> Resolved:
-        """Let pass an answer that everybody can read, its quantities in order; whatever else it is denies."""
-        if not isinstance(given, Resolved):
-            log.warning("resolver %s says nothing of %s", self.name, customer_id)
-            return FAILED
-        try:
-            _Answer.model_validate(given)
-        except ValidationError as error:
-            log.warning("resolver %s makes no sense of %s", self.name, customer_id, exc_info=error)
-            return FAILED
-        return FAILED if given.failed else replace(given, quantities=dict(sorted(given.quantities.items())))
+
+def sound(given: object, *, name: str, customer_id: str) -> Resolved:
+    """Let pass an answer that everybody can read, its quantities in order; whatever else it is denies."""
+    if not isinstance(given, Resolved):
+        log.warning("resolver %s says nothing of %s", name, customer_id)
+        return FAILED
+    try:
+        _Answer.model_validate(given)
+    except ValidationError as error:
+        log.warning("resolver %s makes no sense of %s", name, customer_id, exc_info=error)
+        return FAILED
+    return FAILED if given.failed else replace(given, quantities=dict(sorted(given.quantities.items())))
