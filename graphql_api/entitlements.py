@@ -22,7 +22,7 @@ MOST_NAMES = 100
 
 @described
 class Quantity:
-    """A limit. used and remaining: for seats and whatever the host counts, null otherwise."""
+    """A limit. used and remaining: for seats and whatever the host counts with limited(…), null otherwise."""
 
     answers: strawberry.Private[entitlements.EntitlementSet]
     key: str

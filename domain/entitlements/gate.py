@@ -22,7 +22,7 @@ from domain.entitlements.hosting import Host, Resolver
 from domain.entitlements.in_force import InForce
 from domain.entitlements.resolver import FAILED, Held, Resolved, UnmappedPrice
 from domain.entitlements.sources import Mirror, Source
-from domain.errors import Contained, contained
+from domain.errors import contained
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +72,12 @@ class Entitlements:
 
     async def has_active_plan(self, billable: Billable | None, plan: str, *, surface: str | None = None) -> bool:
         """Say whether a billable holds a plan, named by itself or by a price of it; every doubt is no."""
-        decided = self._plan_decided(billable, plan, surface)
-        return (await _answered(decided, otherwise=decisions.failed(plan))).granted
+        decision = await _answered(self._plan_decided(billable, plan, surface))
+        return decision is not None and decision.granted
 
     async def decide(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> Decision:
         """Say whether a billable has a feature, and why; a failure to find out is the reason `error`."""
-        decided = self._decided(billable, feature, surface)
-        return await _answered(decided, otherwise=decisions.failed(feature))
+        return await _answered(self._decided(billable, feature, surface)) or decisions.failed(feature)
 
     async def decide_many(
         self, billables: Sequence[Billable | None], features: Sequence[str], *, surface: str | None = None
@@ -88,16 +87,15 @@ class Entitlements:
         The same may stand there twice, and None; each doubt denies only itself. What is no string names no feature and
         is left out. Nothing comes back for what cannot be listed at all.
         """
-        return await _answered(self._all_decided(billables, features, surface), otherwise=[])
+        return await _answered(self._all_decided(billables, features, surface)) or []
 
     async def features_for(self, billable: Billable | None) -> list[str]:
         """List a billable's features, sorted; empty in doubt."""
-        _, resolved = await self._resolved(billable)
-        return sorted(resolved.features)
+        return await _answered(self._features(billable)) or []
 
     async def entitlement_quantity(self, billable: Billable | None, key: str) -> int:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
-        return await _answered(self._quantity(billable, key), otherwise=0)
+        return await _answered(self._quantity(billable, key)) or 0
 
     async def visible(self, reading: CustomerReading, customer_ids: Sequence[str]) -> dict[str, EntitlementSet]:
         """Give all answers for customers; those that are not there or not the caller's are left out.
@@ -138,20 +136,22 @@ class Entitlements:
         return {payer: None if limit == UNLIMITED else limit for payer, limit in limits.items()}
 
     async def _decided(self, billable: Billable | None, feature: str, surface: str | None) -> Decision:
-        payer, resolved = await self._resolved(billable)
-        decision = decisions.decide_feature(resolved, feature)
+        payer = payer_of(billable)
+        decision = decisions.decide_feature(await self._resolved(payer), feature)
         _tell(decision, billable, payer, surface, self.source.name)
         return decision
 
     async def _plan_decided(self, billable: Billable | None, plan: str, surface: str | None) -> Decision:
-        payer, resolved = await self._resolved(billable)
-        decision = decisions.decide_plan(resolved, self.catalog, plan)
+        payer = payer_of(billable)
+        decision = decisions.decide_plan(await self._resolved(payer), self.catalog, plan)
         _tell(decision, billable, payer, surface, self.source.name)
         return decision
 
+    async def _features(self, billable: Billable | None) -> list[str]:
+        return sorted((await self._resolved(payer_of(billable))).features)
+
     async def _quantity(self, billable: Billable | None, key: str) -> int:
-        _, resolved = await self._resolved(billable)
-        return decisions.quantity(resolved, key)
+        return decisions.quantity(await self._resolved(payer_of(billable)), key)
 
     async def _all_decided(
         self, billables: Sequence[Billable | None], features: Sequence[str], surface: str | None
@@ -164,18 +164,15 @@ class Entitlements:
             decided.append(each)
         return decided
 
-    async def _resolved(self, billable: Billable | None) -> tuple[Payer | None, Resolved]:
-        """Find who pays for a billable, and what that customer has."""
-        named = await _named(billable)
-        if named.value is None:
-            return None, FAILED if named.error else Resolved()
-        return named.value, await _answered(self._one(named.value), otherwise=FAILED)
+    async def _resolved(self, payer: Payer | None) -> Resolved:
+        return Resolved() if payer is None else await _answered(self._one(payer)) or FAILED
 
     async def _all_resolved(self, billables: Sequence[object]) -> list[tuple[Payer | None, Resolved]]:
-        """Find the same for many; one of whom not even the id can be read fails alone."""
-        named = [await _named(billable) for billable in billables]
+        """Find who pays for each billable and what that customer has; one whose id cannot even be read fails alone."""
+        named = [await contained(_named(billable), log=log, where="gate") for billable in billables]
         payers = list({one.value for one in named if one.value is not None})
-        found = await _answered(self._many(payers), otherwise=dict.fromkeys(payers, FAILED))
+        outcome = await contained(self._many(payers), log=log, where="gate")
+        found = dict.fromkeys(payers, FAILED) if outcome.value is None else outcome.value
         nothing = Resolved()
         return [
             (one.value, found.get(one.value, nothing)) if one.value else (None, FAILED if one.error else nothing)
@@ -196,19 +193,13 @@ def _names(features: Sequence[Any]) -> list[str]:
     return [features] if isinstance(features, str) else [name for name in features if isinstance(name, str)]
 
 
-async def _answered(asked: Awaitable[T], *, otherwise: T) -> T:
-    """Await an answer; whatever goes wrong on the way, it is the one for a doubt."""
-    outcome = await contained(asked, log=log, where="gate")
-    return otherwise if outcome.value is None else outcome.value
+async def _answered(asked: Awaitable[T]) -> T | None:
+    """Await an answer; None when anything goes wrong on the way."""
+    return (await contained(asked, log=log, where="gate")).value
 
 
-async def _named(billable: object) -> Contained[Payer | None]:
-    """Find who pays, whatever reading the id of what a host hands over may raise."""
-
-    async def payer() -> Payer | None:
-        return payer_of(billable)
-
-    return await contained(payer(), log=log, where="gate")
+async def _named(billable: object) -> Payer | None:
+    return payer_of(billable)
 
 
 def _organization(id: str) -> Owner:
