@@ -13,7 +13,7 @@ from domain import audit, billing
 from domain.audit import AuditEvent, LabelPart
 from domain.billing import BillingSubscription, Customer, ProcessorAccount, ProcessorName, WebhookEvent
 from domain.db import Session
-from domain.entitlements import Billable, EntitlementSet, SeatUsage
+from domain.entitlements import Billable, EntitlementSet, Override, SeatUsage, overrides_by_id
 from domain.errors import Contained
 from domain.identity import User
 from domain.organizations import Invitation, Membership, Organization
@@ -57,6 +57,13 @@ class Loaders:
             return await billing.events_by_id(session, ids) if scope.administrator else {}
 
         self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(webhook_events)
+
+        async def override_nodes(session: Session, ids: Sequence[str]) -> dict[str, Override]:
+            return await overrides_by_id(session, ids) if scope.administrator else {}
+
+        self.override_nodes: DataLoader[str, Override | None] = self._loader(override_nodes)
+        # Those that an answer of the caller's has named already.
+        self.overrides: DataLoader[str, Override | None] = self._loader(overrides_by_id)
         self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
         self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
         self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)

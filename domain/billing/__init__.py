@@ -1,7 +1,7 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
-from domain.billing.access import Access, AccessOf, Standing
+from domain.billing.access import Access, Accesses, AccessOf, Standing
 from domain.billing.closing import Closing
 from domain.billing.commands import (
     AccessChange,
@@ -104,6 +104,7 @@ __all__ = [
     "Access",
     "AccessChange",
     "AccessOf",
+    "Accesses",
     "Beat",
     "BillingSubscription",
     "Bought",
