@@ -89,7 +89,7 @@ async def test_a_raised_seat_limit_lets_in_at_once_and_after_its_end_nobody_goes
 
     async def added(user: str) -> Any:
         seats = "seats { limit used available overLimit }"
-        return await either.do("addMember", "ann", seats, organizationId=organization["id"], userId=user)
+        return await either.do("addMember", "ada", seats, organizationId=organization["id"], userId=user)
 
     full = await added(users[0])
     await given(either, organization, limit="seats", value=3, expiresAt=END)

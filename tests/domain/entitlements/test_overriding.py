@@ -14,34 +14,19 @@ from domain.entitlements.overriding import _checked_reason
 from domain.errors import Forbidden, InvalidInput, NotFound
 from domain.ids import CustomerId
 from domain.organizations import Organization
-from domain.scope import Scope, system
+from domain.scope import Scope
 from domain.wiring import Services
 from tests.domain.entitlements.test_resolver import PLAIN
 from tests.support.clock import FixedClock
+from tests.support.giving import REASON, SEATS, grant, revoke
 from tests.support.tables import changes, dump, unchanged
 from tests.support.telling import tell
 from tests.support.wired import customer_of
-
-ADMINISTRATOR = system("test")
-SSO, SEATS = Wish(feature="sso"), Wish(limit="seats", value=4)
-REASON = "promised on the phone"
 
 
 @pytest.fixture
 async def payer(services: Services, acme: Organization) -> CustomerId:
     return await customer_of(services, acme)
-
-
-async def grant(services: Services, customer_id: str, wish: Wish = SSO, **how: Any) -> Override:
-    given: dict[str, Any] = {"scope": ADMINISTRATOR, "reason": REASON} | how
-    async with services.database.transaction() as session:
-        return await services.overriding.grant(session, customer_id=customer_id, wish=wish, **given)
-
-
-async def revoke(services: Services, override_id: str, **how: Any) -> Override:
-    given: dict[str, Any] = {"scope": ADMINISTRATOR, "reason": "it was a mistake"} | how
-    async with services.database.transaction() as session:
-        return await services.overriding.revoke(session, override_id=override_id, **given)
 
 
 async def event_of(services: Services, action: str) -> AuditEvent:
