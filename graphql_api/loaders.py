@@ -11,7 +11,14 @@ from strawberry.extensions import SchemaExtension
 
 from domain import audit, billing
 from domain.audit import AuditEvent, LabelPart
-from domain.billing import BillingSubscription, Customer, ProcessorAccount, ProcessorName, WebhookEvent
+from domain.billing import (
+    BillingSubscription,
+    Customer,
+    ProcessorAccount,
+    ProcessorName,
+    SubscriptionFact,
+    WebhookEvent,
+)
 from domain.db import Session
 from domain.entitlements import Billable, EntitlementSet, Override, SeatUsage, overrides_by_id
 from domain.errors import Contained
@@ -65,6 +72,7 @@ class Loaders:
         # Those that an answer of the caller's has named already.
         self.overrides: DataLoader[str, Override | None] = self._loader(overrides_by_id)
         self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
+        self.newest_facts: DataLoader[str, SubscriptionFact | None] = self._loader(billing.newest_facts)
         self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
         self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)
         self.sealed: DataLoader[str, bool | None] = self._loader(audit.sealed)

@@ -38,6 +38,7 @@ from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
+from graphql_api.explaining import Explanation, explain
 from graphql_api.identity import User, Viewer
 from graphql_api.invitations import Invitation
 from graphql_api.limits import Limits
@@ -102,6 +103,7 @@ class Query:
     organizations: CountedConnection[Organization] | None = _read(list_organizations, ApiScope.ORGANIZATIONS_READ)
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
+    explain: Explanation | None = _read(explain)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)

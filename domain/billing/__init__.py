@@ -97,6 +97,7 @@ from domain.billing.webhooks import (
     fact_place,
     list_events,
     list_facts,
+    newest_facts,
 )
 
 __all__ = [
@@ -189,6 +190,7 @@ __all__ = [
     "list_facts",
     "list_subscriptions",
     "live_subscriptions",
+    "newest_facts",
     "newest_report",
     "nothing",
     "owned_by",

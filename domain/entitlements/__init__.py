@@ -6,6 +6,7 @@ from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.gate import Billable, Entitlements
 from domain.entitlements.in_force import InForce
+from domain.entitlements.links import Step, StepKind
 from domain.entitlements.overrides import Override, list_overrides, overrides_by_id
 from domain.entitlements.overriding import Overriding, Wish
 from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
@@ -29,6 +30,8 @@ __all__ = [
     "Plan",
     "Reason",
     "SeatUsage",
+    "Step",
+    "StepKind",
     "UnmappedPrice",
     "Wish",
     "advisory",

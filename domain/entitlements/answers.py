@@ -44,13 +44,13 @@ class EntitlementSet:
         """Count how many of something the customer may have; UNLIMITED when there is no end."""
         return decisions.quantity(self.resolved, key)
 
-    def may_be_explained_to(self, caller: Scope) -> bool:
-        """Say whether somebody may see why: administrators, the organization's OWNER, a user of the own customer.
+    def owned_by(self, caller: Scope) -> bool:
+        """Say whether the customer is the caller's own, or its organization is as OWNER, or all are."""
+        return caller.administrator or self.role is Role.OWNER or self.customer.owner_id == caller.user_id
 
-        Why a resolution has failed is told to administrators alone, as is that it has.
-        """
-        own = self.role is Role.OWNER or self.customer.owner_id == caller.user_id
-        return caller.administrator or (own and not self.resolved.failed)
+    def may_be_explained_to(self, caller: Scope) -> bool:
+        """Say whether somebody may see why; that a resolution has failed is told to administrators alone."""
+        return caller.administrator or (self.owned_by(caller) and not self.resolved.failed)
 
     def chain_of(self, feature: str) -> tuple[Step, ...] | None:
         """Lead link by link to the decision of a feature; None where the answers were not worked out from rows."""

@@ -23,6 +23,7 @@ KINDS = {
     "auditEvents(filter.actorId)": "usr",
     "auditEvents(filter.subjectId)": "mem",
     "entitlements(customerId)": "cst",
+    "explain(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "updateOrganization(input.organizationId)": "org",
     "deleteOrganization(input.organizationId)": "org",
@@ -148,8 +149,9 @@ async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
         )
     else:
         kind = "String" if argument in {"slug", "externalId"} else "ID"
+        more = ', feature: "sso"' if field == "explain" else ""
         found = await api.ask(
-            f"query($value: {kind}!) {{ {field}({argument}: $value) {{ __typename }} }}", "eve", value=value
+            f"query($value: {kind}!) {{ {field}({argument}: $value{more}) {{ __typename }} }}", "eve", value=value
         )
     return re.sub(r'"requestId": "[0-9a-f]+"', "", plain([found.response.status_code, found.body])).replace(value, "ID")
 
