@@ -59,16 +59,9 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
-
-        async def webhook_events(session: Session, ids: Sequence[str]) -> dict[str, WebhookEvent]:
-            return await billing.events_by_id(session, ids) if scope.administrator else {}
-
-        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(webhook_events)
-
-        async def override_nodes(session: Session, ids: Sequence[str]) -> dict[str, Override]:
-            return await overrides_by_id(session, ids) if scope.administrator else {}
-
-        self.override_nodes: DataLoader[str, Override | None] = self._loader(override_nodes)
+        may = scope.administrator
+        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
+        self.override_nodes: DataLoader[str, Override | None] = self._loader(overrides_by_id if may else _none)
         # Those that an answer of the caller's has named already.
         self.overrides: DataLoader[str, Override | None] = self._loader(overrides_by_id)
         self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
@@ -99,6 +92,11 @@ class Loaders:
         """Read everything anew from here on: a mutation has changed what was read for the one before it."""
         for made in self._made:
             made.clear_all()
+
+
+async def _none(_: Session, __: Sequence[str]) -> dict[str, Any]:
+    """Find nothing, for those who may not look."""
+    return {}
 
 
 _loaders: ContextVar[Loaders] = ContextVar("loaders")
