@@ -24,7 +24,7 @@ UNAPPLIED = frozenset({WebhookStatus.FAILED, WebhookStatus.DEAD})
 class Shelf:
     """What the mirror has of one customer: the rows of the account's processor with their facts, and the others.
 
-    `access_of` works out what rows of its give, beside what it has without any.
+    `access_of` works out what rows of this customer give, beside what it has without any.
     """
 
     customer_id: CustomerId
