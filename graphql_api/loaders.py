@@ -11,9 +11,16 @@ from strawberry.extensions import SchemaExtension
 
 from domain import audit, billing
 from domain.audit import AuditEvent, LabelPart
-from domain.billing import BillingSubscription, Customer, ProcessorAccount, ProcessorName, WebhookEvent
+from domain.billing import (
+    BillingSubscription,
+    Customer,
+    ProcessorAccount,
+    ProcessorName,
+    SubscriptionFact,
+    WebhookEvent,
+)
 from domain.db import Session
-from domain.entitlements import Billable, EntitlementSet, SeatUsage
+from domain.entitlements import Billable, EntitlementSet, Override, SeatUsage, overrides_by_id
 from domain.errors import Contained
 from domain.identity import User
 from domain.organizations import Invitation, Membership, Organization
@@ -52,12 +59,13 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
-
-        async def webhook_events(session: Session, ids: Sequence[str]) -> dict[str, WebhookEvent]:
-            return await billing.events_by_id(session, ids) if scope.administrator else {}
-
-        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(webhook_events)
+        may = scope.administrator
+        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
+        self.override_nodes: DataLoader[str, Override | None] = self._loader(overrides_by_id if may else _none)
+        # Those that an answer of the caller's has named already.
+        self.overrides: DataLoader[str, Override | None] = self._loader(overrides_by_id)
         self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
+        self.newest_facts: DataLoader[str, SubscriptionFact | None] = self._loader(billing.newest_facts)
         self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
         self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)
         self.sealed: DataLoader[str, bool | None] = self._loader(audit.sealed)
@@ -84,6 +92,11 @@ class Loaders:
         """Read everything anew from here on: a mutation has changed what was read for the one before it."""
         for made in self._made:
             made.clear_all()
+
+
+async def _none(_: Session, __: Sequence[str]) -> dict[str, Any]:
+    """Find nothing, for those who may not look."""
+    return {}
 
 
 _loaders: ContextVar[Loaders] = ContextVar("loaders")

@@ -25,6 +25,7 @@ from graphql_api import (
     loaders,
     membership_mutations,
     organization_mutations,
+    override_mutations,
     ownership_mutations,
     plan_changes,
     subscription_mutations,
@@ -37,12 +38,14 @@ from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
+from graphql_api.explaining import Explanation, explain
 from graphql_api.identity import User, Viewer
 from graphql_api.invitations import Invitation
 from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
+from graphql_api.overrides import Override
 from graphql_api.permissions import require_scope
 from graphql_api.rate_limits import Limited
 from graphql_api.scalars import SCALARS
@@ -65,6 +68,7 @@ async def find_node(id: strawberry.ID) -> Node | None:
         Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
         Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
         Prefix.WEBHOOK_EVENT: (found.webhook_events, WebhookEvent.of),
+        Prefix.OVERRIDE: (found.override_nodes, Override.of),
     }
     known = nodes.get(ids.prefix_of(id))
     if known is None:
@@ -99,6 +103,7 @@ class Query:
     organizations: CountedConnection[Organization] | None = _read(list_organizations, ApiScope.ORGANIZATIONS_READ)
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
+    explain: Explanation | None = _read(explain)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
@@ -201,6 +206,12 @@ class Mutation:
     reconcile_customer: drift.ReconcileCustomerPayload | None = _write(
         drift.reconcile_customer, Refusals(), ApiScope.ADMIN
     )
+    grant_override: override_mutations.GrantOverridePayload | None = _write(
+        override_mutations.grant_override, UnitOfWork(), ApiScope.ADMIN
+    )
+    revoke_override: override_mutations.RevokeOverridePayload | None = _write(
+        override_mutations.revoke_override, UnitOfWork(), ApiScope.ADMIN
+    )
 
 
 def print_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -> str:
@@ -231,6 +242,7 @@ def _built(query: tuple[type, ...], mutation: tuple[type, ...], *, sort: bool) -
             BillingSubscription,
             AuditEvent,
             WebhookEvent,
+            Override,
         ],
         extensions=[Limits, FreshLoaders],
         config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),

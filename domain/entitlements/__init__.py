@@ -6,8 +6,11 @@ from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.gate import Billable, Entitlements
 from domain.entitlements.in_force import InForce
-from domain.entitlements.overrides import Override
+from domain.entitlements.links import Step, StepKind
+from domain.entitlements.overrides import Override, list_overrides, overrides_by_id
+from domain.entitlements.overriding import Overriding, Wish
 from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
+from domain.entitlements.snapshot import granted_to
 
 __all__ = [
     "UNLIMITED",
@@ -23,11 +26,18 @@ __all__ = [
     "Limit",
     "Merge",
     "Override",
+    "Overriding",
     "Plan",
     "Reason",
     "SeatUsage",
+    "Step",
+    "StepKind",
     "UnmappedPrice",
+    "Wish",
     "advisory",
     "catalog",
+    "granted_to",
+    "list_overrides",
+    "overrides_by_id",
     "resolve",
 ]
