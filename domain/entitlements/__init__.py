@@ -2,7 +2,19 @@
 
 from domain.entitlements import advisory, catalog
 from domain.entitlements.answers import EntitlementSet, SeatUsage
-from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
+from domain.entitlements.catalog import (
+    UNLIMITED,
+    Call,
+    Catalog,
+    Forbid,
+    Limit,
+    Merge,
+    OnDeny,
+    Plan,
+    Redirect,
+    Respond,
+    read_on_deny,
+)
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.gate import Billable, Entitlements
 from domain.entitlements.in_force import InForce
@@ -12,22 +24,28 @@ from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, re
 __all__ = [
     "UNLIMITED",
     "Billable",
+    "Call",
     "Catalog",
     "Decision",
     "EntitlementSet",
     "Entitlements",
+    "Forbid",
     "Given",
     "Granted",
     "Held",
     "InForce",
     "Limit",
     "Merge",
+    "OnDeny",
     "Override",
     "Plan",
     "Reason",
+    "Redirect",
+    "Respond",
     "SeatUsage",
     "UnmappedPrice",
     "advisory",
     "catalog",
+    "read_on_deny",
     "resolve",
 ]
