@@ -84,6 +84,7 @@ class Api:
     """Asks the application as one of several people; who has not been seen before becomes a user by asking."""
 
     def __init__(self, app: Starlette, client: httpx.AsyncClient, clock: FixedClock) -> None:
+        self.app = app
         self.client = client
         self.clock = clock
         self.services: Services = app.state.services
@@ -194,8 +195,8 @@ class Api:
         return await tables.dump(self.services.database)
 
 
-def make_settings(database_url: str, folder: Path, **variables: str) -> settings.Settings:
-    (folder / "catalog.toml").write_text(CATALOG)
+def make_settings(database_url: str, folder: Path, catalog: str = CATALOG, **variables: str) -> settings.Settings:
+    (folder / "catalog.toml").write_text(catalog)
     environment = {
         "DATABASE_URL": database_url,
         # A slow machine is no failure.
@@ -210,10 +211,15 @@ def make_settings(database_url: str, folder: Path, **variables: str) -> settings
 
 @contextlib.asynccontextmanager
 async def serving(
-    database_url: str, folder: Path, clock: FixedClock, variables: Mapping[str, str] | None = None, **host: Any
+    database_url: str,
+    folder: Path,
+    clock: FixedClock,
+    variables: Mapping[str, str] | None = None,
+    catalog: str = CATALOG,
+    **host: Any,
 ) -> AsyncIterator[Api]:
     """Run the whole application, its worker too, for as long as the block lasts; `host` is what a host adds."""
-    app = create_app(make_settings(database_url, folder, **variables or {}), clock=clock, **host)
+    app = create_app(make_settings(database_url, folder, catalog, **variables or {}), clock=clock, **host)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),
