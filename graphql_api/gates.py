@@ -97,7 +97,7 @@ def _guards(routes: Iterable[object]) -> Iterator[Guard]:
             continue
         waiting += [getattr(thing, name) for name in INSIDE if hasattr(thing, name)]
         waiting += [part for name in LISTS for part in _listed(thing, name)]
-        waiting += vars(thing).values() if isinstance(thing, type) else ()
+        waiting += [part for kind in getattr(thing, "__mro__", ()) for part in vars(kind).values()]
 
 
 def _listed(thing: object, name: str) -> list[object]:

@@ -6,7 +6,7 @@ A guard stands above an endpoint, which is a function, async or not, or an endpo
 """
 
 import logging
-from functools import partial, wraps
+from functools import partial, update_wrapper, wraps
 from inspect import iscoroutinefunction, isfunction, ismethod, signature
 from typing import Any, TypeVar
 
@@ -113,6 +113,8 @@ class Guarded:
     """An ASGI application behind a guard; whatever is neither HTTP nor a WebSocket passes."""
 
     def __init__(self, guard: Guard, app: ASGIApp) -> None:
+        # A route takes its name from here.
+        update_wrapper(self, app, updated=())
         self.guard = guard
         self.app = app
 

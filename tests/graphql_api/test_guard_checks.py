@@ -27,6 +27,7 @@ def gold(form: str) -> Sequence[BaseRoute]:
         "partial": [Route("/", functools.partial(guard(unguarded)))],
         "class": [Route("/", guard(Halfway))],
         "method": [Route("/", type("Page", (HTTPEndpoint,), {"get": guard(unguarded)}))],
+        "inherited": [Route("/", type("Page", (type("Base", (HTTPEndpoint,), {"get": guard(unguarded)}),), {}))],
         "layer": [Route("/", unguarded, middleware=[Middleware(reports), Middleware(guard)])],
         "socket": [WebSocketRoute("/", guard(unguarded))],
         "mount": [Mount("/", app=guard(application))],
@@ -37,7 +38,20 @@ def gold(form: str) -> Sequence[BaseRoute]:
     return starlette[form]
 
 
-FORMS = ("endpoint", "inner", "partial", "class", "method", "layer", "socket", "mount", "inside", "around", "listed")
+FORMS = (
+    "endpoint",
+    "inner",
+    "partial",
+    "class",
+    "method",
+    "inherited",
+    "layer",
+    "socket",
+    "mount",
+    "inside",
+    "around",
+    "listed",
+)
 
 
 @pytest.mark.parametrize("form", FORMS)

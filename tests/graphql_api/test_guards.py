@@ -210,6 +210,14 @@ class TestAHostsOwnApplication:
                 join(Starlette(middleware=[Middleware(require_feature("gold"))]), api.app)
 
 
+def test_a_guarded_endpoint_keeps_its_name() -> None:
+    assert [Route("/", endpoint).name for endpoint in (asynchronous, Page, application)] == [
+        "asynchronous",
+        "Page",
+        "application",
+    ]
+
+
 async def test_a_guards_own_form_goes_before_the_catalogs(serve: Serve) -> None:
     def by_hand(request: Request, denial: Denial) -> Response:
         return PlainTextResponse(f"{denial.guard} {denial.required}", status_code=402)
