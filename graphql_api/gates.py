@@ -1,7 +1,7 @@
 """The walk over a schema and a host's routes that checks that every gate really guards, before anything is served."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from functools import partial
 
 from starlette.applications import Starlette
 from strawberry.types.base import StrawberryObjectDefinition, StrawberryOptional
@@ -16,8 +16,8 @@ from graphql_api.permissions import Gate, steps
 from graphql_api.reception import Receiving
 from graphql_api.requirements import GuardKind, Requirement
 
-INSIDE = ("guard", "app", "endpoint", "func", "cls", "__wrapped__")
-LISTS = ("routes", "user_middleware")
+INSIDE = ("guard", "app", "_app", "_base_app", "router", "routes", "user_middleware", "endpoint", "cls", "__wrapped__")
+"""Where Starlette's parts, middleware by custom, and decorated functions hold what is inside or behind them."""
 
 
 def join(host: Starlette, seatgate: Starlette) -> None:
@@ -85,7 +85,7 @@ def _unimportable(form: object) -> list[str]:
 
 def _guards(routes: Iterable[object]) -> Iterator[Guard]:
     """Find guards on routes, whatever stands around or between them: mounts, middleware, decorators, classes."""
-    waiting: list[Any] = [*routes]
+    waiting: list[object] = [*routes]
     seen: dict[int, object] = {}
     while waiting:
         thing = waiting.pop()
@@ -95,14 +95,18 @@ def _guards(routes: Iterable[object]) -> Iterator[Guard]:
         if isinstance(thing, Guard):
             yield thing
             continue
-        waiting += [getattr(thing, name) for name in INSIDE if hasattr(thing, name)]
-        waiting += [part for name in LISTS for part in _listed(thing, name)]
-        waiting += [part for kind in getattr(thing, "__mro__", ()) for part in vars(kind).values()]
+        waiting += _inside(thing)
 
 
-def _listed(thing: object, name: str) -> list[object]:
-    found = getattr(thing, name, None)
-    return found if isinstance(found, list) else []
+def _inside(thing: object) -> Iterator[object]:
+    """List what a thing holds itself; what it would make up when asked for does not count."""
+    if isinstance(thing, partial):
+        yield thing.func
+    if isinstance(thing, type):
+        yield from (part for kind in thing.__mro__ for part in vars(kind).values())
+    held = getattr(thing, "__dict__", {})
+    for found in (held[name] for name in INSIDE if name in held):
+        yield from found if isinstance(found, list) else [found]
 
 
 def _fields(schema: MaskingSchema) -> Iterator[tuple[str, StrawberryField]]:

@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain import identity
 from domain.entitlements import Billable
-from domain.errors import contained
-from domain.identity import AuthAdapter
+from domain.errors import Unauthenticated, contained
+from domain.identity import AuthAdapter, User
 from domain.wiring import Services
 from graphql_api import auth
 from graphql_api.context import Context, ContextMaker
@@ -70,9 +70,16 @@ class Visit:
         return self._billables[asked]
 
     async def _find(self, asked: BillableOf | None, connection: HTTPConnection) -> Billable | None:
-        if asked is not None:
+        try:
+            if asked is None:
+                return await self._user(connection)
             found = asked(connection)
             return await found if isawaitable(found) else found
+        except Unauthenticated:
+            # Strangers come every day, and are nothing to log with a traceback.
+            return None
+
+    async def _user(self, connection: HTTPConnection) -> User | None:
         scope = (await self.context(connection)).scope
         if scope is None or scope.user_id is None:
             return None

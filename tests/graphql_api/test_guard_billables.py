@@ -1,5 +1,6 @@
 """Whose entitlements count for a guard of a route: its own function says, else it is who shows the credential."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from domain.entitlements import Billable
 from domain.organizations import Organization
 from graphql_api.guards import context, require_feature, require_plan
 from tests.graphql_api.conftest import Serve
-from tests.graphql_api.test_guards import FORBIDDEN, JSON, acme, get, inside, unguarded
+from tests.graphql_api.test_guards import FORBIDDEN, JSON, acme, get, inside, reports, unguarded
 from tests.support.statements import statements
 
 
@@ -27,6 +28,19 @@ async def test_without_a_function_it_is_the_callers_user(serve: Serve) -> None:
         assert await get(api, "/own", "bob") == await get(api, "/own", None) == FORBIDDEN
         wrong = {"authorization": "Bearer no.token.this", "accept": JSON}
         assert (await api.client.get("/own", headers=wrong)).status_code == 403
+
+
+async def test_a_stranger_is_nothing_to_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    routes = [Route("/own", require_feature("reports")(unguarded)), Route("/acme", reports(unguarded))]
+
+    async with serve(routes=routes) as api:
+        caplog.clear()
+        for path in ("/own", "/acme"):
+            for bearer in (None, "Bearer no.token.this"):
+                headers = {} if bearer is None else {"authorization": bearer}
+                assert (await api.client.get(path, headers=headers)).status_code == 403
+
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_it_is_never_said_by_parameters_or_other_headers(serve: Serve) -> None:

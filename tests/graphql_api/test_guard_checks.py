@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from domain.errors import ConfigError
 from graphql_api import permissions
@@ -17,6 +18,16 @@ from graphql_api.guards import Guard, require_feature, require_plan
 from tests.graphql_api.conftest import Serve
 from tests.graphql_api.test_guards import ROUTES, Halfway, application, inside, reports, unguarded
 from tests.support.api import CATALOG
+
+
+class Proxy:
+    """Makes up whatever it is asked for, without end."""
+
+    def __getattr__(self, name: str) -> "Proxy":
+        return Proxy()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve nothing."""
 
 
 def gold(form: str) -> Sequence[BaseRoute]:
@@ -27,6 +38,8 @@ def gold(form: str) -> Sequence[BaseRoute]:
         "partial": [Route("/", functools.partial(guard(unguarded)))],
         "class": [Route("/", guard(Halfway))],
         "method": [Route("/", type("Page", (HTTPEndpoint,), {"get": guard(unguarded)}))],
+        "bound": [Route("/", type("Bound", (), {"get": guard(lambda self, request: unguarded(request))})().get)],
+        "proxied": [Mount("/", app=Proxy()), Route("/", guard(unguarded))],
         "inherited": [Route("/", type("Page", (type("Base", (HTTPEndpoint,), {"get": guard(unguarded)}),), {}))],
         "layer": [Route("/", unguarded, middleware=[Middleware(reports), Middleware(guard)])],
         "socket": [WebSocketRoute("/", guard(unguarded))],
@@ -44,6 +57,8 @@ FORMS = (
     "partial",
     "class",
     "method",
+    "bound",
+    "proxied",
     "inherited",
     "layer",
     "socket",

@@ -1,6 +1,7 @@
 """A denial is the same to the byte on each surface, whatever was missing or broken."""
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from domain.entitlements.catalog import parse
 from graphql_api.permissions import require_feature, require_plan
+from graphql_api.requirements import Surface
 from tests.graphql_api.conftest import Serve
 from tests.graphql_api.test_gates import own_organization, report
 from tests.graphql_api.test_guards import reports, talk, team, unguarded
@@ -166,13 +168,18 @@ CAUSES: tuple[Cause, ...] = (
 )
 
 
-async def test_every_surface_lets_pass_who_has_it(serve: Serve) -> None:
+async def test_every_surface_lets_pass_who_has_it_and_is_told_to_the_gate(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "domain.entitlements.gate")
     async with serve(query=[Reads], mutation=[Writes], subscription=[Streams], routes=ROUTES) as api:
         await api.holds((await api.organization())["customer"])
 
         found = await surfaces(api, "ann")
 
     assert {name for name in EXPECTED if found[name] == EXPECTED[name]} == set()
+    told = {word for record in caplog.records for word in record.getMessage().split() if word.startswith("surface=")}
+    assert told == {f"surface={surface}" for surface in Surface}
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: cause.__name__)
