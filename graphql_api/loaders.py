@@ -26,6 +26,7 @@ from domain.identity import User
 from domain.organizations import Invitation, Membership, Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services
+from graphql_api.context import Context
 
 K = TypeVar("K", str, tuple[ProcessorName, bool, str])
 T = TypeVar("T")
@@ -107,12 +108,16 @@ def current() -> Loaders:
     return _loaders.get()
 
 
+def renew(context: Context) -> None:
+    """Begin with loaders that have read nothing; who is anonymous has none."""
+    if context.scope is not None:
+        _loaders.set(Loaders(context.services, context.scope))
+
+
 class FreshLoaders(SchemaExtension):
     """Gives each operation loaders of its own, so that none of them ever answers from an older operation."""
 
     async def on_execute(self) -> AsyncIterator[None]:
         """Make them before the first resolver runs."""
-        context = self.execution_context.context
-        if context.scope is not None:
-            _loaders.set(Loaders(context.services, context.scope))
+        renew(self.execution_context.context)
         yield
