@@ -6,7 +6,7 @@ from alembic import op
 from domain.db import Key
 
 revision = "0027"
-down_revision = "0025"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 

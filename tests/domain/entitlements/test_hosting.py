@@ -78,6 +78,7 @@ class TestAnswering:
         assert await entitlements.has_active_plan(acme, "pro")
         assert await entitlements.features_for(acme) == sorted(told.resolved.features) == ["api", "reports"]
         assert await entitlements.entitlement_quantity(acme, "seats") == told.quantity("seats") == 2
+        assert told.chain_of("api") is told.chain_of_limit("seats") is None
         assert (told.given, told.as_of, told.holds("pro")) == (None, services.clock.now(), True)
         assert list(told.resolved.quantities) == ["projects", "seats"]
         assert await seat_limit(services, entitlements, acme) == 2
