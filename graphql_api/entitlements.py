@@ -22,7 +22,7 @@ MOST_NAMES = 100
 
 @described
 class Quantity:
-    """A limit. used and remaining: for seats; null for what Seatgate does not count."""
+    """A limit. used and remaining: for seats; null for what Seatgate does not count, and with asOf or knownAt."""
 
     organization_id: strawberry.Private[str | None]
     key: str
@@ -82,7 +82,7 @@ class EntitlementSet:
         return cls(
             answers=answers,
             as_of=answers.as_of,
-            known_at=answers.as_of,
+            known_at=answers.known_at,
             catalog_version=answers.catalog.version,
             valid_until=answers.resolved.valid_until,
             plans=sorted(answers.resolved.plans),
@@ -128,8 +128,10 @@ class EntitlementSet:
         return [self._decision(info.context.caller.administrator, name) for name in names]
 
     def _quantity(self, key: str, value: int) -> Quantity:
-        counted = self.answers.customer.organization_id if key == self.answers.catalog.seat_limit else None
-        return Quantity(organization_id=counted, key=key, value=value, unlimited=value == UNLIMITED)
+        # How many were taken then is not kept, and how many are taken now says nothing of then.
+        counted = key == self.answers.catalog.seat_limit and not self.answers.looked_back
+        organization_id = self.answers.customer.organization_id if counted else None
+        return Quantity(organization_id=organization_id, key=key, value=value, unlimited=value == UNLIMITED)
 
     def _decision(self, administrator: bool, feature: str) -> Decision:  # noqa: FBT001 - one flag
         made = self.answers.decide(feature)
@@ -141,6 +143,26 @@ class EntitlementSet:
         return Decision(feature=feature, granted=made.granted, reason=reason, valid_until=made.valid_until)
 
 
-async def find_entitlements(customer_id: strawberry.ID) -> EntitlementSet | None:
-    """What the customer has paid for."""
-    return EntitlementSet.of(await loaders.current().entitlements.load(customer_id))
+async def find_entitlements(
+    customer_id: strawberry.ID, as_of: datetime | None = None, known_at: datetime | None = None
+) -> EntitlementSet | None:
+    """What the customer has paid for.
+
+    asOf (true at) and knownAt (as recorded by) are for administrators and the organization's OWNER; both default to
+    now.
+    """
+    if as_of is None and known_at is None:
+        return EntitlementSet.of(await loaders.current().entitlements.load(customer_id))
+    return EntitlementSet.of(await loaders.current().entitlements_at(customer_id, (as_of, known_at)))
+
+
+async def list_entitlements(info: ContextInfo, customer_ids: list[strawberry.ID]) -> list[EntitlementSet | None] | None:
+    """What many customers have paid for, from one read, in the order asked; at most 100 ids.
+
+    Null stands in the place of what is missing or not yours.
+    """
+    if len(customer_ids) > loaders.BATCH:
+        raise InvalidInput(f"At most {loaders.BATCH} customers at a time.")
+    services = info.context.services
+    found = await services.entitlements.visible(services.customers(info.context.caller), customer_ids)
+    return [EntitlementSet.of(found.get(customer_id)) for customer_id in customer_ids]

@@ -34,7 +34,7 @@ from graphql_api.catalog import CatalogPlan, list_plans
 from graphql_api.connections import Connection, CountedConnection
 from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
-from graphql_api.entitlements import EntitlementSet, find_entitlements
+from graphql_api.entitlements import EntitlementSet, find_entitlements, list_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
 from graphql_api.identity import User, Viewer
@@ -99,6 +99,7 @@ class Query:
     organizations: CountedConnection[Organization] | None = _read(list_organizations, ApiScope.ORGANIZATIONS_READ)
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
+    entitlements_batch: list[EntitlementSet | None] | None = _read(list_entitlements, ApiScope.ENTITLEMENTS_READ)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)

@@ -15,7 +15,8 @@ from domain.scope import Role
 class EntitlementSet:
     """All answers for one customer at one instant, from one read. `role` is the caller's, for what it may be told.
 
-    `given` is what the answers were worked out from; None where it could not be read, or does not count.
+    `as_of` is the instant they are true for, and only what was recorded by `known_at` was looked at; `looked_back`:
+    somebody named one of the two. `given` is what the answers were worked out from; None where it could not be read.
     """
 
     customer: Customer
@@ -25,6 +26,7 @@ class EntitlementSet:
     catalog: Catalog
     given: Given | None
     resolved: Resolved
+    looked_back: bool = False
 
     @property
     def revision(self) -> str:
