@@ -20,7 +20,7 @@ KINDS = (*["updated"] * 6, "created", "deleted")
 DEEDS = (
     *["say"] * 8,
     *["late", "ahead", "rival", "answer"] * 3,
-    *["repeat", "grant", "grant", "grant", "revoke", "close", "reopen", "reopen"],
+    *["repeat", "grant", "grant", "grant", "revoke", "revoke", "close", "reopen", "reopen"],
 )
 
 

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from domain.billing import CustomerReading, create_customer, facts, link_account
-from domain.billing.customers import Owner, OwnerKind, ProcessorName
+from domain.billing import CustomerReading, Owner, OwnerKind, ProcessorName, create_customer, facts, link_account
 from domain.billing.facts import Fact
 from domain.db import Database, Session
 from domain.entitlements import Catalog, Entitlements, EntitlementSet, Given, Held, InForce, UnmappedPrice, resolve
@@ -116,7 +115,7 @@ class World:
     async def _tick(self, session: Session, *, wanted: int, first: bool) -> None:
         now = self.clock.now()
         if first or self.chance.random() < 0.2:
-            catalog = self.chance.choice(CATALOGS)
+            catalog = self.in_force.catalog if first else self.chance.choice(CATALOGS)
             await put_in_force(session, catalog, at=now)
             self.in_force.replace(catalog)
             self.catalogs.append((now, catalog))
@@ -202,5 +201,9 @@ def world_of(database: Database, clock: FixedClock, *, seed: int, number: int) -
     clock.forward(seconds=(BEGINS + (number % AT_MOST) * APART - clock.now()).total_seconds())
     name = f"{seed}_{number}"
     return World(
-        name=name, database=database, clock=clock, chance=random.Random(f"world {name}"), in_force=InForce(CATALOGS[0])
+        name=name,
+        database=database,
+        clock=clock,
+        chance=random.Random(f"world {name}"),
+        in_force=InForce(CATALOGS[number % len(CATALOGS)]),
     )
