@@ -146,21 +146,14 @@ class EntitlementSet:
 async def find_entitlements(
     customer_id: strawberry.ID, as_of: datetime | None = None, known_at: datetime | None = None
 ) -> EntitlementSet | None:
-    """What the customer has paid for.
-
-    asOf (true at) and knownAt (as recorded by) are for administrators and the organization's OWNER; both default to
-    now.
-    """
+    """What the customer has paid for; as true at asOf, as recorded by knownAt: for administrators and the OWNER."""
     if as_of is None and known_at is None:
         return EntitlementSet.of(await loaders.current().entitlements.load(customer_id))
     return EntitlementSet.of(await loaders.current().entitlements_at(customer_id, (as_of, known_at)))
 
 
 async def list_entitlements(info: ContextInfo, customer_ids: list[strawberry.ID]) -> list[EntitlementSet | None] | None:
-    """What many customers have paid for, from one read, in the order asked; at most 100 ids.
-
-    Null stands in the place of what is missing or not yours.
-    """
+    """The same for at most 100 customers in one read; null at the place of one that is missing or not yours."""
     if len(customer_ids) > loaders.BATCH:
         raise InvalidInput(f"At most {loaders.BATCH} customers at a time.")
     services = info.context.services

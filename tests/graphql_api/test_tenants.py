@@ -23,6 +23,7 @@ KINDS = {
     "auditEvents(filter.actorId)": "usr",
     "auditEvents(filter.subjectId)": "mem",
     "entitlements(customerId)": "cst",
+    "entitlementsBatch(customerIds)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "updateOrganization(input.organizationId)": "org",
     "deleteOrganization(input.organizationId)": "org",
@@ -140,9 +141,11 @@ async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
             value=value,
         )
     else:
-        kind = "String" if argument in {"slug", "externalId"} else "ID"
+        kind = {"slug": "String", "externalId": "String", "customerIds": "[ID!]"}.get(argument, "ID")
         found = await api.ask(
-            f"query($value: {kind}!) {{ {field}({argument}: $value) {{ __typename }} }}", "eve", value=value
+            f"query($value: {kind}!) {{ {field}({argument}: $value) {{ __typename }} }}",
+            "eve",
+            value=[value] if kind.startswith("[") else value,
         )
     return re.sub(r'"requestId": "[0-9a-f]+"', "", plain([found.response.status_code, found.body])).replace(value, "ID")
 
