@@ -140,7 +140,7 @@ async def test_a_batch_of_a_hundred_is_one_read_and_one_more_is_bad_input(api: A
     more, none = await api.ask(BATCH, ids=ids), await api.ask(BATCH, ids=[])
 
     assert [each and each["customer"]["id"] for each in most.data["entitlementsBatch"]] == [customer] + [None] * 99
-    assert len([statement for statement in sent if "billing_subscriptions" in statement]) == 1
+    assert len([statement for statement in sent if "overrides" in statement]) == 1
     assert more.codes == ["BAD_USER_INPUT"]
     assert none.data == {"entitlementsBatch": []}
 
