@@ -149,7 +149,7 @@ async def find_entitlements(
     """What the customer has paid for; as true at asOf, as recorded by knownAt: for administrators and the OWNER."""
     if as_of is None and known_at is None:
         return EntitlementSet.of(await loaders.current().entitlements.load(customer_id))
-    return EntitlementSet.of(await loaders.current().entitlements_at(customer_id, (as_of, known_at)))
+    return EntitlementSet.of(await loaders.current().entitlements_at(customer_id, as_of, known_at))
 
 
 async def list_entitlements(info: ContextInfo, customer_ids: list[strawberry.ID]) -> list[EntitlementSet | None] | None:

@@ -25,8 +25,6 @@ K = TypeVar("K", str, tuple[ProcessorName, bool, str])
 T = TypeVar("T")
 EventName = tuple[ProcessorName, bool, str]
 """An event by its processor, its mode, and its id there."""
-Moment = tuple[datetime | None, datetime | None]
-"""The instant that is asked about, and the one by which it was known; None is now."""
 BATCH = 100
 
 
@@ -56,7 +54,7 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
-        self._then: dict[Moment, DataLoader[str, Any]] = {}
+        self._then: dict[tuple[datetime | None, datetime | None], DataLoader[str, Any]] = {}
 
         async def webhook_events(session: Session, ids: Sequence[str]) -> dict[str, WebhookEvent]:
             return await billing.events_by_id(session, ids) if scope.administrator else {}
@@ -85,15 +83,17 @@ class Loaders:
         self._made.append(made)
         return made
 
-    async def entitlements_at(self, customer_id: str, moment: Moment) -> EntitlementSet | None:
+    async def entitlements_at(
+        self, customer_id: str, as_of: datetime | None, known_at: datetime | None
+    ) -> EntitlementSet | None:
         """Give all answers for a customer at another moment than now; None for what is missing or not the caller's.
 
         Raises:
             Forbidden: the caller does not hear of this customer's past.
             InvalidInput: nothing is known of that moment.
         """
+        moment = (as_of, known_at)
         if moment not in self._then:
-            as_of, known_at = moment
             read = partial(self._services.entitlements.visible_at, self._customers, as_of=as_of, known_at=known_at)
             # A refusal in the place of an answer is raised where the answer is awaited.
             self._then[moment] = self._remember(read)

@@ -1,6 +1,7 @@
 """Catalogs are kept as documents, and are the same when they are read again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,30 @@ ALL = (
         )
     ),
 )
+# As it stood in databases first; whatever catalogs learn to say later, this must be read.
+FIRST = """{
+    "version": "1", "seat_limit": "seats", "unmapped_action": "deny", "stale_after_hours": null, "features": ["sso"],
+    "grace": {"days": 7}, "dunning": {"days": 14, "action": "none"}, "on_deny": {}, "plan_of_price": {"p_1": "team"},
+    "default": {"features": [], "limits": {"seats": {"amount": 1, "times": 1, "max": null, "merge": "max"}}},
+    "plans": {"team": {
+        "name": "team", "features": ["sso"], "price_ids": ["p_1"], "braintree_plan_ids": [], "add_on": false,
+        "limits": {"seats": {"amount": null, "times": 1, "max": 25, "merge": "sum"}},
+        "seat_quantity": {"up": "at_once", "down": "next_period", "debounce_seconds": 10}}}
+}"""
+SAME = """
+past_due_grace = 7
+[default]
+limits = { seats = 1 }
+[plans.team]
+features = ["sso"]
+limits = { seats = { per = "quantity", max = 25, merge = "sum" } }
+price_ids = ["p_1"]
+seat_quantity = { up = "at_once" }
+"""
+
+
+def test_a_catalog_that_was_kept_long_ago_can_still_be_read() -> None:
+    assert decode(json.loads(FIRST)) == replace(catalog.parse({"catalog.toml": SAME}), version="1")
 
 
 @pytest.mark.parametrize("kept", ALL, ids=range(len(ALL)))
