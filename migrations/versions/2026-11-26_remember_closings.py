@@ -7,7 +7,7 @@ from domain.db import Counter, Key, UtcDateTime
 from migrations.append_only import keep_append_only, let_change
 
 revision = "0026"
-down_revision = "0025"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
