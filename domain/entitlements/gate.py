@@ -19,7 +19,7 @@ from domain.entitlements.catalog import UNLIMITED, Catalog
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.in_force import InForce
 from domain.entitlements.past import Moment, Recalled, recall
-from domain.entitlements.resolver import FAILED, Given, Held, Resolved, UnmappedPrice
+from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice
 from domain.entitlements.snapshot import (
     Found,
     Holdings,
@@ -113,10 +113,10 @@ class Entitlements:
         counted = await seats.counts(session, organization_ids, now=self.clock.now())
         return {id: _usage(limits.get(id, 0), count) for id, count in counted.items()}
 
-    def given_by(self, rows: Sequence[Standing], *, now: datetime) -> Resolved:
-        """Work out what these rows of one customer would give at `now`, all of them; nothing in doubt."""
+    def given_by(self, rows: Sequence[Standing], granted: Sequence[Granted] = (), *, now: datetime) -> Resolved:
+        """Work out what these rows and overrides of one customer would give at `now`, all of them; nothing in doubt."""
         try:
-            return resolver.resolve(self.catalog, [_held(row) for row in rows], now=now)
+            return resolver.resolve(self.catalog, [_held(row) for row in rows], granted, now=now)
         except UnmappedPrice:
             return FAILED
 
@@ -171,7 +171,7 @@ def _looked_back(recalled: Recalled, moment: Moment) -> EntitlementSet:
         catalog=recalled.catalog,
         given=given,
         resolved=_resolve(recalled.catalog, given, moment.as_of) if recalled.counted else Resolved(),
-        looked_back=True,
+        heard=recalled.heard,
     )
 
 

@@ -73,6 +73,14 @@ class Recalled:
     granted: list[Granted] = field(default_factory=list)
 
     @property
+    def heard(self) -> dict[str, SubscriptionFact]:
+        """The newest fact of each subscription, in the order of the fold."""
+        told = sorted(
+            (fact for _, fact in self.told), key=lambda one: (one.occurred_at, one.rank, one.event_id.encode())
+        )
+        return {fact.subscription_id: fact for fact in told}
+
+    @property
     def given(self) -> Given:
         """Make sense of it.
 

@@ -53,6 +53,22 @@ async def test_the_past_is_told_as_it_was_and_counts_nobody(api: Api, began: str
     assert believed == past | {"asOf": written(api)}
 
 
+async def test_a_decision_is_explained_as_it_was_from_what_was_heard_then(api: Api, began: str) -> None:
+    customer = (await api.organization())["customer"]
+    await api.holds(customer)
+    then = written(api)
+    await api.holds(customer, "price_basic")
+    document = """query($id: ID!, $at: DateTime) { explain(customerId: $id, feature: "sso", asOf: $at, knownAt: $at) {
+        asOf wouldGrant { name } decision { granted chain { kind counts fact { eventId } } } } }"""
+
+    past, now = [(await api.ask(document, "ada", id=customer["id"], at=at)).data["explain"] for at in (then, None)]
+
+    facts = [[step["fact"]["eventId"] for step in told["decision"]["chain"] if step["fact"]] for told in (past, now)]
+    assert [told["decision"]["granted"] for told in (past, now)] == [True, False]
+    assert facts == [["evt_0"], ["evt_1"]]
+    assert (past["asOf"], past["wouldGrant"], now["wouldGrant"]) == (then, [], [{"name": "team"}])
+
+
 async def test_only_administrators_and_owners_hear_of_the_past(api: Api, began: str) -> None:
     organization = await api.organization()
     await api.holds(organization["customer"])
