@@ -20,9 +20,10 @@ from domain.entitlements.catalog import UNLIMITED, Catalog
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.hosting import Host, Resolver
 from domain.entitlements.in_force import InForce
+from domain.entitlements.past import Moment, recall
 from domain.entitlements.resolver import FAILED, Granted, Held, Resolved, UnmappedPrice
-from domain.entitlements.sources import Mirror, Source
-from domain.errors import contained
+from domain.entitlements.sources import Mirror, Source, looked_back
+from domain.errors import DomainError, InvalidInput, contained
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,32 @@ class Entitlements:
     async def limit(self, session: Session, payer: Payer, key: str) -> int | None:
         """Tell a customer's limit of something inside the caller's transaction; None is unlimited, a doubt is 0."""
         return (await self._limits(session, [payer], key)).get(payer, 0)
+
+    async def visible_at(
+        self,
+        reading: CustomerReading,
+        customer_ids: Sequence[str],
+        *,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> dict[str, EntitlementSet | DomainError]:
+        """Give all answers as true at `as_of`, from what was recorded by `known_at`; both are now unless given.
+
+        With both the same it is what the gate answered then. Those that are not there or not the caller's are left out.
+        Refusals stand in their places: Forbidden for those of whose past the caller does not hear (administrators do,
+        owners of the organization, and a user for the own customer), InvalidInput where no catalog was in force yet.
+
+        Raises:
+            InvalidInput: an instant is in the future, or a host's resolver answers, which keeps no past here.
+        """
+        moment = Moment.of(as_of, known_at, now=self.clock.now())
+        if self.resolver is not None:
+            raise InvalidInput("Answers about the past are not kept here.")
+        found = await recall(self.database, reading, customer_ids, moment)
+        return {
+            customer_id: one if isinstance(one, DomainError) else looked_back(one, moment)
+            for customer_id, one in found.items()
+        }
 
     async def seat_limit(self, session: Session, organization_id: str) -> int | None:
         """Tell an organization's seat limit inside the caller's transaction; None is unlimited, a doubt is 0."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, or_, select
+from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Select, and_, bindparam, or_, select
 
 from domain.billing import (
     BillingSubscription,
@@ -17,6 +17,7 @@ from domain.billing import (
     Owner,
     OwnerKind,
     OwnOrganizations,
+    UserParameter,
     facts,
     lifecycle,
     owned_by,
@@ -38,7 +39,9 @@ _HELD = (
     BillingSubscription.past_due_since,
     BillingSubscription.last_fact_at,
 )
-_GRANTED = (Override.id, Override.feature, Override.limit_key, Override.value, Override.expires_at)
+GRANTED = (Override.id, Override.feature, Override.limit_key, Override.value, Override.expires_at)
+"""The columns that `granted_by` reads."""
+
 _WIDTH = len(_HELD)
 
 _COUNTS = and_(
@@ -50,7 +53,7 @@ _LIVES = and_(Override.customer_id == Customer.id, Override.revoked_at.is_(None)
 
 def _holdings(*columns: Any) -> Select[Any]:
     """Select these columns of customers, then what each holds and what it was given."""
-    query = select(*columns, *_HELD, *_GRANTED).select_from(Customer)
+    query = select(*columns, *_HELD, *GRANTED).select_from(Customer)
     return query.outerjoin(BillingSubscription, _COUNTS).outerjoin(Override, _LIVES)
 
 
@@ -88,7 +91,7 @@ class Found:
         """
         return Given(
             held=tuple([_held(columns) for columns in self.held.values()]),
-            granted=tuple([_granted(columns) for columns in self.granted.values()]),
+            granted=tuple([granted_by(columns) for columns in self.granted.values()]),
         )
 
 
@@ -149,14 +152,20 @@ async def customers_by_payers(session: Session, payers: Sequence[Payer]) -> dict
     return _by_both_names(gathered)
 
 
+def role_of(caller: UserParameter) -> ScalarSelect[Role]:
+    """Select the caller's role in the organization that owns the customer of the statement around."""
+    member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
+    return select(Membership.role).where(member).correlate(Customer).scalar_subquery()
+
+
 async def granted_to(session: Session, customer_ids: Sequence[str]) -> dict[str, tuple[Granted, ...]]:
     """Read the overrides that have not been revoked, by customer, inside the caller's transaction."""
-    query = select(Override.customer_id, *_GRANTED).where(
+    query = select(Override.customer_id, *GRANTED).where(
         Override.customer_id.in_(customer_ids), Override.revoked_at.is_(None)
     )
     gathered: dict[str, list[Granted]] = {}
     for customer_id, *columns in (await session.execute(query)).all():
-        gathered.setdefault(customer_id, []).append(_granted(columns))
+        gathered.setdefault(customer_id, []).append(granted_by(columns))
     return {customer_id: tuple(granted) for customer_id, granted in gathered.items()}
 
 
@@ -170,7 +179,8 @@ def _held(columns: Sequence[Any]) -> Held:
     )
 
 
-def _granted(columns: Sequence[Any]) -> Granted:
+def granted_by(columns: Sequence[Any]) -> Granted:
+    """Make sense of an override that was read."""
     return Granted(
         override_id=columns[0],
         feature=columns[1],
@@ -254,7 +264,5 @@ def _visible_many(own_organizations: OwnOrganizations, everyone: bool) -> Select
 
 def _visible(own_organizations: OwnOrganizations, everyone: bool) -> Select[Any]:  # noqa: FBT001 - the same
     caller = bindparam("caller", type_=Key)
-    member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
-    role = select(Membership.role).where(member).correlate(Customer).scalar_subquery()
-    query = _holdings(*_CUSTOMER, role)
+    query = _holdings(*_CUSTOMER, role_of(caller))
     return query if everyone else query.where(owned_by(caller, own_organizations))

@@ -20,6 +20,7 @@ from domain.entitlements.answers import EntitlementSet
 from domain.entitlements.billables import Payer
 from domain.entitlements.catalog import Catalog
 from domain.entitlements.in_force import InForce
+from domain.entitlements.past import Moment, Recalled
 from domain.entitlements.resolver import FAILED, Given, Resolved, UnmappedPrice
 from domain.entitlements.snapshot import (
     Found,
@@ -104,14 +105,7 @@ class Mirror:
         return answers(self.in_force.catalog, holdings, now, given, self._resolve(given, now))
 
     def _resolve(self, given: Given | None, now: datetime) -> Resolved:
-        """Work out what one customer has; nothing in doubt."""
-        if given is None:
-            return FAILED
-        try:
-            return resolver.resolve(self.in_force.catalog, given.held, given.granted, now=now)
-        except UnmappedPrice as error:
-            log.warning("unmapped price: %s", error)
-            return FAILED
+        return _resolve(self.in_force.catalog, given, now)
 
 
 def answers(
@@ -129,10 +123,36 @@ def answers(
     )
 
 
-def _given(found: Found) -> Given | None:
+def looked_back(recalled: Recalled, moment: Moment) -> EntitlementSet:
+    """Put all answers for one customer at another moment together."""
+    given = _given(recalled)
+    return EntitlementSet(
+        customer=recalled.customer,
+        role=recalled.role,
+        as_of=moment.as_of,
+        known_at=moment.known_at,
+        catalog=recalled.catalog,
+        given=given,
+        resolved=_resolve(recalled.catalog, given, moment.as_of) if recalled.counted else Resolved(),
+        heard=recalled.heard,
+    )
+
+
+def _resolve(catalog: Catalog, given: Given | None, now: datetime) -> Resolved:
+    """Work out what one customer has; nothing in doubt."""
+    if given is None:
+        return FAILED
+    try:
+        return resolver.resolve(catalog, given.held, given.granted, now=now)
+    except UnmappedPrice as error:
+        log.warning("unmapped price: %s", error)
+        return FAILED
+
+
+def _given(found: Found | Recalled) -> Given | None:
     """Make sense of what was read; rows that cannot be read fail for their own customer and for no other."""
     try:
         return found.given
     except ValidationError:
-        log.exception("a subscription's row cannot be read")
+        log.exception("what is known of a subscription cannot be read")
         return None

@@ -6,7 +6,7 @@ from alembic import op
 from domain.db import Key
 
 revision = "0027"
-down_revision = "0029"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 

@@ -15,7 +15,7 @@ from domain.billing import Customer
 from domain.db import Session
 from domain.entitlements import FAILED, Entitlements, Reason, Resolved, Resolver
 from domain.entitlements.hosting import sound
-from domain.errors import ConfigError, SeatLimitReached
+from domain.errors import ConfigError, InvalidInput, SeatLimitReached
 from domain.organizations import Organization, UserRef
 from domain.scope import Role, Scope, system
 from domain.wiring import Services, build
@@ -128,6 +128,14 @@ class TestAnswering:
         assert told[payer].resolved == Resolved()
         assert await seat_limit(services, entitlements, acme) == 0
         assert table.asked == []
+
+    async def test_what_the_host_said_in_the_past_is_not_made_up_from_the_mirror(
+        self, services: Services, acme: Organization, ann: Scope
+    ) -> None:
+        entitlements, payer = by(services, PriceTable()), await customer_of(services, acme)
+
+        with pytest.raises(InvalidInput):
+            await entitlements.visible_at(services.customers(ann), [payer], as_of=services.clock.now())
 
     async def test_the_log_says_who_answered(
         self, services: Services, acme: Organization, caplog: pytest.LogCaptureFixture
