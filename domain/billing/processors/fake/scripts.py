@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Select, delete, select
 
-from domain.billing.processors.fake.faults import Fault
+from domain.billing.processors.fake.faults import Fault, FaultKind
 from domain.billing.processors.fake.models import FakeFault
-from domain.db import Database, Session
+from domain.db import Database, Lookup, Session
+
+_IN_ORDER: Select[Any] = select(FakeFault.kind, FakeFault.operation, FakeFault.seconds).order_by(FakeFault.id)
+WAITING = Lookup(_IN_ORDER)
 
 
 class SharedScript:
@@ -30,14 +34,12 @@ class SharedScript:
 
     async def waits(self) -> bool:
         """Say whether any fault waits."""
-        async with self._database.snapshot() as session:
-            return (await session.execute(_waiting().limit(1))).first() is not None
+        return bool(await self._database.look_up(WAITING))
 
     async def take(self, operation: str) -> Fault | None:
         """Take out the first fault that hits; without a fault that waits this costs one read."""
-        async with self._database.snapshot() as session:
-            waiting = (await session.execute(_waiting())).scalars().all()
-        if not any(_read(row).hits(operation) for row in waiting):
+        waiting = await self._database.look_up(WAITING)
+        if not any(_fault(*row).hits(operation) for row in waiting):
             return None
         return await self._database.run(partial(self._take, operation))
 
@@ -46,17 +48,14 @@ class SharedScript:
         session.add_all(FakeFault(kind=one.kind, operation=one.operation, seconds=one.seconds) for one in faults)
 
     async def _take(self, operation: str, session: Session) -> Fault | None:
-        rows = (await session.execute(_waiting().with_for_update())).scalars()
-        row = next((row for row in rows if _read(row).hits(operation)), None)
-        if row is None:
-            return None
-        await session.delete(row)
-        return _read(row)
+        waiting = select(FakeFault).order_by(FakeFault.id).with_for_update()
+        for row in (await session.execute(waiting)).scalars():
+            fault = _fault(row.kind, row.operation, row.seconds)
+            if fault.hits(operation):
+                await session.delete(row)
+                return fault
+        return None
 
 
-def _waiting() -> Select[FakeFault]:
-    return select(FakeFault).order_by(FakeFault.id)
-
-
-def _read(row: FakeFault) -> Fault:
-    return Fault(kind=row.kind, operation=row.operation, seconds=row.seconds)
+def _fault(kind: FaultKind, operation: str | None, seconds: float) -> Fault:
+    return Fault(kind=kind, operation=operation, seconds=seconds)
