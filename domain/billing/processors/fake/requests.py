@@ -2,9 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from domain.billing.processors import ProcessorRefused
@@ -21,8 +21,8 @@ from domain.db import Database, Lookup, Session
 T = TypeVar("T")
 Work = Callable[[Books], Awaitable[T]]
 
-_HELD: Select[Any] = select(FakeEvent.id, FakeEvent.body).where(FakeEvent.held_at.is_not(None))
-HELD = Lookup(_HELD.order_by(FakeEvent.sequence))
+_TOLD = (FakeEvent.id, FakeEvent.body)
+HELD = Lookup(select(*_TOLD).where(FakeEvent.held_at.is_not(None)).order_by(FakeEvent.sequence))
 
 
 class Requests:

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable
 from functools import partial
-from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import delete, select
 
-from domain.billing.processors.fake.faults import Fault, FaultKind
+from domain.billing.processors.fake.faults import Fault
 from domain.billing.processors.fake.models import FakeFault
 from domain.db import Database, Lookup, Session
 
-_IN_ORDER: Select[Any] = select(FakeFault.kind, FakeFault.operation, FakeFault.seconds).order_by(FakeFault.id)
-WAITING = Lookup(_IN_ORDER)
+WAITING = Lookup(select(FakeFault.id).limit(1))
 
 
 class SharedScript:
@@ -37,11 +35,8 @@ class SharedScript:
         return bool(await self._database.look_up(WAITING))
 
     async def take(self, operation: str) -> Fault | None:
-        """Take out the first fault that hits; without a fault that waits this costs one read."""
-        waiting = await self._database.look_up(WAITING)
-        if not any(_fault(*row).hits(operation) for row in waiting):
-            return None
-        return await self._database.run(partial(self._take, operation))
+        """Take out the first fault that hits; without a fault that waits this costs one lookup."""
+        return await self._database.run(partial(self._take, operation)) if await self.waits() else None
 
     async def _write(self, faults: list[Fault], session: Session) -> None:
         await session.execute(delete(FakeFault))
@@ -50,12 +45,8 @@ class SharedScript:
     async def _take(self, operation: str, session: Session) -> Fault | None:
         waiting = select(FakeFault).order_by(FakeFault.id).with_for_update()
         for row in (await session.execute(waiting)).scalars():
-            fault = _fault(row.kind, row.operation, row.seconds)
+            fault = Fault(kind=row.kind, operation=row.operation, seconds=row.seconds)
             if fault.hits(operation):
                 await session.delete(row)
                 return fault
         return None
-
-
-def _fault(kind: FaultKind, operation: str | None, seconds: float) -> Fault:
-    return Fault(kind=kind, operation=operation, seconds=seconds)
