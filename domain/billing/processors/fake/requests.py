@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +21,7 @@ from domain.db import Database, Lookup, Session
 T = TypeVar("T")
 Work = Callable[[Books], Awaitable[T]]
 
-_TOLD = (FakeEvent.id, FakeEvent.body)
+_TOLD: tuple[Any, ...] = (FakeEvent.id, FakeEvent.body)
 HELD = Lookup(select(*_TOLD).where(FakeEvent.held_at.is_not(None)).order_by(FakeEvent.sequence))
 
 
