@@ -14,6 +14,7 @@ CustomerId = NewType("CustomerId", str)
 SubscriptionId = NewType("SubscriptionId", str)
 WebhookEventId = NewType("WebhookEventId", str)
 AuditEventId = NewType("AuditEventId", str)
+OverrideId = NewType("OverrideId", str)
 
 MILLISECOND = 1000
 TIME_BITS, RANDOM_BITS = 48, 74
@@ -31,6 +32,7 @@ class Prefix(StrEnum):
     SUBSCRIPTION = "bsb"
     WEBHOOK_EVENT = "whe"
     AUDIT_EVENT = "aud"
+    OVERRIDE = "ovr"
 
 
 def new(prefix: Prefix, *, at: datetime) -> str:

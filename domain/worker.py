@@ -19,6 +19,18 @@ Job = Callable[[], Awaitable[int]]
 """Does whatever is due and says how much there was."""
 
 
+class While:
+    """A job that runs only as long as it is asked for; asked each time, because the answer may change."""
+
+    def __init__(self, wanted: Callable[[], bool], job: Job) -> None:
+        self._wanted = wanted
+        self._job = job
+
+    async def __call__(self) -> int:
+        """Run the job if it is wanted."""
+        return await self._job() if self._wanted() else 0
+
+
 class Seldom:
     """A job that runs once a minute at most, however often the worker comes round."""
 

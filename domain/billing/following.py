@@ -78,8 +78,11 @@ class Following:
 
         What is not due yet, or is being seen to, is not wanted yet: then that is the quantity that it has.
         """
-        rules, customer = self.rules_of(item.price_id), await session.get_one(Customer, row.customer_id)
-        if rules is None or customer.organization_id is None or customer.closing_at is not None:
+        rules = self.rules_of(item.price_id)
+        if rules is None:
+            return None
+        customer = await session.get_one(Customer, row.customer_id)
+        if customer.organization_id is None or customer.closing_at is not None:
             return None
         now = self.errands.clock.now()
         members = await _members(session, customer.organization_id, now)

@@ -19,7 +19,7 @@ TABLES = (
     "domain.organizations",
     "domain.billing",
     "domain.billing.processors.fake",
-    "domain.entitlements.advisory",
+    "domain.entitlements",
     "domain.outbox",
     "domain.idempotency",
     "domain.rates",

@@ -13,65 +13,27 @@ from pydantic import ValidationError
 from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, Standing, seats
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.entitlements import resolver, snapshot
+from domain.entitlements import decisions, resolver
+from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog
-from domain.entitlements.resolver import FAILED, Decision, Held, Reason, Resolved, UnmappedPrice
-from domain.entitlements.snapshot import HeldRow, held_by_customer, held_by_owner, held_by_owners, visible_holdings
+from domain.entitlements.decisions import Decision, Reason
+from domain.entitlements.in_force import InForce
+from domain.entitlements.resolver import FAILED, Given, Held, Resolved, UnmappedPrice
+from domain.entitlements.snapshot import (
+    Found,
+    Holdings,
+    found_by_customer,
+    found_by_owner,
+    found_by_owners,
+    visible_holdings,
+)
 from domain.errors import contained
 from domain.identity import User
 from domain.organizations import Organization
-from domain.scope import Role
 
 log = logging.getLogger(__name__)
 
 Billable = Organization | User | Customer | BillingSubscription
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntitlementSet:
-    """All answers for one customer at one instant, from one read. `role` is the caller's, for what it may be told."""
-
-    customer: Customer
-    role: Role | None
-    as_of: datetime
-    catalog: Catalog
-    resolved: Resolved
-
-    @property
-    def revision(self) -> str:
-        """A digest of the answers: equal digests, equal answers."""
-        return resolver.revision(self.resolved, self.catalog)
-
-    def decide(self, feature: str) -> Decision:
-        """Say whether the customer has a feature, and why."""
-        return resolver.decide_feature(self.resolved, feature)
-
-    def holds(self, plan_or_price: str) -> bool:
-        """Say whether the customer holds a plan, named by itself or by one of its prices."""
-        return resolver.decide_plan(self.resolved, self.catalog, plan_or_price).granted
-
-    def quantity(self, key: str) -> int:
-        """Count how many of something the customer may have; UNLIMITED when there is no end."""
-        return resolver.quantity(self.resolved, key)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeatUsage:
-    """An organization's seats, read together so that they add up. `limit` None is unlimited."""
-
-    limit: int | None
-    used: int
-    reserved: int
-
-    @property
-    def available(self) -> int | None:
-        """How many more may come in; None without a limit, never below zero."""
-        return None if self.limit is None else max(0, self.limit - self.used - self.reserved)
-
-    @property
-    def over_limit(self) -> bool:
-        """Say whether more seats are taken than the limit gives, as after a downgrade."""
-        return self.limit is not None and self.used + self.reserved > self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +42,12 @@ class Entitlements:
 
     database: Database
     clock: Clock
-    catalog: Catalog
+    in_force: InForce
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog in force."""
+        return self.in_force.catalog
 
     async def entitled(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> bool:
         """Say whether a billable has a feature; every doubt is no, and nothing is ever raised."""
@@ -88,13 +55,13 @@ class Entitlements:
 
     async def has_active_plan(self, billable: Billable | None, plan: str, *, surface: str | None = None) -> bool:
         """Say whether a billable holds a plan, named by itself or by a price of it; every doubt is no."""
-        decision = resolver.decide_plan(await self._resolved(billable), self.catalog, plan)
+        decision = decisions.decide_plan(await self._resolved(billable), self.catalog, plan)
         _tell(decision, billable, surface)
         return decision.granted
 
     async def decide(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> Decision:
         """Say whether a billable has a feature, and why; a failure to find out is the reason `error`."""
-        decision = resolver.decide_feature(await self._resolved(billable), feature)
+        decision = decisions.decide_feature(await self._resolved(billable), feature)
         _tell(decision, billable, surface)
         return decision
 
@@ -104,21 +71,12 @@ class Entitlements:
 
     async def entitlement_quantity(self, billable: Billable | None, key: str) -> int:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
-        return resolver.quantity(await self._resolved(billable), key)
+        return decisions.quantity(await self._resolved(billable), key)
 
     async def visible(self, reading: CustomerReading, customer_ids: Sequence[str]) -> dict[str, EntitlementSet]:
         """Give all answers for customers; those that are not there or not the caller's are left out."""
         found, now = await visible_holdings(self.database, reading, customer_ids), self.clock.now()
-        return {
-            customer_id: EntitlementSet(
-                customer=holdings.customer,
-                role=holdings.role,
-                as_of=now,
-                catalog=self.catalog,
-                resolved=self._resolve(holdings.rows, now) if holdings.customer.closing_at is None else Resolved(),
-            )
-            for customer_id, holdings in found.items()
-        }
+        return {customer_id: self._answers(holdings, now) for customer_id, holdings in found.items()}
 
     async def seat_limit(self, session: Session, organization_id: str) -> int | None:
         """Tell an organization's seat limit inside the caller's transaction; None is unlimited, a doubt is 0."""
@@ -138,41 +96,62 @@ class Entitlements:
             return FAILED
 
     async def _seat_limits(self, session: Session, organization_ids: Sequence[str]) -> Mapping[str, int | None]:
-        held = await held_by_owners(session, OwnerKind.ORGANIZATION, organization_ids)
-        now = self.clock.now()
-        found = {id: resolver.quantity(self._resolve(rows, now), self.catalog.seat_limit) for id, rows in held.items()}
-        return {id: None if seats == UNLIMITED else seats for id, seats in found.items()}
+        found, now = await found_by_owners(session, OwnerKind.ORGANIZATION, organization_ids), self.clock.now()
+        seat_limit = self.catalog.seat_limit
+        limits = {id: decisions.quantity(self._resolve(_given(rows), now), seat_limit) for id, rows in found.items()}
+        return {id: None if limit == UNLIMITED else limit for id, limit in limits.items()}
 
     async def _resolved(self, billable: Billable | None) -> Resolved:
         outcome = await contained(self._read(billable), log=log, where="gate")
         return FAILED if outcome.value is None else outcome.value
 
     async def _read(self, billable: Billable | None) -> Resolved:
-        rows = await _held_by(self.database, billable)
-        return Resolved() if rows is None else self._resolve(rows, self.clock.now())
+        found = await _found_of(self.database, billable)
+        return Resolved() if found is None else self._resolve(_given(found), self.clock.now())
 
-    def _resolve(self, rows: Sequence[HeldRow], now: datetime) -> Resolved:
-        """Work out what these rows give; those that cannot be read fail for their own customer and for no other."""
+    def _answers(self, holdings: Holdings, now: datetime) -> EntitlementSet:
+        given = _given(holdings.found) if holdings.customer.closing_at is None else Given()
+        return EntitlementSet(
+            customer=holdings.customer,
+            role=holdings.role,
+            as_of=now,
+            known_at=now,
+            catalog=self.catalog,
+            given=given,
+            resolved=self._resolve(given, now) if holdings.customer.closing_at is None else Resolved(),
+        )
+
+    def _resolve(self, given: Given | None, now: datetime) -> Resolved:
+        """Work out what one customer has; nothing in doubt."""
+        if given is None:
+            return FAILED
         try:
-            return resolver.resolve(self.catalog, [snapshot.held(row) for row in rows], now=now)
+            return resolver.resolve(self.catalog, given.held, given.granted, now=now)
         except UnmappedPrice as error:
             log.warning("unmapped price: %s", error)
-        except ValidationError:
-            log.exception("a subscription's row cannot be read")
-        return FAILED
+            return FAILED
 
 
-async def _held_by(database: Database, billable: Billable | None) -> list[HeldRow] | None:
-    """Read the rows of a billable's customer; None for whatever is none."""
+def _given(found: Found) -> Given | None:
+    """Make sense of what was read; rows that cannot be read fail for their own customer and for no other."""
+    try:
+        return found.given
+    except ValidationError:
+        log.exception("a subscription's row cannot be read")
+        return None
+
+
+async def _found_of(database: Database, billable: Billable | None) -> Found | None:
+    """Read the rows and overrides of a billable's customer; None for whatever is none."""
     match billable:
         case Organization():
-            return await held_by_owner(database, OwnerKind.ORGANIZATION, billable.id)
+            return await found_by_owner(database, OwnerKind.ORGANIZATION, billable.id)
         case User():
-            return await held_by_owner(database, OwnerKind.USER, billable.id)
+            return await found_by_owner(database, OwnerKind.USER, billable.id)
         case Customer():
-            return await held_by_customer(database, billable.id)
+            return await found_by_customer(database, billable.id)
         case BillingSubscription():
-            return await held_by_customer(database, billable.customer_id)
+            return await found_by_customer(database, billable.customer_id)
         case _:
             return None
 

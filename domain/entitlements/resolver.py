@@ -1,19 +1,18 @@
 """What a customer's subscriptions give it now, and why: pure functions over the catalog and plain rows.
 
 No session, no clock, no processor and nothing that was merely observed: the same rows give the same answer whoever
-bills. The one road to yes is a price that the catalog maps, on a row that `lifecycle` lets count, or `[default]`.
+bills. The roads to yes are a price that the catalog maps, on a row that `lifecycle` lets count, `[default]`, and an
+override, which only gives.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 
 from domain.billing import lifecycle
 from domain.billing.states import Item, SubscriptionState
 from domain.entitlements.catalog import GREATEST, UNLIMITED, Catalog, Limit, Merge, UnmappedAction
-from domain.ids import SubscriptionId
+from domain.ids import OverrideId, SubscriptionId
 
 
 class UnmappedPrice(Exception):
@@ -22,21 +21,6 @@ class UnmappedPrice(Exception):
     def __init__(self, price_ids: Iterable[str]) -> None:
         self.price_ids = tuple(sorted(price_ids))
         super().__init__("no plan has these prices: " + ", ".join(self.price_ids))
-
-
-class Reason(StrEnum):
-    """Why an answer is what it is; a closed list."""
-
-    ENTITLED = "entitled"
-    PAST_DUE_GRACE = "past_due_grace"
-    NOT_ENTITLED = "not_entitled"
-    NO_ACTIVE_SUBSCRIPTION = "no_active_subscription"
-    UNMAPPED_PLAN = "unmapped_plan"
-    PAST_DUE_EXPIRED = "past_due_expired"
-    ERROR = "error"
-
-
-GRANTING = frozenset({Reason.ENTITLED, Reason.PAST_DUE_GRACE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +35,41 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """One override that has not been revoked: a feature, or a limit of at least `value`; exactly one of the two.
+
+    `expires_at` is its last instant, in UTC; None: it lasts until it is revoked.
+    """
+
+    override_id: OverrideId
+    feature: str | None = None
+    limit: str | None = None
+    value: int = 0
+    expires_at: datetime | None = None
+
+    def holds(self, now: datetime) -> bool:
+        """Say whether it still counts."""
+        return self.expires_at is None or now <= self.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What one customer's answers are worked out from: all its rows that may count, and its living overrides."""
+
+    held: tuple[Held, ...] = ()
+    granted: tuple[Granted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """What all rows of one customer give together.
+    """What all rows and overrides of one customer give together.
 
     `plans` are `active_plans` and `grace_plans`; a plan can be in both, and in `expired_grace_plans` too.
-    `grace_features` are those that only grace gives. `features` and `quantities` come from the default when `plans` is
-    empty. `fresh_until` is the last instant before a row that counts goes stale, `valid_until` the last before
-    anything here changes by itself, both inclusive; None: nothing is due.
+    `grace_features` are those that only grace gives, `override_ends` tells of those that only overrides give, or grace
+    and overrides, when the last of these overrides ends. `features` and `quantities` begin with the default when
+    `plans` is empty. `fresh_until` is the last instant before a row that counts goes stale, `turns_at` the last before
+    rows change anything, `valid_until` the last before anything here changes by itself, all inclusive; None: nothing
+    is due.
     """
 
     plans: frozenset[str] = frozenset()
@@ -66,9 +78,11 @@ class Resolved:
     expired_grace_plans: frozenset[str] = frozenset()
     features: frozenset[str] = frozenset()
     grace_features: frozenset[str] = frozenset()
+    override_ends: Mapping[str, datetime | None] = field(default_factory=dict)
     quantities: Mapping[str, int] = field(default_factory=dict)
     unmapped_price_ids: tuple[str, ...] = ()
     fresh_until: datetime | None = None
+    turns_at: datetime | None = None
     valid_until: datetime | None = None
     failed: bool = False
 
@@ -77,25 +91,11 @@ FAILED = Resolved(failed=True)
 """Stands for a resolution that did not succeed: it gives nothing, and every decision on it says `error`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """One answer. `feature` is what was asked for; `valid_until` is inclusive, None: nothing is due."""
-
-    feature: str
-    reason: Reason
-    valid_until: datetime | None
-
-    @property
-    def granted(self) -> bool:
-        """Say yes or no."""
-        return self.reason in GRANTING
-
-
-def resolve(catalog: Catalog, held: Sequence[Held], *, now: datetime) -> Resolved:
-    """Work out what the customer that these rows belong to has at `now`; all its rows must be given.
+def resolve(catalog: Catalog, held: Sequence[Held], granted: Sequence[Granted] = (), *, now: datetime) -> Resolved:
+    """Work out what the customer that these rows and overrides belong to has at `now`; all of them must be given.
 
     Rows that are stale, paused, ended or unpaid give nothing. A past-due row out of its grace only leaves its plans in
-    `expired_grace_plans`; its unmapped prices are no drift.
+    `expired_grace_plans`; its unmapped prices are no drift. An override that has expired is as if it were not there.
 
     Raises:
         UnmappedPrice: a row that counts has a price that no plan has, and the catalog says `raise`.
@@ -108,7 +108,7 @@ def resolve(catalog: Catalog, held: Sequence[Held], *, now: datetime) -> Resolve
     if unmapped and catalog.unmapped_action is UnmappedAction.RAISE:
         raise UnmappedPrice(unmapped)
     active_features, grace_features = _features(catalog, active_plans), _features(catalog, grace_plans)
-    return Resolved(
+    resolved = Resolved(
         plans=plans,
         active_plans=active_plans,
         grace_plans=grace_plans,
@@ -118,83 +118,36 @@ def resolve(catalog: Catalog, held: Sequence[Held], *, now: datetime) -> Resolve
         quantities=_quantities(_limits(catalog, items) if plans else [(catalog.default.limits, None)]),
         unmapped_price_ids=tuple(sorted(unmapped)),
         fresh_until=min(rows.fresh_ends, default=None),
-        valid_until=min(rows.fresh_ends + rows.grace_ends, default=None),
+        turns_at=(turns_at := min(rows.fresh_ends + rows.grace_ends, default=None)),
+        valid_until=turns_at,
+    )
+    holding = [override for override in granted if override.holds(now)]
+    return _overridden(resolved, holding) if holding else resolved
+
+
+def _overridden(resolved: Resolved, holding: Sequence[Granted]) -> Resolved:
+    """Add what overrides give: features, and limits raised to at least their values."""
+    given = {override.feature for override in holding if override.feature is not None}
+    firm = resolved.features - resolved.grace_features
+    raised = dict(resolved.quantities)
+    for override in holding:
+        if override.limit is not None:
+            raised[override.limit] = max(override.value, raised.get(override.limit, 0))
+    ends = [override.expires_at for override in holding if override.expires_at is not None]
+    return replace(
+        resolved,
+        features=resolved.features | given,
+        grace_features=resolved.grace_features - given,
+        override_ends={feature: _last_end(feature, holding) for feature in given - firm},
+        quantities=dict(sorted(raised.items())),
+        valid_until=min([*ends, *([resolved.turns_at] if resolved.turns_at else [])], default=None),
     )
 
 
-def decide_feature(resolved: Resolved, feature: str) -> Decision:
-    """Say whether the customer has a feature, and why; an unknown feature is one that it does not have."""
-    if feature in resolved.features:
-        reason = Reason.PAST_DUE_GRACE if feature in resolved.grace_features else Reason.ENTITLED
-    elif resolved.expired_grace_plans:
-        reason = Reason.PAST_DUE_EXPIRED
-    else:
-        reason = _refusal(resolved)
-    return _decision(resolved, feature, reason)
-
-
-def decide_plan(resolved: Resolved, catalog: Catalog, plan_or_price: str) -> Decision:
-    """Say whether the customer holds a plan, named by itself or by one of its prices, and why.
-
-    A name that the catalog does not know is unmapped_plan. A plan held both by an entitling row and by one in grace is
-    told as past_due_grace: granted, with the earlier end.
-    """
-    plan = catalog.find_plan(plan_or_price)
-    if plan is None:
-        reason = Reason.ERROR if resolved.failed else Reason.UNMAPPED_PLAN
-    elif plan.name in resolved.plans:
-        reason = Reason.PAST_DUE_GRACE if plan.name in resolved.grace_plans else Reason.ENTITLED
-    elif plan.name in resolved.expired_grace_plans:
-        reason = Reason.PAST_DUE_EXPIRED
-    else:
-        reason = _refusal(resolved)
-    return _decision(resolved, plan_or_price, reason)
-
-
-def failed(feature: str) -> Decision:
-    """Give the answer of a resolution that did not succeed: no, because of an error."""
-    return decide_feature(FAILED, feature)
-
-
-def quantity(resolved: Resolved, key: str) -> int:
-    """Count how many of something the customer may have: 0 when nothing gives any, UNLIMITED when there is no end."""
-    return resolved.quantities.get(key, 0)
-
-
-def revision(resolved: Resolved, catalog: Catalog) -> str:
-    """Digest every answer that can be read from `resolved`, with the catalog's version: equal digests, equal answers.
-
-    `valid_until` is among the answers, so that whoever keeps them learns of an earlier end.
-    """
-    answers = (
-        catalog.version,
-        resolved.failed,
-        sorted(resolved.plans),
-        sorted(resolved.grace_plans),
-        sorted(resolved.expired_grace_plans),
-        sorted(resolved.features),
-        sorted(resolved.grace_features),
-        sorted(resolved.quantities.items()),
-        resolved.fresh_until and resolved.fresh_until.isoformat(),
-        resolved.valid_until and resolved.valid_until.isoformat(),
-    )
-    return hashlib.sha256(repr(answers).encode()).hexdigest()
-
-
-def _refusal(resolved: Resolved) -> Reason:
-    """Say why something is not granted when no expired grace explains it."""
-    if resolved.failed:
-        return Reason.ERROR
-    return Reason.NOT_ENTITLED if resolved.plans else Reason.NO_ACTIVE_SUBSCRIPTION
-
-
-def _decision(resolved: Resolved, asked: str, reason: Reason) -> Decision:
-    """Date the answer: only staleness takes away what an entitling row or the default gives.
-
-    Any other answer may turn at the first instant due, even a refusal: when the last plan goes, the default comes.
-    """
-    until = resolved.fresh_until if reason is Reason.ENTITLED else resolved.valid_until
-    return Decision(feature=asked, reason=reason, valid_until=until)
+def _last_end(feature: str, holding: Sequence[Granted]) -> datetime | None:
+    """Tell when the last override that gives a feature ends; None: one of them does not."""
+    ends = [override.expires_at for override in holding if override.feature == feature]
+    return None if None in ends else max(end for end in ends if end is not None)
 
 
 _NO_FEATURES: frozenset[str] = frozenset()

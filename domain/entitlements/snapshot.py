@@ -1,4 +1,4 @@
-"""The one read behind every answer: the subscription rows of a customer that can grant anything, in one statement.
+"""The one read behind every answer: a customer's subscription rows that can grant anything and its overrides, at once.
 
 The statements are made once and given their values when they run: putting one together anew costs more than running it.
 """
@@ -21,7 +21,8 @@ from domain.billing import (
     owned_by,
 )
 from domain.db import Database, Key, Lookup, Session
-from domain.entitlements.resolver import Held
+from domain.entitlements.overrides import Override
+from domain.entitlements.resolver import Given, Granted, Held
 from domain.organizations import Membership
 from domain.scope import Role
 
@@ -32,17 +33,23 @@ _HELD = (
     BillingSubscription.past_due_since,
     BillingSubscription.last_fact_at,
 )
-HeldRow = Sequence[Any]
-"""One subscription's columns as they were read; `held` makes sense of them."""
+_GRANTED = (Override.id, Override.feature, Override.limit_key, Override.value, Override.expires_at)
+_WIDTH = len(_HELD)
 
 _COUNTS = and_(
     BillingSubscription.customer_id == Customer.id,
     BillingSubscription.status.in_(lifecycle.CANDIDATE_STATUSES),
 )
+_LIVES = and_(Override.customer_id == Customer.id, Override.revoked_at.is_(None))
 
 # A customer whose owner goes is to these reads as if it were not there: no plan, and no default either.
 _STAYING = Customer.closing_at.is_(None)
-_OF_ANYONE = select(Customer.owner_id, *_HELD).outerjoin(BillingSubscription, _COUNTS).where(_STAYING)
+_OF_ANYONE = (
+    select(Customer.owner_id, *_HELD, *_GRANTED)
+    .outerjoin(BillingSubscription, _COUNTS)
+    .outerjoin(Override, _LIVES)
+    .where(_STAYING)
+)
 _OF_OWNERS = _OF_ANYONE.where(
     Customer.owner_kind == bindparam("kind"), Customer.owner_id.in_(bindparam("owners", expanding=True))
 )
@@ -51,13 +58,40 @@ _OF_CUSTOMER = Lookup(_OF_ANYONE.where(Customer.id == bindparam("customer")))
 _CUSTOMER = tuple(Customer.__table__.columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One customer's rows as they were read, by their ids: each stands in as many lines as there are of the others."""
+
+    held: dict[str, Sequence[Any]] = field(default_factory=dict)
+    granted: dict[str, Sequence[Any]] = field(default_factory=dict)
+
+    def take(self, columns: Sequence[Any]) -> None:
+        """Add what one line of the answer shows."""
+        if columns[0] is not None:
+            self.held[columns[0]] = columns
+        if columns[_WIDTH] is not None:
+            self.granted[columns[_WIDTH]] = columns[_WIDTH:]
+
+    @property
+    def given(self) -> Given:
+        """Make sense of it.
+
+        Raises:
+            pydantic.ValidationError: a subscription's state is none that we have written.
+        """
+        return Given(
+            held=tuple([_held(columns) for columns in self.held.values()]),
+            granted=tuple([_granted(columns) for columns in self.granted.values()]),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """A customer, the caller's role in the organization that owns it, and the rows that may grant something."""
+    """A customer, the caller's role in the organization that owns it, and what may grant something."""
 
     customer: Customer
     role: Role | None
-    rows: list[HeldRow] = field(default_factory=list)
+    found: Found = field(default_factory=Found)
 
 
 async def visible_holdings(
@@ -73,30 +107,25 @@ async def visible_holdings(
         return _gathered((await session.execute(_visible_many(*kind), values)).all())
 
 
-async def held_by_owner(database: Database, kind: OwnerKind, owner_id: str) -> list[HeldRow] | None:
-    """Read the rows of an owner's customer; no caller is asked for. None: there is none that stays."""
-    return _rows(await database.look_up(_OF_OWNER, kind=kind.value, owner=owner_id)).get(owner_id)
+async def found_by_owner(database: Database, kind: OwnerKind, owner_id: str) -> Found | None:
+    """Read what an owner's customer holds; no caller is asked for. None: there is none that stays."""
+    return _by_owner(await database.look_up(_OF_OWNER, kind=kind.value, owner=owner_id)).get(owner_id)
 
 
-async def held_by_customer(database: Database, customer_id: str) -> list[HeldRow] | None:
+async def found_by_customer(database: Database, customer_id: str) -> Found | None:
     """Read the same of one customer."""
-    return next(iter(_rows(await database.look_up(_OF_CUSTOMER, customer=customer_id)).values()), None)
+    return next(iter(_by_owner(await database.look_up(_OF_CUSTOMER, customer=customer_id)).values()), None)
 
 
-async def held_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[str]) -> Mapping[str, list[HeldRow]]:
-    """Read the rows of the customers of these owners, by owner, inside the caller's transaction.
+async def found_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[str]) -> Mapping[str, Found]:
+    """Read what the customers of these owners hold, by owner, inside the caller's transaction.
 
-    A customer without rows has an empty list; who is no customer is missing.
+    A customer without rows is there and empty; who is no customer is missing.
     """
-    return _rows((await session.execute(_OF_OWNERS, {"kind": kind, "owners": list(owner_ids)})).all())
+    return _by_owner((await session.execute(_OF_OWNERS, {"kind": kind, "owners": list(owner_ids)})).all())
 
 
-def held(columns: HeldRow) -> Held:
-    """Read one row.
-
-    Raises:
-        pydantic.ValidationError: its state is none that we have written.
-    """
+def _held(columns: Sequence[Any]) -> Held:
     return Held(
         subscription_id=columns[0],
         processor=columns[1],
@@ -106,12 +135,20 @@ def held(columns: HeldRow) -> Held:
     )
 
 
-def _rows(found: Sequence[Sequence[Any]]) -> dict[str, list[HeldRow]]:
-    gathered: dict[str, list[HeldRow]] = {}
-    for row in found:
-        rows = gathered.setdefault(row[0], [])
-        if row[1] is not None:
-            rows.append(row[1:])
+def _granted(columns: Sequence[Any]) -> Granted:
+    return Granted(
+        override_id=columns[0],
+        feature=columns[1],
+        limit=columns[2],
+        value=columns[3] or 0,
+        expires_at=columns[4],
+    )
+
+
+def _by_owner(rows: Sequence[Sequence[Any]]) -> dict[str, Found]:
+    gathered: dict[str, Found] = {}
+    for row in rows:
+        gathered.setdefault(row[0], Found()).take(row[1:])
     return gathered
 
 
@@ -123,8 +160,7 @@ def _gathered(found: Sequence[Sequence[Any]]) -> dict[str, Holdings]:
         if holdings is None:
             customer = Customer(**{column.key: value for column, value in zip(_CUSTOMER, columns, strict=True)})
             holdings = gathered[customer.id] = Holdings(customer=customer, role=Role(role) if role else None)
-        if rest[0] is not None:
-            holdings.rows.append(rest)
+        holdings.found.take(rest)
     return gathered
 
 
@@ -142,5 +178,6 @@ def _visible(own_organizations: OwnOrganizations, everyone: bool) -> Select[Any]
     caller = bindparam("caller", type_=Key)
     member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
     role = select(Membership.role).where(member).correlate(Customer).scalar_subquery()
-    query = select(*_CUSTOMER, role, *_HELD).outerjoin(BillingSubscription, _COUNTS)
+    query = select(*_CUSTOMER, role, *_HELD, *_GRANTED).outerjoin(BillingSubscription, _COUNTS)
+    query = query.outerjoin(Override, _LIVES)
     return query if everyone else query.where(owned_by(caller, own_organizations))

@@ -27,7 +27,7 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, catalog
+from domain.entitlements import Catalog, Entitlements, InForce, catalog
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -151,14 +151,14 @@ def build(
         ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
-    prices = catalog.read(settings.catalog)
+    in_force = InForce(catalog.read(settings.catalog))
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    entitlements = Entitlements(database=database, clock=clock, catalog=prices)
+    entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=prices, role_for=role_for, access_of=access_by(entitlements))
-    schedule = _schedule(rooms, inbox, prices, commands.access_of)
+    commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(entitlements))
+    schedule = _schedule(rooms, inbox, in_force, commands.access_of)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -178,7 +178,7 @@ def build(
         inbox=inbox,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, prices, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, in_force, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -208,11 +208,10 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _schedule(rooms: _Rooms, inbox: Inbox, prices: Catalog, access_of: AccessOf) -> Schedule:
+def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, access_of: AccessOf) -> Schedule:
     """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
-    following = Following(errands=rooms.made(Errands), rules_of=prices.seat_quantity_of)
-    wanted = None if prices.shortest_debounce is None else following.wanted
-    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=prices, access_of=access_of, wanted=wanted))
+    wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
+    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted))
 
 
 def _doors(
@@ -237,7 +236,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
-    prices: Catalog,
+    in_force: InForce,
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
@@ -252,7 +251,7 @@ def _worker(
     sealer = Sealer(database=database, keys=settings.secret_keys)
     return Worker(
         jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
-        | jobs.following(rooms.made(Errands), rooms.made(Fetches), prices)
+        | jobs.following(rooms.made(Errands), rooms.made(Fetches), in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)

@@ -23,11 +23,11 @@ from domain.billing import (
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
-from domain.entitlements import Catalog
+from domain.entitlements import InForce
 from domain.mail import LogMailer, Mailer, SmtpMailer
 from domain.organizations import InvitationMail, Purging, Tidying
 from domain.settings import Environment, Settings
-from domain.worker import Job, Seldom
+from domain.worker import Job, Seldom, While
 
 
 def billing(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job]:
@@ -47,16 +47,20 @@ def billing(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job
     return jobs | {"outbox": partial(outbox.deliver_due, inbox.database, inbox.clock, deliveries)}
 
 
-def following(errands: Errands, fetches: Fetches, prices: Catalog) -> dict[str, Job]:
-    """List what follows from seats and invoices; quantities and dunning only where the catalog asks for them."""
-    quantities, checks = Following(errands=errands, rules_of=prices.seat_quantity_of), InvoiceChecks(fetches=fetches)
+def following(errands: Errands, fetches: Fetches, in_force: InForce) -> dict[str, Job]:
+    """List what follows from seats and invoices; quantities and dunning only while the catalog asks for them."""
+    quantities, checks = Following(errands=errands, rules_of=in_force.seat_quantity_of), InvoiceChecks(fetches=fetches)
+
+    async def sweep() -> int:
+        return await Sweeper(errands=errands, dunning=in_force.catalog.dunning).sweep()
+
     deliveries: dict[str, outbox.Deliver] = {quantities.TOPIC: quantities.deliver, checks.TOPIC: checks.deliver}
-    jobs: dict[str, Job] = {"errands": errands.settle_lost}
-    if prices.shortest_debounce is not None:
-        jobs["seat quantities"] = quantities.look_at_changed
-    if prices.dunning.ends:
-        jobs["dunning"] = Seldom(Sweeper(errands=errands, dunning=prices.dunning).sweep, clock=errands.clock)
-    return jobs | {"following": partial(outbox.deliver_due, errands.database, errands.clock, deliveries)}
+    return {
+        "errands": errands.settle_lost,
+        "seat quantities": While(lambda: in_force.catalog.follows_seats, quantities.look_at_changed),
+        "dunning": Seldom(While(lambda: in_force.catalog.dunning.ends, sweep), clock=errands.clock),
+        "following": partial(outbox.deliver_due, errands.database, errands.clock, deliveries),
+    }
 
 
 def reconciling(schedule: Schedule) -> dict[str, Job]:

@@ -31,7 +31,6 @@ class SeatCallbacks(OrganizationCallbacks):
         self._entitlements = entitlements
         self._clock = clock
         self._invitation_days = timedelta(days=invitation_days)
-        self._debounce = entitlements.catalog.shortest_debounce
 
     async def after_create_organization(self, *, session: Session, organization: Organization, **_: object) -> None:
         """Give the organization its customer, in its founding transaction."""
@@ -103,9 +102,10 @@ class SeatCallbacks(OrganizationCallbacks):
 
     async def _follow(self, session: Session, membership: Membership) -> None:
         """Ask for a look at the quantity, where some plan has one that follows the seats."""
-        if self._debounce is not None:
+        debounce = self._entitlements.catalog.shortest_debounce
+        if debounce is not None:
             now = self._clock.now()
-            await billing.ask_to_follow(session, membership.organization_id, now=now, debounce=self._debounce)
+            await billing.ask_to_follow(session, membership.organization_id, now=now, debounce=debounce)
 
     async def _claim(
         self, session: Session, organization: Organization, holder: billing.seats.Holder, now: datetime

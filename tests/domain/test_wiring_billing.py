@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from domain.billing import ProcessorName
-from domain.errors import ConfigError
+from domain.entitlements import catalog
+from domain.errors import ConfigError, Unavailable
 from domain.wiring import build
 from tests.support.clock import FixedClock
+from tests.support.databases import let_threads_end
 from tests.support.wired import settings_of, wired
 
 STRIPE = {"SEATGATE_STRIPE_API_KEY": "sk_test_1", "SEATGATE_STRIPE_WEBHOOK_SECRETS": "whsec_1"}
@@ -20,6 +22,8 @@ BILLING = {
     "closing",
     "errands",
     "following",
+    "seat quantities",
+    "dunning",
     "paid invoices",
     "reconciling",
     "reconciling asked for",
@@ -59,23 +63,29 @@ async def test_without_the_fake_its_time_does_not_pass(database_url: str, clock:
     await services.aclose()
 
 
-async def test_quantities_and_dunning_are_seen_to_only_where_the_catalog_asks_for_it(
-    database_url: str, clock: FixedClock, tmp_path: Path
-) -> None:
-    written = tmp_path / "following.toml"
-    written.write_text(
-        """
-        dunning_terminal_action = "cancel"
-        [plans.team]
-        limits = { seats = "unlimited" }
-        price_ids = ["price_team"]
-        seat_quantity = {}
-        """
-    )
-    services = wired(database_url, clock, SEATGATE_CATALOG=str(written))
+FOLLOWING = """
+dunning_terminal_action = "cancel"
+[plans.team]
+limits = { seats = "unlimited" }
+price_ids = ["price_team"]
+seat_quantity = {}
+"""
 
-    assert set(services.worker.jobs) == {*BILLING, "fake", *OTHERS, "seat quantities", "dunning"}
-    await services.aclose()
+
+@pytest.mark.parametrize("job", ["seat quantities", "dunning"])
+async def test_quantities_and_dunning_are_seen_to_only_while_the_catalog_asks_for_it(
+    job: str, database_url: str, clock: FixedClock
+) -> None:
+    services = wired(database_url, clock)
+    # There are no tables in this database, so whoever looks fails.
+    assert await services.worker.jobs[job]() == 0
+    clock.forward(minutes=2)
+
+    services.entitlements.in_force.replace(catalog.parse({"following.toml": FOLLOWING}))
+
+    with pytest.raises(Unavailable):
+        await services.worker.jobs[job]()
+    await let_threads_end(services.database)
 
 
 def test_a_hook_that_nobody_knows_stops_the_start(database_url: str) -> None:

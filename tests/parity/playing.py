@@ -16,7 +16,7 @@ from domain.billing.processors.stripe import StripeProcessor
 from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription
 from domain.db import Database
-from domain.entitlements import Entitlements, catalog
+from domain.entitlements import Entitlements, InForce, catalog
 from tests.domain.billing.processors.braintree_xml import KEYS
 from tests.parity.scenarios import CATALOG, Scenario, Step, answer
 from tests.parity.tellers import Braintree, Fake, Stripe, Teller
@@ -100,12 +100,13 @@ async def staged(database: Database, clock: FixedClock) -> AsyncIterator[Stage]:
             Braintree(braintree, peer, inbox, clock),
             Fake(fake, "cus_of_fake", "price_"),
         ]
+        in_force = InForce(catalog.parse({"scenarios": CATALOG}))
         yield Stage(
             database=database,
             clock=clock,
             fetches=fetches,
             deliver={Fetches.TOPIC: fetches.deliver, FakeProcessor.TOPIC: fake.deliverer(inbox)},
-            entitlements=Entitlements(database=database, clock=clock, catalog=catalog.parse({"scenarios": CATALOG})),
+            entitlements=Entitlements(database=database, clock=clock, in_force=in_force),
             told={teller.name: (teller, await _customer(database, clock, teller.name)) for teller in tellers},
         )
         for processor in processors.values():

@@ -12,9 +12,8 @@ from domain.billing.states import Item, SubscriptionState
 from domain.billing.subscriptions import BillingSubscription
 from domain.clock import Clock
 from domain.db import Database, Session
-from domain.entitlements import Entitlements
+from domain.entitlements import Entitlements, InForce, SeatUsage
 from domain.entitlements.catalog import parse
-from domain.entitlements.gate import SeatUsage
 from domain.hooks import lifecycle_hooks
 from domain.identity import Arrival, User, Users
 from domain.ids import SubscriptionId
@@ -181,7 +180,7 @@ def house(
     catalog: str = CATALOG,
 ) -> House:
     """Join the rooms; the host's callbacks and hooks run before billing's."""
-    entitlements = Entitlements(database=database, clock=clock, catalog=parse({"catalog.toml": catalog}))
+    entitlements = Entitlements(database=database, clock=clock, in_force=InForce(parse({"catalog.toml": catalog})))
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=DAYS)
     joined = lifecycle_hooks(*hooks, {"on_register": customer_of_user})
     seams = (*callbacks, seats)

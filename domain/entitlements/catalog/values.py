@@ -162,6 +162,11 @@ class Catalog:
         following = (plan.seat_quantity for plan in self.plans.values() if plan.seat_quantity is not None)
         return min((timedelta(seconds=rules.debounce_seconds) for rules in following), default=None)
 
+    @property
+    def follows_seats(self) -> bool:
+        """Say whether the quantity of any plan follows the seats."""
+        return self.shortest_debounce is not None
+
     def check_gates(self, *, features: Iterable[str], plans: Iterable[str]) -> list[str]:
         """List a fault for each gate that no customer could ever pass, because nothing declares what it asks for."""
         return [

@@ -15,7 +15,7 @@ from domain.billing import BillingSubscription, Customer, CustomerReading
 from domain.billing.states import Status
 from domain.billing.subscriptions import SubscriptionFact, list_subscriptions, subscriptions_by_id
 from domain.db import Database, Page
-from domain.entitlements import Entitlements, catalog
+from domain.entitlements import Entitlements, InForce, catalog
 from domain.scope import Actor, ActorKind, Scope, system
 from tests.domain.billing.processors import stripe_json
 from tests.support.billing import Mirror, customer, linked, row_counts, subscription, subscriptions
@@ -62,9 +62,8 @@ def plain(row: BillingSubscription) -> dict[str, Any]:
 
 
 async def answers_of(mirror: Mirror, rows: Sequence[BillingSubscription]) -> set[str]:
-    entitlements = Entitlements(
-        database=mirror.database, clock=mirror.clock, catalog=catalog.parse({"catalog.toml": CATALOG})
-    )
+    in_force = InForce(catalog.parse({"catalog.toml": CATALOG}))
+    entitlements = Entitlements(database=mirror.database, clock=mirror.clock, in_force=in_force)
     reading = CustomerReading(scope=system("test"), own_organizations=lambda _: select(Customer.id))
     found = await entitlements.visible(reading, [row.customer_id for row in rows])
     return {answers.revision for answers in found.values()}

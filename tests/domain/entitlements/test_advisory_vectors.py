@@ -8,8 +8,8 @@ import pytest
 
 from domain.billing import Customer, ProcessorName, link_account
 from domain.billing.processors.signatures import sign
+from domain.entitlements import Reason
 from domain.entitlements.advisory import EntitlementSummary, SummarySource, summary_of
-from domain.entitlements.resolver import Reason
 from domain.ids import CustomerId
 from domain.wiring import Services
 from tests.support.clock import FixedClock

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.db import open_database
-from domain.entitlements import Reason, catalog
+from domain.entitlements import InForce, Reason, catalog
 from domain.organizations import Organization
 from domain.wiring import Services
 from tests.support.clock import FixedClock
@@ -68,7 +68,7 @@ class TestDoubts:
         self, services: Services, acme: Organization, caplog: pytest.LogCaptureFixture
     ) -> None:
         await tell(services, price="price_unknown")
-        loud = replace(services.entitlements, catalog=catalog.parse({"catalog.toml": RAISING}))
+        loud = replace(services.entitlements, in_force=InForce(catalog.parse({"catalog.toml": RAISING})))
 
         with caplog.at_level(logging.WARNING):
             decision = await loud.decide(acme, "reports")

@@ -11,18 +11,8 @@ from hypothesis import strategies as st
 from domain.billing import lifecycle
 from domain.billing.states import Item, PauseCollection, Status, SubscriptionState
 from domain.entitlements.catalog import GREATEST, UNLIMITED, Catalog, parse
-from domain.entitlements.resolver import (
-    FAILED,
-    Held,
-    Reason,
-    UnmappedPrice,
-    decide_feature,
-    decide_plan,
-    failed,
-    quantity,
-    resolve,
-    revision,
-)
+from domain.entitlements.decisions import Reason, decide_feature, decide_plan, failed, quantity, revision
+from domain.entitlements.resolver import FAILED, Held, UnmappedPrice, resolve
 from domain.ids import SubscriptionId
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -9,16 +9,8 @@ import pytest
 
 from domain.billing.states import Item, PauseCollection, Status, SubscriptionState
 from domain.entitlements.catalog import Catalog, parse
-from domain.entitlements.resolver import (
-    FAILED,
-    Held,
-    Resolved,
-    UnmappedPrice,
-    decide_feature,
-    decide_plan,
-    quantity,
-    resolve,
-)
+from domain.entitlements.decisions import decide_feature, decide_plan, quantity
+from domain.entitlements.resolver import FAILED, Held, Resolved, UnmappedPrice, resolve
 from domain.ids import SubscriptionId
 
 VECTORS = Path(__file__).parents[2] / "vectors"

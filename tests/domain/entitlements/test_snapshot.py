@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.entitlements import Entitlements, SeatUsage, catalog
+from domain.entitlements import Entitlements, InForce, SeatUsage, catalog
 from domain.organizations import Organization, UserRef
 from domain.scope import Role, Scope, system
 from domain.wiring import Services
@@ -93,7 +93,7 @@ class TestReading:
         assert (over.limit, over.used, over.available, over.over_limit) == (1, 2, 0, True)
 
     async def test_without_a_limit_there_is_always_a_seat(self, services: Services, acme: Organization) -> None:
-        unlimited = replace(services.entitlements, catalog=catalog.parse({"catalog.toml": UNLIMITED_SEATS}))
+        unlimited = replace(services.entitlements, in_force=InForce(catalog.parse({"catalog.toml": UNLIMITED_SEATS})))
 
         seats = await usage(services, acme, unlimited)
 
