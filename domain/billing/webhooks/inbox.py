@@ -154,8 +154,6 @@ class Inbox:
         if passing(applied.error):
             # The event is not at fault: the whole transaction runs again, and is 503 when it never succeeds.
             raise applied.error
-        # The savepoint took with it what the session knew of the row.
-        await session.refresh(row)
         return applied.error
 
     async def _applied(self, session: Session, row: WebhookEvent, event: Event | None) -> Outcome:
