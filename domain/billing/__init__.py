@@ -1,7 +1,7 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
-from domain.billing.access import Access, AccessOf, Standing
+from domain.billing.access import Access, Accesses, AccessOf, Standing
 from domain.billing.closing import Closing
 from domain.billing.commands import (
     AccessChange,
@@ -90,13 +90,16 @@ from domain.billing.webhooks import (
     Inbox,
     Pruning,
     Replaying,
+    ThinEvents,
     WebhookEvent,
     WebhookStatus,
     events_by_id,
     events_of_facts,
     fact_place,
+    keep_waiting,
     list_events,
     list_facts,
+    newest_facts,
 )
 
 __all__ = [
@@ -104,6 +107,7 @@ __all__ = [
     "Access",
     "AccessChange",
     "AccessOf",
+    "Accesses",
     "Beat",
     "BillingSubscription",
     "Bought",
@@ -165,6 +169,7 @@ __all__ = [
     "SubscriptionState",
     "SwapPlan",
     "Sweeper",
+    "ThinEvents",
     "Unpause",
     "UnreadableEvent",
     "UpdateQuantity",
@@ -181,6 +186,7 @@ __all__ = [
     "fact_place",
     "facts",
     "find_customer",
+    "keep_waiting",
     "lifecycle",
     "link_account",
     "list_drifts",
@@ -188,6 +194,7 @@ __all__ = [
     "list_facts",
     "list_subscriptions",
     "live_subscriptions",
+    "newest_facts",
     "newest_report",
     "nothing",
     "owned_by",

@@ -10,7 +10,7 @@ from typing import TypeVar
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
-    AccessOf,
+    Accesses,
     Commands,
     CustomerReading,
     CustomerReconciling,
@@ -24,10 +24,11 @@ from domain.billing import (
     Reconciling,
     Replaying,
     Schedule,
+    keep_waiting,
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, InForce, catalog
+from domain.entitlements import Catalog, Entitlements, InForce, Overriding, catalog
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -48,7 +49,7 @@ from domain.settings import Settings
 from domain.wiring import jobs
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
+from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -95,6 +96,11 @@ class Services:
     def linking(self) -> Linking:
         """What links accounts that were made elsewhere."""
         return Linking(clock=self.clock, processors=self.processors)
+
+    @property
+    def overriding(self) -> Overriding:
+        """What grants and revokes overrides."""
+        return Overriding(clock=self.clock, in_force=self.entitlements.in_force)
 
     @property
     def reconciling(self) -> Reconciling:
@@ -157,8 +163,8 @@ def build(
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(entitlements))
-    schedule = _schedule(rooms, inbox, in_force, commands.access_of)
+    commands = rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
+    schedule = _schedule(rooms, inbox, in_force, commands.accesses)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -208,10 +214,10 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, access_of: AccessOf) -> Schedule:
+def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, accesses: Accesses) -> Schedule:
     """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted))
+    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted))
 
 
 def _doors(
@@ -249,9 +255,10 @@ def _worker(
     """Make the worker with all that it goes round."""
     database, clock = rooms.database, rooms.clock
     sealer = Sealer(database=database, keys=settings.secret_keys)
+    fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
-        jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
-        | jobs.following(rooms.made(Errands), rooms.made(Fetches), in_force)
+        jobs=jobs.billing(commands, inbox, fetches)
+        | jobs.following(rooms.made(Errands), fetches, in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)

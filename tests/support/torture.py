@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from domain.billing import (
     Access,
+    AccessOf,
     BillingSubscription,
     CustomerReconciling,
     ProcessorAccount,
@@ -20,7 +21,7 @@ from domain.billing import (
 from domain.billing.processors import shapes
 from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import Snapshot, SubscriptionState
-from domain.db import Database
+from domain.db import Database, Session
 from domain.proofs.webhooks import model
 from domain.proofs.webhooks.model import Said, Seen
 from domain.proofs.webhooks.stories import MS, Shape
@@ -118,8 +119,14 @@ class EveryPrice:
         return True
 
 
-def nothing_given(rows: Sequence[Standing], *, now: datetime) -> Access:
-    return Access(seat_limit="seats")
+class NothingGiven:
+    """A catalog without any plan."""
+
+    async def of(self, session: Session, customer_ids: Sequence[str]) -> dict[str, AccessOf]:
+        return dict.fromkeys(customer_ids, self.of_nobody)
+
+    def of_nobody(self, rows: Sequence[Standing], *, now: datetime) -> Access:
+        return Access(seat_limit="seats")
 
 
 async def reconcile_customer(arena: "Arena", walk: Walk) -> None:
@@ -130,7 +137,7 @@ async def reconcile_customer(arena: "Arena", walk: Walk) -> None:
         processors=arena.mirror.inbox.processors,
         inbox=arena.mirror.inbox,
         prices=EveryPrice(),
-        access_of=nothing_given,
+        accesses=NothingGiven(),
     )
     async with arena.database.snapshot() as session:
         account = await session.get_one(ProcessorAccount, (ProcessorName.FAKE, False, walk.story.customer))
@@ -276,10 +283,8 @@ async def shrunk(walk: Walk, fails: Callable[[Walk], Awaitable[bool]]) -> Walk:
 
 def numbered(seed: int, number: int, *, length: int = LENGTH, lossy: bool = True) -> Walk:
     """Make one of a seed's walks; names are its own, so that many can share a database."""
-    name = f"{seed}_{number}"
-    return walk(
-        f"{seed}/{number}", Shape(length=length), customer=f"cus_{name}", name=name, ends_at=ENDS_AT, lossy=lossy
-    )
+    name, shape = f"{seed}_{number}", Shape(length=length, stragglers=True)
+    return walk(f"{seed}/{number}", shape, customer=f"cus_{name}", name=name, ends_at=ENDS_AT, lossy=lossy)
 
 
 def arena(database: Database, clock: FixedClock) -> Arena:

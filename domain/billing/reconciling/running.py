@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from domain.billing import lifecycle
-from domain.billing.access import AccessOf
+from domain.billing.access import Accesses
 from domain.billing.customers import ProcessorAccount
 from domain.billing.fetches import ask_to_fetch
 from domain.billing.processors import Capability, Processor
@@ -39,7 +39,7 @@ Found = list[tuple[Finding, None]]
 class Reconciling:
     """Compares facts, rows and processors, and puts right what a processor's answer can put right.
 
-    `access_of` computes what subscriptions give, and `wanted` how many of an item there should be; billing is handed
+    `accesses` computes what subscriptions give, and `wanted` how many of an item there should be; billing is handed
     both, because it knows neither the catalog's plans nor whom seats belong to.
     """
 
@@ -48,7 +48,7 @@ class Reconciling:
     processors: Mapping[ProcessorName, Processor]
     inbox: Inbox
     prices: Prices
-    access_of: AccessOf
+    accesses: Accesses
     wanted: Wanted | None = None
 
     async def everything(
@@ -62,15 +62,19 @@ class Reconciling:
     ) -> DriftReport:
         """Compare every customer at these processors, or at all; what a processor cannot list is left out and named.
 
-        `resume` goes on with the report of a run that a crash has cut short.
+        Only a run at all of them is one of everything, and its report the one that administrators read. `resume` goes
+        on with the report of a run with the same reach that a crash has cut short.
 
         Raises:
             UpstreamUnavailable: a processor does not answer; what was found until then stays in the unfinished report.
         """
-        report_id = await self.database.run(partial(self._begin, report_only=report_only, resume=resume))
+        asked = self.processors.keys() if names is None else set(names)
+        scope = ReportScope.EVERYTHING if asked == self.processors.keys() else ReportScope.PROCESSORS
+        report_id = await self.database.run(partial(self._begin, scope, report_only=report_only, resume=resume))
         run = _Run(self, report_id=report_id, report_only=report_only, patience=patience, beat=beat)
-        for name in self.processors if names is None else names:
-            await run.whole(self.processors[name])
+        for name, processor in self.processors.items():
+            if name in asked:
+                await run.whole(processor)
         return await run.finish()
 
     async def catch_up(self, *, patience: timedelta = timedelta(0), beat: Beat = nothing) -> DriftReport | None:
@@ -92,13 +96,13 @@ class Reconciling:
             asking=Asking(processor=processor, clock=self.clock),
             database=self.database,
             prices=self.prices,
-            access_of=self.access_of,
+            accesses=self.accesses,
             wanted=self.wanted,
             patience=patience,
         )
 
-    async def _begin(self, session: Session, *, report_only: bool, resume: bool) -> int:
-        now, scope = self.clock.now(), ReportScope.EVERYTHING
+    async def _begin(self, scope: ReportScope, session: Session, *, report_only: bool, resume: bool) -> int:
+        now = self.clock.now()
         found = await reports.unfinished(session, scope, since=now - RESUMED_WITHIN) if resume else None
         return (found or await reports.open_report(session, scope, report_only=report_only, now=now)).id
 
@@ -206,7 +210,7 @@ class _Run:
         """Tell of every live subscription whose customer is nobody's here."""
         name, now = looking.asking.processor.name, self.rooms.clock.now()
         return [
-            (without_row(snapshot, processor=name, access_of=self.rooms.access_of, now=now), None)
+            (without_row(snapshot, processor=name, access_of=self.rooms.accesses.of_nobody, now=now), None)
             for snapshot in listing.held
             if snapshot.customer_processor_id not in known and not lifecycle.ended(snapshot.state)
         ]
@@ -244,7 +248,7 @@ class _Run:
 
     async def _owe_stale(self, accounts: Sequence[ProcessorAccount], session: Session) -> None:
         now = self.rooms.clock.now()
-        for shelf in (await mirror.shelves(session, accounts)).values():
+        for shelf in (await mirror.shelves(session, accounts, self.rooms.accesses)).values():
             for id, row in shelf.rows.items():
                 if stale(row.current, last_fact_at=row.last_fact_at, now=now):
                     log.warning("subscription %s: its period is over and nobody has said anything since", row.id)

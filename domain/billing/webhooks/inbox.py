@@ -142,11 +142,15 @@ class Inbox:
         await self.apply(session, row)
         return True
 
-    async def apply(self, session: Session, row: WebhookEvent) -> None:
-        """Apply a stored event in a savepoint and note on it what came of that."""
-        self._note(row, await self._tried(session, row))
+    async def apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
+        """Apply a stored event in a savepoint and note on it what came of that; reads the body without `event`."""
+        self._note(row, await self._tried(session, row, event))
 
-    async def _tried(self, session: Session, row: WebhookEvent, event: Event | None = None) -> Outcome | Exception:
+    def postpone(self, row: WebhookEvent, error: Exception) -> None:
+        """Note on an event that it could not be applied, and when it is tried again, if ever."""
+        _postpone(row, error, self.clock.now())
+
+    async def _tried(self, session: Session, row: WebhookEvent, event: Event | None) -> Outcome | Exception:
         applied = await contained(self._applied(session, row, event), log=log, where="webhook")
         if applied.value is not None:
             return applied.value
@@ -179,7 +183,7 @@ class Inbox:
 
     def _note(self, row: WebhookEvent, outcome: Outcome | Exception) -> None:
         if isinstance(outcome, Exception):
-            _postpone(row, outcome, self.clock.now())
+            self.postpone(row, outcome)
             return
         row.status, row.waiting_for, row.next_attempt_at = outcome.status, outcome.waiting_for, None
         row.customer_id = outcome.customer_id or row.customer_id
