@@ -1,7 +1,7 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
-from domain.billing.access import Access, AccessOf, Standing
+from domain.billing.access import Access, Accesses, AccessOf, Standing
 from domain.billing.closing import Closing
 from domain.billing.commands import (
     AccessChange,
@@ -23,6 +23,7 @@ from domain.billing.commands import (
 )
 from domain.billing.customers import (
     Customer,
+    CustomerClosing,
     CustomerReading,
     Owner,
     OwnerKind,
@@ -101,6 +102,7 @@ from domain.billing.webhooks import (
     keep_waiting,
     list_events,
     list_facts,
+    newest_facts,
 )
 
 __all__ = [
@@ -108,6 +110,7 @@ __all__ = [
     "Access",
     "AccessChange",
     "AccessOf",
+    "Accesses",
     "Beat",
     "BillingSubscription",
     "Bought",
@@ -119,6 +122,7 @@ __all__ = [
     "CreateCheckout",
     "CreatePortal",
     "Customer",
+    "CustomerClosing",
     "CustomerReading",
     "CustomerReconciling",
     "Departing",
@@ -196,6 +200,7 @@ __all__ = [
     "list_subscriptions",
     "live_subscriptions",
     "mind_no_gap",
+    "newest_facts",
     "newest_report",
     "nothing",
     "owned_by",

@@ -9,35 +9,72 @@ from domain.entitlements.advisory import (
     summary_for_customer,
 )
 from domain.entitlements.answers import EntitlementSet, SeatUsage
-from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
+from domain.entitlements.billables import Billable
+from domain.entitlements.catalog import (
+    UNLIMITED,
+    Call,
+    Catalog,
+    Forbid,
+    Limit,
+    Merge,
+    OnDeny,
+    Plan,
+    Redirect,
+    Respond,
+    read_on_deny,
+)
+from domain.entitlements.counting import Counting
 from domain.entitlements.decisions import Decision, Reason
-from domain.entitlements.gate import Billable, Entitlements
+from domain.entitlements.gate import Entitlements
+from domain.entitlements.hosting import Resolver, check_resolver
 from domain.entitlements.in_force import InForce
-from domain.entitlements.overrides import Override
-from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
+from domain.entitlements.links import Step, StepKind
+from domain.entitlements.overrides import Override, list_overrides, overrides_by_id
+from domain.entitlements.overriding import Overriding, Wish
+from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice, resolve
+from domain.entitlements.snapshot import granted_to
 
 __all__ = [
+    "FAILED",
     "UNLIMITED",
     "Billable",
+    "Call",
     "Catalog",
+    "Counting",
     "Decision",
     "EntitlementSet",
     "EntitlementSummary",
     "Entitlements",
+    "Forbid",
     "Given",
     "Granted",
     "Held",
     "InForce",
     "Limit",
     "Merge",
+    "OnDeny",
     "Override",
+    "Overriding",
     "Plan",
     "Reason",
+    "Redirect",
+    "Resolved",
+    "Resolver",
+    "Respond",
     "SeatUsage",
+    "Step",
+    "StepKind",
     "SummarySource",
     "UnmappedPrice",
+    "Wish",
+    "advisory",
     "catalog",
+    "check_resolver",
     "count_partial",
+    "granted_to",
+    "list_overrides",
+    "overrides_by_id",
+    "read_on_deny",
     "resolve",
     "summaries_of",
     "summary_for_customer",

@@ -3,14 +3,14 @@
 Nothing else knows both. Without the billing callbacks and hook handed in here, organizations work on unlimited.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
-    AccessOf,
+    Accesses,
     Commands,
     CustomerReading,
     CustomerReconciling,
@@ -28,8 +28,9 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, InForce, catalog
+from domain.entitlements import Catalog, Counting, Entitlements, InForce, Overriding, Resolver, catalog
 from domain.entitlements.advisory import Pulling
+from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -48,9 +49,10 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
+from domain.wiring.answering import counting_of
 from domain.wiring.hearing import Hearing, hearing_of
-from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
+from domain.wiring.processors import Rooms, rooms_of
+from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -71,12 +73,17 @@ class Services:
     ownership: Ownership
     standing: Standing
     invitations: Invitations
-    entitlements: Entitlements
+    counting: Counting
     commands: Commands
     hearing: Hearing
     schedule: Schedule
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """What customers have paid for."""
+        return self.counting.entitlements
 
     @property
     def catalog(self) -> Catalog:
@@ -107,6 +114,11 @@ class Services:
     def linking(self) -> Linking:
         """What links accounts that were made elsewhere."""
         return Linking(clock=self.clock, processors=self.processors)
+
+    @property
+    def overriding(self) -> Overriding:
+        """What grants and revokes overrides."""
+        return Overriding(clock=self.clock, in_force=self.entitlements.in_force)
 
     @property
     def reconciling(self) -> Reconciling:
@@ -152,34 +164,36 @@ def build(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     clock: Clock | None = None,
     mailer: Mailer | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
 
     The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
-    for somebody whom everybody else lets in. Mail goes out through `mailer`; without one through the configured server,
-    or to the log.
+    for somebody whom everybody else lets in. `resolver` says what customers have in the place of catalog and mirror;
+    `counted` names the limits that the host claims from. Mail goes out through `mailer`; without one through the
+    configured server, or to the log.
 
     Raises:
-        ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
+        ConfigError: the catalog, the adapter or the resolver is wrong, a hook has an unknown name, two forwarders have
+            one name, or no plan declares what is counted.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
     in_force = InForce(catalog.read(settings.catalog))
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
-    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
-    doors = _doors(settings, clock, callbacks, entitlements)
-    members, hearing = doors.made(Members), hearing_of(settings, rooms.made)
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(entitlements))
-    schedule = _schedule(rooms, hearing, in_force, commands.access_of)
-    joined = hooks_of(hooks or {}, members, commands)
-    deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
+    counting = counting_of(settings, database, clock, in_force, resolver, counted)
+    rooms, doors = rooms_of(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
+    members, hearing = doors.made(Members), hearing_of(settings, rooms)
+    commands = _commands(rooms, in_force, counting.entitlements)
+    schedule = _schedule(rooms, hearing, in_force, commands.accesses)
+    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
+        users=users,
         deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=doors.made(Organizations),
@@ -187,26 +201,13 @@ def build(
         ownership=doors.made(Ownership),
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
-        entitlements=entitlements,
+        counting=counting,
         commands=commands,
         hearing=hearing,
         schedule=schedule,
         forwarding=forwarding,
         worker=_worker(settings, in_force, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rooms:
-    """What every room of billing that speaks to a processor is made of."""
-
-    database: Database
-    clock: Clock
-    processors: Mapping[ProcessorName, Processor]
-
-    def made(self, kind: Callable[..., T], **more: object) -> T:
-        """Make one of them."""
-        return kind(database=self.database, clock=self.clock, processors=self.processors, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,10 +223,15 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _schedule(rooms: _Rooms, hearing: Hearing, in_force: InForce, access_of: AccessOf) -> Schedule:
+def _commands(rooms: Rooms, in_force: InForce, entitlements: Entitlements) -> Commands:
+    """Let people ask processors for what the catalog offers."""
+    return rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
+
+
+def _schedule(rooms: Rooms, hearing: Hearing, in_force: InForce, accesses: Accesses) -> Schedule:
     """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    judging = {"prices": in_force, "access_of": access_of, "wanted": wanted}
+    judging = {"prices": in_force, "accesses": accesses, "wanted": wanted}
     return Schedule(rooms.made(Reconciling, inbox=hearing.inbox, on_gap=hearing.on_gap, **judging))
 
 
@@ -235,6 +241,13 @@ def _doors(
     """Let the host's callbacks run first and billing's last."""
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
     return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
+
+
+def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
+    """Let hooks look on when users come, and when they go."""
+    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
+    policy = settings.on_cancel_failure
+    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:
@@ -252,7 +265,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 def _worker(
     settings: Settings,
     in_force: InForce,
-    rooms: _Rooms,
+    rooms: Rooms,
     doors: _Doors,
     commands: Commands,
     hearing: Hearing,
