@@ -76,6 +76,12 @@ async def test_what_stripe_grants_is_observed_only_where_it_is_wanted(
     await services.aclose()
 
 
+@pytest.mark.parametrize("word", ["true", "false", "on", "reconcile", "ADVISORY", ""])
+def test_no_other_word_lets_stripe_be_observed(word: str, database_url: str) -> None:
+    with pytest.raises(ConfigError, match="SEATGATE_STRIPE_NATIVE_SYNC"):
+        settings_of(database_url, SEATGATE_PROCESSORS="stripe", SEATGATE_STRIPE_NATIVE_SYNC=word, **STRIPE)
+
+
 FOLLOWING = """
 dunning_terminal_action = "cancel"
 [plans.team]

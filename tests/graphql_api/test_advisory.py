@@ -1,6 +1,8 @@
 """What Stripe itself grants: told to administrators, and without a trace in any answer of a gate."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from tests.support.api import Api
 from tests.support.granting import told
 from tests.support.statements import statements
 
+GUIDE = Path(__file__).parents[2] / "docs/advisory.md"
 STRIPE = {"PROCESSORS": "fake,stripe", "STRIPE_API_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRETS": "whsec_1"}
 ON = STRIPE | {"STRIPE_NATIVE_SYNC": "advisory"}
 ADVISORY = "advisory { state source lookupKeys complete observedAt }"
@@ -186,3 +189,15 @@ async def test_no_gate_and_no_read_of_entitlements_sends_a_statement_that_names_
     assert len(sent) > len(GATES)
     assert naming(sent) == []
     assert len(naming(sent_for_the_advice)) == 1
+
+
+async def test_the_query_of_the_guide_is_answered(serve: Serve) -> None:
+    [document] = re.findall(r"^```graphql\n(.*?)^```", GUIDE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    async with serve(ON) as api:
+        organization = await api.organization()
+        await api.holds(organization["customer"])
+        await observe(api, organization["customer"]["id"], "space")
+
+        told = (await api.ask(document, "ada", id=organization["customer"]["id"])).data["customer"]
+
+    assert (told["advisory"]["lookupKeys"], told["entitlements"]["features"]) == (["space"], ["api", "reports", "sso"])

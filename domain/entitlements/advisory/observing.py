@@ -1,16 +1,12 @@
 """What a webhook says of a customer's entitlements: kept in the event's own transaction. No network in here."""
 
-from datetime import timedelta
-
 from domain.billing import EntitlementsTold
 from domain.billing.webhooks import Received
 from domain.entitlements.advisory.places import SummarySource
-from domain.entitlements.advisory.pulling import ask_to_pull
+from domain.entitlements.advisory.pulling import ask_to_pull_past
 from domain.entitlements.advisory.summaries import Kept, Summary, keep
 from domain.ids import CustomerId
 from domain.scope import system
-
-NEXT_SECOND = timedelta(seconds=1)
 
 
 async def observe(received: Received, news: EntitlementsTold) -> None:
@@ -30,5 +26,4 @@ async def observe(received: Received, news: EntitlementsTold) -> None:
     )
     kept = await keep(received.session, CustomerId(account.customer_id), summary, scope=system("webhook"), now=now)
     if kept is not Kept.STALE and not news.complete:
-        # What is asked within the event's own second would be older than the event.
-        await ask_to_pull(received.session, account, at=max(now, event.occurred_at + NEXT_SECOND))
+        await ask_to_pull_past(received.session, account, told_at=event.occurred_at, now=now)

@@ -18,7 +18,7 @@ from domain.billing.reconciling import Asking, count_linked, linked
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.entitlements.advisory.places import SummarySource
-from domain.entitlements.advisory.summaries import Kept, Summary, keep
+from domain.entitlements.advisory.summaries import Kept, Summary, keep, summary_for_customer
 from domain.errors import UpstreamUnavailable
 from domain.scope import Scope, system
 
@@ -30,6 +30,7 @@ AT_A_TIME = 4
 """How many customers Stripe is asked about at once."""
 SILENT = 10
 """After how many accounts in a row without an answer a run gives up for now: it is Stripe's fault and not theirs."""
+SECOND = timedelta(seconds=1)
 REST = timedelta(seconds=30)
 """How long nobody is asked about after an answer that never came, unless Stripe wants longer."""
 
@@ -54,6 +55,11 @@ async def ask_to_pull(session: Session, account: ProcessorAccount, *, at: dateti
     payload = {"processor": account.processor, "livemode": account.livemode, "account": account.processor_id}
     key = f"{account.processor}:{account.processor_id}"
     await outbox.put_once(session, topic=TOPIC, key=key, payload=payload, at=at)
+
+
+async def ask_to_pull_past(session: Session, account: ProcessorAccount, *, told_at: datetime, now: datetime) -> None:
+    """Ask for it so late that the answer is newer than what Stripe has told at an instant: once its second is over."""
+    await ask_to_pull(session, account, at=max(now, told_at.replace(microsecond=0) + SECOND))
 
 
 class Pulls:
@@ -150,8 +156,17 @@ class Pulls:
     async def _keep(
         self, account: ProcessorAccount, news: EntitlementsTold, asked_at: datetime, scope: Scope, session: Session
     ) -> Kept:
-        summary = Summary(news=news, source=SummarySource.PULL, livemode=account.livemode, at=asked_at)
-        return await keep(session, account.customer_id, summary, scope=scope, now=self.clock.now())
+        summary, now = (
+            Summary(news=news, source=SummarySource.PULL, livemode=account.livemode, at=asked_at),
+            self.clock.now(),
+        )
+        kept = await keep(session, account.customer_id, summary, scope=scope, now=now)
+        if kept is Kept.STALE:
+            known = await summary_for_customer(session, account.customer_id)
+            if known is not None and not known.complete:
+                # A webhook has come that shows a part, and the message that it asked for may have been this one.
+                await ask_to_pull_past(session, account, told_at=known.occurred_at, now=now)
+        return kept
 
 
 def _count(pulled: Pulled, account: ProcessorAccount, kept: Kept | None) -> None:

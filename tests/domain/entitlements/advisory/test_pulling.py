@@ -68,6 +68,22 @@ async def test_what_a_webhook_has_not_shown_is_read_once_its_second_is_over(hous
     assert (await owed(house), await ledger(house)) == (0, 2)
 
 
+async def test_what_two_webhooks_have_not_shown_is_read_past_the_second_of_the_later_one(house: House) -> None:
+    customer = await house.customer("one", "two")
+    await house.hears("evt_1", "one", complete=False)
+    house.clock.forward(seconds=1)
+    await house.hears("evt_2", "one", complete=False)
+    pulls, seen = house.pulls(), []
+
+    for _ in range(3):
+        await delivered(house, pulls)
+        seen.append(await house.known(customer))
+        house.clock.forward(seconds=1)
+
+    assert seen == [(["one"], False, "webhook"), (["one", "two"], True, "pull"), (["one", "two"], True, "pull")]
+    assert (len(house.stripe.asked), await owed(house)) == (2, 0)
+
+
 async def test_a_webhook_that_is_older_than_the_question_is_stale_and_a_later_one_counts(house: House) -> None:
     customer = await house.customer("space")
     house.clock.forward(seconds=10)

@@ -1,7 +1,9 @@
 """One row for each customer: the newest summary, whichever arrived first, and the ledger of what it changed."""
 
+import re
 from datetime import timedelta
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -15,6 +17,7 @@ from domain.scope import system
 from tests.support.granting import House, told
 from tests.support.tables import unchanged
 
+GUIDE = Path(__file__).parents[4] / "docs/advisory.md"
 PULL, WEBHOOK = SummarySource.PULL, SummarySource.WEBHOOK
 
 
@@ -95,7 +98,7 @@ async def test_partial_summaries_are_found_by_their_index(house: House) -> None:
     for number, complete in enumerate((True, False, False)):
         customer = await house.customer(account=f"cus_{number}")
         await kept(house, customer, summary(house, 1, WEBHOOK, "space", complete=complete))
-    asked = "SELECT customer_id FROM entitlement_summaries WHERE NOT complete ORDER BY observed_at"
+    [asked] = re.findall(r"^```sql\n(.*?)^```", GUIDE.read_text(), flags=re.MULTILINE | re.DOTALL)
     if house.services.database.engine.dialect.name == "sqlite":
         asked = asked.replace("NOT complete", "complete = 0")
 
