@@ -1,6 +1,6 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
-from domain.entitlements import advisory, catalog
+from domain.entitlements import advisory, catalog, history
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.decisions import Decision, Reason
@@ -8,14 +8,17 @@ from domain.entitlements.gate import Billable, Entitlements
 from domain.entitlements.in_force import InForce
 from domain.entitlements.overrides import Override
 from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
+from domain.entitlements.rollout import Applied, Gates, Rollout, no_gates
 
 __all__ = [
     "UNLIMITED",
+    "Applied",
     "Billable",
     "Catalog",
     "Decision",
     "EntitlementSet",
     "Entitlements",
+    "Gates",
     "Given",
     "Granted",
     "Held",
@@ -25,9 +28,12 @@ __all__ = [
     "Override",
     "Plan",
     "Reason",
+    "Rollout",
     "SeatUsage",
     "UnmappedPrice",
     "advisory",
     "catalog",
+    "history",
+    "no_gates",
     "resolve",
 ]

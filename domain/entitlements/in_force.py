@@ -13,7 +13,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.billing.quantities import SeatQuantity
 from domain.db import Base, Counter, JsonDocument, Key, UtcDateTime
-from domain.entitlements.catalog import Catalog
+from domain.entitlements.catalog import Catalog, decode, encode
+
+__all__ = ["CatalogPeriod", "InForce", "StoredCatalog", "decode", "encode"]
 
 
 class StoredCatalog(Base):

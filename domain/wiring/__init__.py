@@ -10,7 +10,6 @@ from typing import TypeVar
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
-    AccessOf,
     Commands,
     CustomerReading,
     CustomerReconciling,
@@ -27,7 +26,7 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, InForce, catalog
+from domain.entitlements import Catalog, Entitlements, Gates, Rollout, no_gates
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -70,6 +69,7 @@ class Services:
     standing: Standing
     invitations: Invitations
     entitlements: Entitlements
+    rollout: Rollout
     commands: Commands
     inbox: Inbox
     schedule: Schedule
@@ -138,27 +138,27 @@ def build(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    gates: Gates = no_gates,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
 
     The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
-    for somebody whom everybody else lets in. Mail goes out through `mailer`; without one through the configured server,
-    or to the log.
+    for somebody whom everybody else lets in. `gates` refuses catalogs that lack what a gate of this process
+    asks for. Mail goes out through `mailer`; without one through the configured server, or to the log.
 
     Raises:
-        ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
+        ConfigError: the catalog or the adapter is wrong, a gate asks for what the catalog lacks, a hook has an unknown
+            name, or two forwarders have one name.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
-    in_force = InForce(catalog.read(settings.catalog))
+    rollout = Rollout.of(settings.catalog, database=database, clock=clock, gates=gates)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
-    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
-    doors = _doors(settings, clock, callbacks, entitlements)
+    entitlements = Entitlements(database=database, clock=clock, in_force=rollout.in_force)
+    rooms, doors = _rooms(settings, database, clock), _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(entitlements))
-    schedule = _schedule(rooms, inbox, in_force, commands.access_of)
+    commands, schedule = _billing(rooms, inbox, entitlements)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -174,11 +174,12 @@ def build(
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
         entitlements=entitlements,
+        rollout=rollout,
         commands=commands,
         inbox=inbox,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, in_force, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, rollout, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -208,10 +209,19 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, access_of: AccessOf) -> Schedule:
-    """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
+def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
+    """Let every room of billing speak to the same processors."""
+    return _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
+
+
+def _billing(rooms: _Rooms, inbox: Inbox, entitlements: Entitlements) -> tuple[Commands, Schedule]:
+    """Let people buy, the mirror be compared with what processors hold, and quantities with the seats to follow."""
+    in_force, access_of = entitlements.in_force, access_by(entitlements)
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted))
+    return (
+        rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_of),
+        Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted)),
+    )
 
 
 def _doors(
@@ -236,7 +246,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
-    in_force: InForce,
+    rollout: Rollout,
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
@@ -251,7 +261,7 @@ def _worker(
     sealer = Sealer(database=database, keys=settings.secret_keys)
     return Worker(
         jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
-        | jobs.following(rooms.made(Errands), rooms.made(Fetches), in_force)
+        | jobs.following(rooms.made(Errands), rooms.made(Fetches), rollout.in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)

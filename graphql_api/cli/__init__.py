@@ -166,13 +166,10 @@ def main() -> None:
 
 
 async def _check(settings: Settings) -> None:
-    from graphql_api.app import create_app
+    from graphql_api.app import create_app, opened
 
-    await _with(create_app(settings), _nothing)
-
-
-async def _nothing(_: "Starlette") -> None:
-    """Starting and stopping is all that a check does."""
+    async with opened(create_app(settings).state.services):
+        """Opening is all that a check does."""
 
 
 async def _with(application: "Starlette", work: Callable[["Starlette"], Awaitable[T]]) -> T:

@@ -40,19 +40,16 @@ def reconcile(
 async def _run(
     customer: str | None, processor: str | None, *, report_only: bool, quiet: bool
 ) -> tuple["DriftReport", "Sequence[Drift]"]:
-    from domain.db import answers, migrating
     from domain.wiring import build
+    from graphql_api.app import opened
 
     services = build(read_settings())
-    try:
-        if not await answers(services.database) or await migrating.current(services.database) != migrating.head():
-            raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
+    async with opened(services):
+        await services.rollout.start()
         if customer is not None:
             return await _one(services, customer, report_only=report_only)
         with _progress(quiet=quiet) as beat:
             return await _all(services, processor, report_only=report_only, beat=beat)
-    finally:
-        await services.aclose()
 
 
 async def _one(services: "Services", customer: str, *, report_only: bool) -> tuple["DriftReport", "Sequence[Drift]"]:

@@ -3,6 +3,7 @@
 No customer, no clock and no database enter here, and what `on_deny` names is not imported here.
 """
 
+from domain.entitlements.catalog.documents import decode, encode
 from domain.entitlements.catalog.parsing import parse, read
 from domain.entitlements.catalog.values import (
     GREATEST,
@@ -34,6 +35,8 @@ __all__ = [
     "Redirect",
     "Respond",
     "UnmappedAction",
+    "decode",
+    "encode",
     "parse",
     "read",
 ]
