@@ -179,21 +179,9 @@ async def _with(application: "Starlette", work: Callable[["Starlette"], Awaitabl
 
 
 def _serve(settings: Settings, factory: str) -> None:
-    import uvicorn
+    from graphql_api.cli import serving
 
-    uvicorn.run(
-        factory,
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=10,
-    )
+    serving.serve(settings, factory)
 
 
 def _development() -> Settings:
