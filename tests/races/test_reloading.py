@@ -11,8 +11,7 @@ import httpx
 from domain.clock import SystemClock
 from domain.db import open_database
 from domain.entitlements import Rollout, catalog
-from tests.support.commands import await_ready, environ_of, process
-from tests.support.servers import START_SECONDS
+from tests.support.commands import START_SECONDS, await_ready, environ_of, process
 
 
 def seats(number: int) -> str:

@@ -14,8 +14,7 @@ from domain.billing.processors.signatures import sign
 from domain.db import open_database
 from tests.domain.billing.processors import stripe_json
 from tests.support.api import WEBHOOK_SECRET
-from tests.support.commands import await_ready, environ_of, process
-from tests.support.servers import START_SECONDS
+from tests.support.commands import START_SECONDS, await_ready, environ_of, process
 from tests.support.tables import execute, scalar
 
 DUE = "UPDATE webhook_events SET status = 'failed', next_attempt_at = received_at"
