@@ -4,7 +4,10 @@ from domain.entitlements import advisory, catalog, history
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.decisions import Decision, Reason
+from domain.entitlements.differences import Affected, Totals
+from domain.entitlements.diffing import diff, everybody
 from domain.entitlements.gate import Billable, Entitlements
+from domain.entitlements.history import Period
 from domain.entitlements.in_force import InForce
 from domain.entitlements.overrides import Override
 from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
@@ -12,6 +15,7 @@ from domain.entitlements.rollout import Applied, Gates, Rollout, no_gates
 
 __all__ = [
     "UNLIMITED",
+    "Affected",
     "Applied",
     "Billable",
     "Catalog",
@@ -26,13 +30,17 @@ __all__ = [
     "Limit",
     "Merge",
     "Override",
+    "Period",
     "Plan",
     "Reason",
     "Rollout",
     "SeatUsage",
+    "Totals",
     "UnmappedPrice",
     "advisory",
     "catalog",
+    "diff",
+    "everybody",
     "history",
     "no_gates",
     "resolve",

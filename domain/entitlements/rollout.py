@@ -53,7 +53,7 @@ class Rollout:
         self._files = files
         self._database = database
         self._clock = clock
-        self._gates = gates
+        self.gates = gates
         self._sequence = 0
         self._asked = self._answered = 0
         self._wanted = asyncio.Event()
@@ -107,7 +107,7 @@ class Rollout:
         """
         asked = self._asked
         try:
-            found = _read(self._files, self._gates)
+            found = _read(self._files, self.gates)
         except ConfigError as error:
             log.error("the catalog stays as it is, because of its files:\n%s", error)  # noqa: TRY400 - every fault is in the text
         else:
@@ -121,7 +121,7 @@ class Rollout:
             ConfigError: it lacks what a gate of this process asks for.
             Unavailable: the database could not be reached or was too busy; nothing was written.
         """
-        self._gates(wanted)
+        self.gates(wanted)
         return await self._database.run(partial(self._applied, wanted=wanted, scope=scope))
 
     async def _applied(self, session: Session, *, wanted: Catalog, scope: Scope) -> Applied | None:
@@ -170,7 +170,7 @@ class Rollout:
         self.in_force.replace(now)
         log.warning("the catalog %s has come into force, in the place of %s", now.version, before.version)
         try:
-            self._gates(now)
+            self.gates(now)
         except ConfigError as error:
             log.error("nobody passes some gates, the catalog in force lacks what they ask for:\n%s", error)  # noqa: TRY400 - every fault is in the text
 

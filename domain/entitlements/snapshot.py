@@ -8,21 +8,24 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import Select, and_, bindparam, func, select
 
 from domain.billing import (
     BillingSubscription,
     Customer,
     CustomerReading,
+    Owner,
     OwnerKind,
     OwnOrganizations,
     facts,
     lifecycle,
     owned_by,
 )
+from domain.billing.seats import SeatPool
 from domain.db import Database, Key, Lookup, Session
 from domain.entitlements.overrides import Override
 from domain.entitlements.resolver import Given, Granted, Held
+from domain.ids import CustomerId
 from domain.organizations import Membership
 from domain.scope import Role
 
@@ -56,6 +59,23 @@ _OF_OWNERS = _OF_ANYONE.where(
 _OF_OWNER = Lookup(_OF_ANYONE.where(Customer.owner_kind == bindparam("kind"), Customer.owner_id == bindparam("owner")))
 _OF_CUSTOMER = Lookup(_OF_ANYONE.where(Customer.id == bindparam("customer")))
 _CUSTOMER = tuple(Customer.__table__.columns)
+
+_PAGE = (
+    select(Customer.id, Customer.owner_kind, Customer.owner_id)
+    .where(_STAYING, Customer.id > bindparam("after"))
+    .order_by(Customer.id)
+    .limit(bindparam("size"))
+    .subquery()
+)
+_POOLED = and_(SeatPool.organization_id == _PAGE.c.owner_id, _PAGE.c.owner_kind == OwnerKind.ORGANIZATION)
+_OF_EVERYBODY = (
+    select(_PAGE.c.id, _PAGE.c.owner_kind, _PAGE.c.owner_id, SeatPool.used, *_HELD, *_GRANTED)
+    .select_from(_PAGE.join(Customer, Customer.id == _PAGE.c.id))
+    .outerjoin(SeatPool, _POOLED)
+    .outerjoin(BillingSubscription, _COUNTS)
+    .outerjoin(Override, _LIVES)
+    .order_by(_PAGE.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,16 @@ class Holdings:
     found: Found = field(default_factory=Found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """A customer that stays, whose it is, what may grant something, and how many seats are held at most."""
+
+    customer_id: CustomerId
+    owner: Owner
+    seats_held: int
+    found: Found = field(default_factory=Found)
+
+
 async def visible_holdings(
     database: Database, reading: CustomerReading, customer_ids: Sequence[str]
 ) -> dict[str, Holdings]:
@@ -123,6 +153,23 @@ async def found_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence
     A customer without rows is there and empty; who is no customer is missing.
     """
     return _by_owner((await session.execute(_OF_OWNERS, {"kind": kind, "owners": list(owner_ids)})).all())
+
+
+async def count_everybody(session: Session) -> int:
+    """Count the customers that stay."""
+    return (await session.execute(select(func.count()).select_from(Customer).where(_STAYING))).scalar_one()
+
+
+async def page_of_everybody(session: Session, *, after: str, size: int) -> Sequence[Owned]:
+    """Read what the next customers after an id hold, in the order of their ids; no caller is asked for."""
+    gathered: dict[str, Owned] = {}
+    for row in await session.execute(_OF_EVERYBODY, {"after": after, "size": size}):
+        owned = gathered.get(row[0])
+        if owned is None:
+            owner = Owner(kind=row[1], id=row[2])
+            owned = gathered[row[0]] = Owned(customer_id=row[0], owner=owner, seats_held=row[3] or 0)
+        owned.found.take(row[4:])
+    return list(gathered.values())
 
 
 def _held(columns: Sequence[Any]) -> Held:

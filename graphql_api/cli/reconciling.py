@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.errors import ConfigError, NotFound, Unavailable, Unsupported, UpstreamUnavailable
-from graphql_api.cli.telling import read_settings, told
+from graphql_api.cli.telling import read_settings, table, told
 
 if TYPE_CHECKING:
     from domain.billing import Beat, Drift, DriftReport
@@ -135,7 +135,7 @@ def _document(report: "DriftReport", drifts: "Sequence[Drift]") -> dict[str, Any
 
 def _in_words(report: "DriftReport", drifts: "Sequence[Drift]") -> str:
     """Write a table, the worst first, and what it was made from."""
-    lines = _table([COLUMNS, *(_cells(drift) for drift in drifts)]) if drifts else ["The mirror is right."]
+    lines = table([COLUMNS, *(_cells(drift) for drift in drifts)]) if drifts else ["The mirror is right."]
     healed = sum(drift.healed_at is not None for drift in drifts)
     lines.append(f"{report.customers_checked} customers compared, {len(drifts)} drifts, {healed} of them put right.")
     lines += [f"Left out, because the processor cannot do it: {part}." for part in report.left_out]
@@ -152,8 +152,3 @@ def _cells(drift: "Drift") -> tuple[str, ...]:
         "yes" if drift.healed_at else "no",
         ", ".join(drift.keys) or "-",
     )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
