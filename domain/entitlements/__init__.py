@@ -1,13 +1,13 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
-from domain.entitlements import advisory, catalog, history
+from domain.entitlements import advisory, catalog
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.differences import Affected, Totals
 from domain.entitlements.diffing import diff, everybody
 from domain.entitlements.gate import Billable, Entitlements
-from domain.entitlements.history import Period
+from domain.entitlements.history import Period, find_stored, newest_period, periods
 from domain.entitlements.in_force import InForce
 from domain.entitlements.overrides import Override
 from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
@@ -41,7 +41,9 @@ __all__ = [
     "catalog",
     "diff",
     "everybody",
-    "history",
+    "find_stored",
+    "newest_period",
     "no_gates",
+    "periods",
     "resolve",
 ]

@@ -42,7 +42,7 @@ class Recorded:
     catalog: Catalog | None
 
 
-async def newest(database: Database, *, after: int = 0) -> Recorded | None:
+async def newest_period(database: Database, *, after: int = 0) -> Recorded | None:
     """Read the newest period with its catalog, if its number is above `after`; one read of the newest state.
 
     Raises:
@@ -86,7 +86,7 @@ async def periods(session: Session) -> Sequence[Period]:
     return [_period(row) for row in await session.execute(_PERIODS)]
 
 
-async def find(session: Session, version: str) -> Catalog:
+async def find_stored(session: Session, version: str) -> Catalog:
     """Find a stored catalog by its version, or by the beginning of it where only one begins so.
 
     Raises:

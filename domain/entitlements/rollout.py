@@ -95,7 +95,7 @@ class Rollout:
         Raises:
             Unavailable: the database could not be reached or was too busy.
         """
-        recorded = await history.newest(self._database, after=self._sequence)
+        recorded = await history.newest_period(self._database, after=self._sequence)
         if recorded is not None:
             self._take(recorded)
 
@@ -142,10 +142,12 @@ class Rollout:
 
     async def _enter(self, own: Catalog) -> None:
         """Put the catalog of the files in force if it never was, and answer by the one in force then."""
-        recorded = await history.newest(self._database)
+        recorded = await history.newest_period(self._database)
         if recorded is None or recorded.period.version != own.version:
             period = await self._database.run(partial(self._entered, own=own))
-            recorded = await history.newest(self._database) if period is None else Recorded(period=period, catalog=own)
+            recorded = (
+                await history.newest_period(self._database) if period is None else Recorded(period=period, catalog=own)
+            )
         if recorded is None:
             return
         if recorded.period.version != own.version:

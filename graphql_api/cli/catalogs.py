@@ -97,11 +97,11 @@ def apply(
 def history(*, as_json: Json = False) -> None:
     """List which catalogs have been in force, the newest first."""
     with told():
-        periods = on_database(_periods)
+        found = on_database(_periods)
     if as_json:
-        typer.echo(json.dumps([changes.period(found) for found in periods], indent=2))
-    elif periods:
-        rows = [(f"{found.in_force_at:%Y-%m-%d %H:%M:%S}", found.version) for found in periods]
+        typer.echo(json.dumps([changes.period(one) for one in found], indent=2))
+    elif found:
+        rows = [(f"{one.in_force_at:%Y-%m-%d %H:%M:%S}", one.version) for one in found]
         typer.echo("\n".join(table([("in force since (UTC)", "version"), *rows])))
     else:
         typer.echo("No catalog has been in force yet.")
@@ -134,10 +134,10 @@ async def _apply(database: "Database", written: str, app: str | None) -> "tuple[
 
 
 async def _periods(database: "Database", _: "Settings") -> "Sequence[Period]":
-    from domain.entitlements import history
+    from domain.entitlements import periods
 
     async with database.snapshot() as session:
-        return await history.periods(session)
+        return await periods(session)
 
 
 async def _found(database: "Database", written: str) -> "Catalog":
@@ -146,14 +146,14 @@ async def _found(database: "Database", written: str) -> "Catalog":
     Raises:
         ConfigError: a file is at fault, there is no such catalog, or none has been in force.
     """
-    from domain.entitlements import history
+    from domain.entitlements import find_stored, newest_period
 
     if files := _files(written):
         return _read(files)
     if written != IN_FORCE:
         async with database.snapshot() as session:
-            return await history.find(session, written)
-    recorded = await history.newest(database)
+            return await find_stored(session, written)
+    recorded = await newest_period(database)
     if recorded is None or recorded.catalog is None:
         raise ConfigError([f"{IN_FORCE}: no catalog has been in force, or this Seatgate cannot read it"])
     return recorded.catalog

@@ -26,6 +26,7 @@ def versions(url: str) -> set[str]:
     """Ask often enough, on connections of their own, that both processes of the server have answered."""
     query = {"query": "{ serverInfo { catalogVersion } }"}
     answers = [httpx.post(f"{url}/graphql", json=query, timeout=30).json() for _ in range(12)]
+    assert [answer["errors"] for answer in answers if "errors" in answer] == []
     return {answer["data"]["serverInfo"]["catalogVersion"] for answer in answers}
 
 

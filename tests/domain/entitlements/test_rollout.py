@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Rollout, catalog, history
+from domain.entitlements import Catalog, Rollout, catalog, find_stored, newest_period, periods
 from domain.errors import ConfigError, Unavailable
 from domain.scope import system
 from tests.support.clock import FixedClock
@@ -52,7 +52,7 @@ class Processes:
 
     async def periods(self) -> list[str]:
         async with self.database.snapshot() as session:
-            return [period.version for period in await history.periods(session)]
+            return [period.version for period in await periods(session)]
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def test_a_catalog_never_yet_in_force_comes_into_force_at_the_clocks_insta
     at = processes.clock.now()
     await processes.started("a", 1)
 
-    recorded = await history.newest(processes.database)
+    recorded = await newest_period(processes.database)
 
     assert recorded is not None
     assert recorded.catalog == catalog.parse({"a": seats(1)})
@@ -236,7 +236,7 @@ async def test_a_clock_that_is_late_begins_no_period_before_the_last_one(process
 
     await processes.started("b", 2)
 
-    recorded = await history.newest(processes.database)
+    recorded = await newest_period(processes.database)
     assert recorded is not None
     assert recorded.period.in_force_at == at
 
@@ -322,7 +322,7 @@ async def test_a_stored_catalog_is_found_by_the_beginning_of_its_version(process
     await processes.started("b", 2)
 
     async with processes.database.snapshot() as session:
-        assert (await history.find(session, version(1)[:12])).version == version(1)
+        assert (await find_stored(session, version(1)[:12])).version == version(1)
         for wrong in ("0" * 64, ""):
             with pytest.raises(ConfigError):
-                await history.find(session, wrong)
+                await find_stored(session, wrong)
