@@ -36,12 +36,13 @@ class Change:
     @property
     def loses(self) -> bool:
         """Say whether anything is taken away: a feature, a plan, some of a limit, or what a price stands for."""
-        return bool(self.features_lost or self.plans_lost or self.lowered or self.unmapped)
+        return bool(self.features_lost or self.plans_lost or self.lowered or self.unmapped or self.fewer_seats)
 
     @property
     def gains(self) -> bool:
         """Say whether anything is added."""
-        return bool(self.features_gained or self.plans_gained or self.raised or self.mapped)
+        more_seats = self.seats[1] > self.seats[0]
+        return bool(self.features_gained or self.plans_gained or self.raised or self.mapped or more_seats)
 
     @property
     def fewer_seats(self) -> bool:

@@ -13,7 +13,7 @@ from domain.entitlements.differences import Affected, Change, Totals, compare
 from domain.entitlements.resolver import Given
 from domain.entitlements.snapshot import Owned, count_everybody, page_of_everybody
 
-PAGE = 1000
+PAGE_SIZE = 1000
 
 
 async def everybody(database: Database) -> int:
@@ -27,7 +27,7 @@ async def everybody(database: Database) -> int:
 
 
 async def diff(
-    database: Database, old: Catalog, new: Catalog, *, now: datetime, totals: Totals
+    database: Database, old: Catalog, new: Catalog, *, now: datetime, totals: Totals, page_size: int = PAGE_SIZE
 ) -> AsyncIterator[Sequence[Affected]]:
     """Yield, for each page of customers, those for whom something changes from `old` to `new` at `now`; fills `totals`.
 
@@ -41,7 +41,7 @@ async def diff(
     after = ""
     while True:
         async with database.snapshot() as session:
-            page = await page_of_everybody(session, after=after, size=PAGE)
+            page = await page_of_everybody(session, after=after, size=page_size)
             affected = await comparing.affected(session, page, totals)
         if not page:
             return
