@@ -6,6 +6,7 @@ build's manifest: no path from an address ever reaches the disk, and no script s
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
@@ -113,9 +114,12 @@ def built(static: Path = STATIC) -> bool:
     return _read(static) is not None
 
 
-def routes(static: Path = STATIC) -> list[BaseRoute]:
-    """Give the routes of the page and its files, read now and once; while they are not built the page answers 503."""
-    explorer = _read(static)
+def routes(static: Path | None = None) -> list[BaseRoute]:
+    """Give the routes of the page and its files; while they are not built the page answers 503.
+
+    The files of `static` are read now and once; without it, the installed ones are, once for every application.
+    """
+    explorer = _installed() if static is None else _read(static)
 
     async def page(_request: Request) -> Response:
         headers = _HEADERS | {"cache-control": "no-store"}
@@ -130,6 +134,11 @@ def routes(static: Path = STATIC) -> list[BaseRoute]:
         return found.response(request)
 
     return [Route("/graphiql", page), Route("/graphiql/assets/{name}", asset)]
+
+
+@cache
+def _installed() -> _Explorer | None:
+    return _read(STATIC)
 
 
 def _read(static: Path) -> _Explorer | None:

@@ -11,10 +11,14 @@ from domain.db import Database, open_database
 from tests.support import databases
 from tests.support.clock import FixedClock
 from tests.support.databases import Engine, PostgreSQL, Sqlite
+from tests.support.dialects import remember_statements_together
+from tests.support.memory import keep_files_in_memory
 
 # The same examples every time, and no clock: a slow machine is no failure.
 settings.register_profile("seatgate", deadline=None, derandomize=True, database=None)
 settings.load_profile("seatgate")
+keep_files_in_memory()
+remember_statements_together()
 
 
 def pytest_collection_finish() -> None:

@@ -1,7 +1,7 @@
 """Owed fetches: where the facts are ambiguous, the processor is asked once, and its answer becomes a fact."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -31,27 +31,39 @@ TOPIC = "billing.fetch"
 """The outbox topic under which a subscription is fetched."""
 
 
+Unlinked = Callable[[Session, str, str], Awaitable[None]]
+"""Is told which webhook event has led to an account that is linked to nobody, by their ids."""
+
+
 async def ask_to_fetch(
-    session: Session, *, processor: ProcessorName, processor_id: str, at: datetime, ends: bool = False
+    session: Session,
+    *,
+    processor: ProcessorName,
+    processor_id: str,
+    at: datetime,
+    ends: bool = False,
+    told_by: str | None = None,
 ) -> None:
     """Ask for one fetch after this transaction, unless the same one waits untried.
 
-    `ends`: what the processor does not know any more has ended.
+    `ends`: what the processor does not know any more has ended. `told_by`: the webhook event that did not say whose
+    the subscription is.
     """
-    payload = {"processor": processor, "processor_id": processor_id, "ends": ends}
+    payload = {"processor": processor, "processor_id": processor_id, "ends": ends, "told_by": told_by}
     key = f"{processor}:{processor_id}" + (":ends" if ends else "")
     await outbox.put_once(session, topic=TOPIC, key=key, payload=payload, at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetches:
-    """Settles what is owed, holding no transaction while it asks."""
+    """Settles what is owed, holding no transaction while it asks. What an event has told of a stranger, it keeps."""
 
     TOPIC: ClassVar[str] = TOPIC
 
     database: Database
     clock: Clock
     processors: Mapping[ProcessorName, Processor]
+    unlinked: Unlinked
 
     async def settle_owed(self) -> int:
         """Fetch every subscription whose turn it is; say how many."""
@@ -72,9 +84,11 @@ class Fetches:
             ProcessorRefused: the processor said no; the outbox tries again.
         """
         name, processor_id = ProcessorName(payload["processor"]), payload["processor_id"]
-        await self._fetch(name, processor_id, ends=payload.get("ends", False))
+        await self._fetch(name, processor_id, ends=payload.get("ends", False), told_by=payload.get("told_by"))
 
-    async def _fetch(self, name: ProcessorName, processor_id: str, *, ends: bool = False) -> None:
+    async def _fetch(
+        self, name: ProcessorName, processor_id: str, *, ends: bool = False, told_by: str | None = None
+    ) -> None:
         processor = self.processors[name]
         asked_at = self.clock.now()
         processor_time = await processor.now()
@@ -85,7 +99,7 @@ class Fetches:
             log.warning("%s is to be fetched and %s does not know it", processor_id, name)
             return
         said = Statement.fetched(snapshot, asked_at=asked_at, processor_time=processor_time)
-        await self.database.run(partial(self._record, said, name))
+        await self.database.run(partial(self._record, said, name, told_by))
 
     async def _gone(self, processor: Processor, processor_id: str, at: datetime) -> Snapshot | None:
         """Give what is to be said of a subscription that its processor does not know any more; None without a row."""
@@ -115,12 +129,13 @@ class Fetches:
             row.fetch_due_at = now + min(LEASE * 2 ** min(row.fetch_attempts - 1, MAX_DOUBLINGS), LONGEST_WAIT)
         return row
 
-    async def _record(self, said: Statement, processor: ProcessorName, session: Session) -> None:
+    async def _record(self, said: Statement, processor: ProcessorName, told_by: str | None, session: Session) -> None:
         key = (processor, said.snapshot.livemode, said.snapshot.customer_processor_id)
         account = await session.get(ProcessorAccount, key)
         if account is None:
-            # The event has not said whose it is. When the account is linked, reconciling finds what it holds.
             log.warning("subscription %s belongs to an account that is linked to nobody", said.snapshot.processor_id)
+            if told_by is not None:
+                await self.unlinked(session, told_by, said.snapshot.customer_processor_id)
             return
         row = await absorb(session, said, account=account, scope=system("worker"), now=self.clock.now())
         if row.fetch_owed and row.fetch_attempts == 1:

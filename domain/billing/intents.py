@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.billing.fetches import ask_to_fetch
 from domain.billing.states import ProcessorName
 from domain.db import Base, JsonDocument, Key, Session, UtcDateTime, closed
 from domain.idempotency import Answer, Claim
@@ -24,6 +23,8 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 20
 KEYS_LIVE = timedelta(hours=23)
 """How long a request may be sent again: Stripe forgets a key after a day, and would do the deed a second time."""
+GIVEN_UP, NOT_THERE = "given up", "not there"
+"""How intents fail that nobody has heard of: looked at once when given up, and a purchase once more before the next."""
 
 
 class Operation(StrEnum):
@@ -196,25 +197,41 @@ async def intents_of(session: Session, customer_id: str, prefix: str) -> list[In
     return list((await session.execute(query.order_by(Intent.opened_at, Intent.key))).scalars())
 
 
+async def given_up_purchases(
+    session: Session, customer_id: str, *, processors: Collection[ProcessorName]
+) -> list[Intent]:
+    """List this customer's purchases that were given up and that nobody has looked for since, the oldest first."""
+    query = select(Intent).where(
+        Intent.customer_id == customer_id,
+        Intent.operation == Operation.SUBSCRIBE,
+        Intent.failure == GIVEN_UP,
+        Intent.processor.in_(processors),
+    )
+    return list((await session.execute(query.order_by(Intent.opened_at))).scalars())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """An intent that is ours for a while. `spent`: it is not to be sent again, only looked at."""
+
+    intent: Intent
+    spent: bool
+
+
 async def lease_due(
     session: Session, *, now: datetime, processors: Collection[ProcessorName], operations: Collection[Operation]
-) -> Intent | None:
-    """Take over one intent whose process has let it lie; give it up after 20 attempts or 23 hours.
+) -> Lease | None:
+    """Take over one intent whose process has let it lie; after 20 attempts or 23 hours it is spent.
 
-    What one that is given up was to change is fetched, because nobody has learned whether it has changed. Intents for
-    other processors stay as they are, for a process that has them configured; so do other operations.
+    Intents for other processors stay as they are, for a process that has them configured; so do other operations.
     """
     due = select(Intent).where(Intent.due_at <= now, Intent.processor.in_(processors), Intent.operation.in_(operations))
     query = due.order_by(Intent.due_at).limit(1).with_for_update(skip_locked=True)
     intent = (await session.execute(query)).scalar_one_or_none()
     if intent is None:
         return None
-    if intent.attempts >= MAX_ATTEMPTS or intent.opened_at <= now - KEYS_LIVE:
-        await give_up(session, intent.key, now=now, failure="given up")
-        if intent.subscription_id is not None:
-            changed = intent.request["processor_id"]
-            await ask_to_fetch(session, processor=intent.processor, processor_id=changed, at=now)
-        return None
-    intent.attempts += 1
+    spent = intent.attempts >= MAX_ATTEMPTS or intent.opened_at <= now - KEYS_LIVE
+    if not spent:
+        intent.attempts += 1
     intent.due_at = now + LEASE * intent.attempts
-    return intent
+    return Lease(intent=intent, spent=spent)

@@ -23,6 +23,7 @@ from domain.billing import (
     Reconciling,
     Replaying,
     Schedule,
+    keep_waiting,
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
@@ -259,9 +260,10 @@ def _worker(
     """Make the worker with all that it goes round."""
     database, clock = rooms.database, rooms.clock
     sealer = Sealer(database=database, keys=settings.secret_keys)
+    fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
-        jobs=jobs.billing(commands, inbox, rooms.made(Fetches))
-        | jobs.following(rooms.made(Errands), rooms.made(Fetches), rollout.in_force)
+        jobs=jobs.billing(commands, inbox, fetches)
+        | jobs.following(rooms.made(Errands), fetches, rollout.in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)

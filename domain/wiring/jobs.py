@@ -17,6 +17,7 @@ from domain.billing import (
     Pruning,
     Schedule,
     Sweeper,
+    ThinEvents,
     prune_invoices,
     prune_reports,
 )
@@ -34,7 +35,8 @@ def billing(commands: Commands, inbox: Inbox, fetches: Fetches) -> dict[str, Job
     """List what the worker goes round; where the Fake is configured its time passes and its webhooks arrive."""
     fake = inbox.processors.get(ProcessorName.FAKE)
     closing = Closing(commands=commands)
-    deliveries: dict[str, outbox.Deliver] = {Fetches.TOPIC: fetches.deliver, Closing.TOPIC: closing.deliver}
+    thin = ThinEvents(inbox=inbox)
+    deliveries: dict[str, outbox.Deliver] = {each.TOPIC: each.deliver for each in (fetches, closing, thin)}
     jobs: dict[str, Job] = {
         "intents": commands.finish_open,
         "inbox": inbox.retry_due,

@@ -112,6 +112,7 @@ def _progress(*, quiet: bool) -> "Iterator[Beat]":
 
 def _document(report: "DriftReport", drifts: "Sequence[Drift]") -> dict[str, Any]:
     return {
+        "scope": report.scope,
         "startedAt": report.started_at.isoformat(),
         "finishedAt": report.finished_at and report.finished_at.isoformat(),
         "reportOnly": report.report_only,

@@ -1,6 +1,5 @@
 """The ledger over the API: who may read it, what an event tells, and what a page costs."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -30,15 +29,8 @@ async def full(api: Api, who: str, id: str) -> list[dict[str, Any]]:
     return nodes
 
 
-async def rest(api: Api) -> None:
-    """Take the worker's jobs away, so that nothing is sealed by itself."""
-    api.services.worker.jobs.clear()  # type: ignore[attr-defined]  # a plain dict
-    await asyncio.sleep(0.05)
-
-
 @pytest.fixture
 async def acme(either: Api) -> dict[str, Any]:
-    await rest(either)
     acme = await either.organization(slug="acme")
     either.clock.forward(seconds=1)
     await either.holds(acme["customer"])
@@ -173,7 +165,6 @@ async def test_an_event_that_concerns_no_organization_is_for_administrators(eith
 
 
 async def test_a_page_of_twenty_costs_as_many_statements_as_one(api: Api) -> None:
-    await rest(api)
     acme = await api.organization(slug="acme")
     await api.holds(acme["customer"], quantity=25)
 

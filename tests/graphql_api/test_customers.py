@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.test_subscriptions import bought, settled
+from tests.graphql_api.test_subscriptions import bought
 from tests.support.api import Api
 
 NOW = "2026-11-21T12:00:00.000000Z"
@@ -85,7 +85,7 @@ async def test_subscriptions_of_a_customer_come_newest_first_ended_ones_included
     organization = await bought(api)
     api.clock.forward(minutes=1)
     await api.do("cancelSubscription", "ann", subscriptionId=organization["subscription"], atPeriodEnd=False)
-    await settled(api)
+    await api.settled()
     await api.do("subscribe", "ann", customerId=organization["customer"]["id"], items=[{"priceId": "price_basic"}])
     document = """query($id: ID!, $first: Int, $after: String) { customer(id: $id) {
         subscriptions(first: $first, after: $after) {

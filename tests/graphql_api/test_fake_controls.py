@@ -1,6 +1,5 @@
 """The Fake in an administrator's hands: its clock, what it says, its faults; and nobody else's."""
 
-import asyncio
 from typing import Any, cast
 
 import pytest
@@ -19,23 +18,12 @@ CONTROLS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-async def settled(api: Api) -> None:
-    """Wait until every webhook of the Fake has been applied."""
-    for _ in range(200):
-        owed = [row for row in await api.rows("billing_subscriptions") if row.fetch_owed]
-        if not owed and not await api.rows("outbox_messages"):
-            return
-        api.services.worker.wake()
-        await asyncio.sleep(0.02)
-    raise AssertionError("the worker has not come to rest")
-
-
 async def bought(api: Api) -> str:
     organization = await api.organization()
     made = await api.do(
         "subscribe", "ann", "subscription { id }", customerId=organization["customer"]["id"], items=[TEAM]
     )
-    await settled(api)
+    await api.settled()
     api.clock.forward(seconds=2)
     return str(made["subscription"]["id"])
 
@@ -76,7 +64,7 @@ async def test_the_clock_moves_by_seconds_or_to_an_instant_and_what_falls_due_ha
 
     by = await either.do("advanceFakeClock", "ada", "now webhooksSent", seconds=31 * DAY)
     to = await either.do("advanceFakeClock", "ada", "now webhooksSent", until="2027-01-01T00:00:00Z")
-    await settled(either)
+    await either.settled()
 
     # A renewal is told with its invoice.
     assert by == {"now": "2026-12-22T12:00:02.000000Z", "webhooksSent": 2, "errors": []}
@@ -104,7 +92,7 @@ async def test_the_mirror_follows_what_the_fake_is_told_to_say(either: Api, said
     id = await bought(either)
 
     answer = await either.do("setFakeSubscriptionStatus", "ada", "subscription { id }", subscriptionId=id, status=said)
-    await settled(either)
+    await either.settled()
 
     assert answer == {"subscription": {"id": id}, "errors": []}
     assert await status(either, id) == said
@@ -113,7 +101,7 @@ async def test_the_mirror_follows_what_the_fake_is_told_to_say(either: Api, said
 async def test_what_has_ended_or_is_not_there_says_nothing_else(api: Api) -> None:
     id = await bought(api)
     await api.do("setFakeSubscriptionStatus", "ada", "", subscriptionId=id, status="CANCELED")
-    await settled(api)
+    await api.settled()
     before = await api.everything()
 
     answers = [

@@ -31,7 +31,7 @@ async def invite(api: Api, organization: dict[str, Any], email: str = EMAIL, by:
 async def at_rest(api: Api) -> None:
     async with asyncio.timeout(20):
         while await api.rows("outbox_messages"):
-            await api.services.worker.round()
+            await api.round()
 
 
 async def test_an_invitation_is_made_with_its_token_and_its_seat(either: Api) -> None:
@@ -197,7 +197,7 @@ async def refused_after_expiry(api: Api, id: str) -> Any:
     """Revoke once the worker has written the expiry down, so that no row changes meanwhile."""
     async with asyncio.timeout(20):
         while [row.status for row in await api.rows("invitations")] == ["pending"]:
-            await api.services.worker.round()
+            await api.round()
     return await refused(api, "revokeInvitation", "ann", invitationId=id)
 
 

@@ -1,7 +1,5 @@
 """A list costs the same number of statements however long it is."""
 
-import asyncio
-
 import pytest
 
 from tests.support.api import Api
@@ -31,9 +29,6 @@ async def count(api: Api, document: str) -> int:
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_twelve_cost_as_many_statements_as_two(api: Api, name: str) -> None:
     document = DOCUMENTS[name]
-    # Nothing is due yet, so the worker's round is short; from then on it does nothing and only our statements are sent.
-    api.services.worker.jobs.clear()  # type: ignore[attr-defined]  # a plain dict
-    await asyncio.sleep(0.05)
     acme = await api.organization(slug="acme")
     await api.holds(acme["customer"], quantity=25)
     await api.organization()

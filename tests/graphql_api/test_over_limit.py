@@ -111,7 +111,6 @@ async def test_seats_are_read_in_two_statements_of_one_snapshot_for_one_organiza
     with statements(either.services.database) as for_many:
         await either.ask(many)
 
-    # The worker reads both tables too, each by itself; only the seats' limits come by the customer.
     for sent in (for_one, for_many):
         assert sum("seat_pools" in statement for statement in sent) == 1
         assert sum("OUTER JOIN billing_subscriptions" in statement for statement in sent) == 1

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,16 +53,20 @@ def api_port() -> int:
     return free_port()
 
 
-@contextlib.contextmanager
-def serving(database_url: str, folder: Path, api_port: int) -> Iterator[str]:
-    """Run a server that finds Stripe where the proof serves it; that nonsense fails is in its log."""
-    environ = callers.environ(database_url, catalog=CATALOG, folder=folder)
-    environ |= {
+def environ_of(database_url: str, folder: Path, api_port: int) -> dict[str, str]:
+    """Make the settings of a Seatgate that finds Stripe where the proof serves it."""
+    return callers.environ(database_url, catalog=CATALOG, folder=folder) | {
         "SEATGATE_PROCESSORS": "stripe,fake",
         "SEATGATE_STRIPE_API_KEY": "sk_test_of_the_proof",
         "SEATGATE_STRIPE_WEBHOOK_SECRETS": STRIPE_SECRET,
         "SEATGATE_STRIPE_API_BASE": f"http://127.0.0.1:{api_port}",
     }
+
+
+@contextlib.contextmanager
+def serving(database_url: str, folder: Path, api_port: int) -> Iterator[str]:
+    """Run a server; that nonsense fails is in its log."""
+    environ = environ_of(database_url, folder, api_port)
     asyncio.run(link(environ, folder))
     with servers.running(1, environ=environ, folder=folder, faultless=False) as [server]:
         yield server.url
@@ -142,6 +147,28 @@ def test_events_are_lost_only_where_somebody_heals_it(tmp_path: Path) -> None:
     assert healed.exists()
     assert failing.exit_code == 2
     assert "--reconcile: left with 1" in failing.stderr
+
+
+def test_what_is_lost_for_good_is_healed_by_seatgates_own_command(
+    sqlite: Sqlite, tmp_path: Path, api_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, token = sqlite.fresh(tmp_path), callers.token("ada", scope="seatgate:admin")
+    for name, value in environ_of(url, tmp_path, api_port).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    with serving(url, tmp_path, api_port) as seatgate:
+        at = (
+            *("--url", f"{seatgate}/webhooks/stripe", "--secret", STRIPE_SECRET, "--api-port", str(api_port)),
+            *("--graphql", f"{seatgate}/graphql", "--token", token, "--customer", CUSTOMER, "--stories", "4", "--json"),
+        )
+        healed = prove(*at, "--settle", "60", "--reconcile", f"{sys.executable} -m graphql_api.cli reconcile")
+        left = prove(*at, "--settle", "0", "--reconcile", "true")
+
+    assert healed.exit_code == 0, healed.output
+    assert json.loads(healed.stdout)["lost"] > 0
+    assert left.exit_code == 1, left.output
+    assert {finding["kind"] for finding in json.loads(left.stdout)["findings"]} <= {"state_wrong", "state_missing"}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,9 @@ def test_it_puts_right_what_it_finds_and_then_all_is_well(url: str) -> None:
 
     first, second = reconcile("--json", "--exit-code"), reconcile("--exit-code")
 
-    [drift] = json.loads(first.stdout)["drifts"]
+    report = json.loads(first.stdout)
+    [drift] = report["drifts"]
+    assert report["scope"] == "everything"
     assert (first.exit_code, drift["customerId"], drift["healedAt"] is None) == (1, customer, False)
     assert (second.exit_code, "The mirror is right." in second.stdout) == (0, True)
 

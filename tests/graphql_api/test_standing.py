@@ -145,7 +145,7 @@ async def test_after_the_window_there_is_nothing_to_restore(either: Api) -> None
     either.clock.forward(days=15)
 
     answers = [await either.do("restoreOrganization", who, organizationId=ids["org"]) for who in ("ann", "ada")]
-    await either.services.worker.round()
+    await either.round()
 
     assert answers == [{"errors": [MISSING]}] * 2
     assert (await either.ask(SEEN, "ann", **ids)).data["byId"] is None

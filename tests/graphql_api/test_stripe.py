@@ -49,7 +49,7 @@ class Shop:
 
     async def works(self) -> None:
         self.api.clock.forward(milliseconds=1)
-        while await self.api.services.worker.round():
+        while await self.api.round():
             self.api.clock.forward(milliseconds=1)
         self.api.clock.forward(seconds=2)
 
@@ -129,7 +129,7 @@ async def opened(
     secret = peer.listen(HOOK, thin=thin)
     async with serving_peer(peer) as url, client_of(url) as client:
         settings = billing_through(url, secret, **more)
-        async with serving(database_url, folder, clock, settings, worker=False) as api:
+        async with serving(database_url, folder, clock, settings) as api:
             apis.append(api)
             organization = await api.organization()
             yield Shop(api=api, peer=peer, client=client, customer=organization["customer"]["id"])

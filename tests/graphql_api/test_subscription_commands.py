@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.graphql_api.test_subscriptions import bought, refused, settled
+from tests.graphql_api.test_subscriptions import bought, refused
 from tests.support.api import Api
 from tests.support.api import user_error as error
 
@@ -29,7 +29,7 @@ async def does(api: Api, mutation: str, subscription: str, **input: object) -> A
     """Give a command a minute after the one before, and let what follows from it happen."""
     api.clock.forward(minutes=1)
     done = await api.do(mutation, "ann", STATE, subscriptionId=subscription, **input)
-    await settled(api)
+    await api.settled()
     return done
 
 

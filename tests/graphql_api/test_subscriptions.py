@@ -14,6 +14,7 @@ from domain.billing.processors import ProcessorUnavailable, Purchase, Subscribed
 from domain.billing.processors.fake import FakeProcessor
 from domain.ids import CustomerId
 from domain.scope import system
+from tests.graphql_api.conftest import Serve
 from tests.support.api import WEBHOOK_SECRET, Api
 from tests.support.api import user_error as error
 
@@ -25,24 +26,13 @@ WHOLE = """subscription { processor livemode status entitling base cancelAt canc
     items { priceId quantity plan { name } currentPeriodStart currentPeriodEnd } customer { id } }"""
 
 
-async def settled(api: Api) -> None:
-    """Wait until the worker has delivered the Fake's events and asked for what they left in doubt."""
-    for _ in range(200):
-        owed = [row for row in await api.rows("billing_subscriptions") if row.fetch_owed]
-        if not owed and not await api.rows("outbox_messages"):
-            return
-        api.services.worker.wake()
-        await asyncio.sleep(0.02)
-    raise AssertionError("the worker has not come to rest")
-
-
 async def bought(api: Api) -> dict[str, Any]:
     """Let ann's organization buy three seats, and give the organization with its subscription's id."""
     organization = await api.organization()
     made = await api.do(
         "subscribe", "ann", "subscription { id }", customerId=organization["customer"]["id"], items=[TEAM]
     )
-    await settled(api)
+    await api.settled()
     return organization | {"subscription": made["subscription"]["id"]}
 
 
@@ -84,7 +74,7 @@ async def test_what_is_bought_is_active_and_gives_its_seats(either: Api) -> None
     }
     seats = await either.ask('{ organization(slug: "acme") { seats { limit available } } }')
     assert seats.data["organization"]["seats"] == {"limit": 3, "available": 2}
-    await settled(either)
+    await either.settled()
     assert "subscription.subscribe" in [row.action for row in await either.rows("audit_events")]
 
 
@@ -112,7 +102,7 @@ async def test_a_subscription_ends_when_it_is_told_to(
 
     names = ("status", "cancelAt", "cancelAtPeriodEnd", "endedAt")
     assert ended == {"subscription": dict(zip(names, expected, strict=True)), "errors": []}
-    await settled(either)
+    await either.settled()
     assert "subscription.cancel" in [row.action for row in await either.rows("audit_events")]
 
 
@@ -201,7 +191,7 @@ async def test_an_add_on_may_be_bought_beside_a_base_plan(api: Api) -> None:
 async def test_what_has_ended_cannot_be_cancelled(api: Api) -> None:
     subscription = (await bought(api))["subscription"]
     await api.do("cancelSubscription", "ann", subscriptionId=subscription, atPeriodEnd=False)
-    await settled(api)
+    await api.settled()
     facts = "errors { ... on SubscriptionStateError { status } }"
 
     found = await refused(api, "cancelSubscription", facts, subscriptionId=subscription)
@@ -251,23 +241,24 @@ class Silent(FakeProcessor):
         return await super().subscribe(customer_processor_id, items, key=key)
 
 
-async def test_a_silent_processor_is_named_as_such_and_the_worker_finishes_the_purchase(api: Api) -> None:
-    customer = (await api.organization())["customer"]["id"]
-    processors = cast("dict[ProcessorName, Processor]", api.services.processors)
-    silent = Silent(database=api.services.database, clock=api.clock, webhook_secrets=[WEBHOOK_SECRET])
-    processors[ProcessorName.FAKE] = silent
+async def test_a_silent_processor_is_named_as_such_and_the_worker_finishes_the_purchase(serve: Serve) -> None:
     facts = "subscription { id } errors { ... on UpstreamUnavailableError { retryAfterSeconds } }"
 
-    made = await api.do("subscribe", "ann", facts, customerId=customer, items=[TEAM])
+    async with serve(worker=True) as api:
+        customer = (await api.organization())["customer"]["id"]
+        processors = cast("dict[ProcessorName, Processor]", api.services.processors)
+        silent = Silent(database=api.services.database, clock=api.clock, webhook_secrets=[WEBHOOK_SECRET])
+        processors[ProcessorName.FAKE] = silent
+        made = await api.do("subscribe", "ann", facts, customerId=customer, items=[TEAM])
+        silent.silent = False
+        api.clock.forward(hours=1)
+        while not await api.rows("billing_subscriptions"):
+            api.services.worker.wake()
+            await asyncio.sleep(0.02)
+        (row,) = await api.rows("billing_subscriptions")
 
     expected = error("UpstreamUnavailable", "UPSTREAM_UNAVAILABLE", "The payment processor did not answer.")
     assert made == {"subscription": None, "errors": [expected | {"retryAfterSeconds": None}]}
-    silent.silent = False
-    api.clock.forward(hours=1)
-    while not await api.rows("billing_subscriptions"):
-        api.services.worker.wake()
-        await asyncio.sleep(0.02)
-    (row,) = await api.rows("billing_subscriptions")
     assert row.status == "active"
 
 

@@ -15,6 +15,7 @@ from domain.billing.processors.signatures import sign
 from domain.billing.processors.stripe import StripeProcessor
 from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription
+from domain.billing.webhooks import keep_waiting
 from domain.db import Database
 from domain.entitlements import Entitlements, InForce, catalog
 from tests.domain.billing.processors.braintree_xml import KEYS
@@ -94,7 +95,7 @@ async def staged(database: Database, clock: FixedClock) -> AsyncIterator[Stage]:
         braintree = BraintreeProcessor(**KEYS, live=False, clock=clock, api_base=peer.url)
         processors: dict[ProcessorName, Processor] = {each.name: each for each in (stripe, braintree, fake)}
         inbox = Inbox(database=database, clock=clock, processors=processors)
-        fetches = Fetches(database=database, clock=clock, processors=processors)
+        fetches = Fetches(database=database, clock=clock, processors=processors, unlinked=keep_waiting)
         tellers: list[Teller] = [
             Stripe(stripe, inbox, clock, sign=lambda body: sign(body, SECRET, clock.now())),
             Braintree(braintree, peer, inbox, clock),

@@ -92,14 +92,15 @@ async def test_after_a_fault_the_same_key_does_it_once(
     assert [customer["id"] for customer in shop.peer.all("customer")] == [again.id]
 
 
-async def test_an_error_that_is_kept_is_all_that_the_key_ever_says(shop: Shop) -> None:
-    shop.peer.faults.next(CREATE, Fault.ERROR_KEPT)
+@pytest.mark.parametrize(("fault", "made"), [(Fault.ERROR_KEPT, 1), (Fault.ERROR_KEPT_UNDONE, 0)])
+async def test_an_error_that_is_kept_is_all_that_the_key_ever_says(shop: Shop, fault: Fault, made: int) -> None:
+    shop.peer.faults.next(CREATE, fault)
 
     for _ in range(2):
         with pytest.raises(stripe.APIError):
             await make(shop.client)
 
-    assert len(shop.peer.all("customer")) == 1
+    assert len(shop.peer.all("customer")) == made
 
 
 async def test_too_many_requests_say_when_to_come_back(shop: Shop) -> None:

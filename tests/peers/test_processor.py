@@ -1,6 +1,7 @@
 """Seatgate's own Stripe adapter, end to end against the peer."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -9,13 +10,20 @@ import pytest
 from domain.billing.processors import (
     CheckoutOrder,
     CheckoutStatus,
+    Event,
     ItemChange,
     ProcessorRefused,
     ProcessorUnavailable,
     Purchase,
     Subscribed,
 )
-from domain.billing.processors.news import InvoiceOutcome, InvoiceTold, SubscriptionTold, SubscriptionTouched
+from domain.billing.processors.news import (
+    InvoiceOutcome,
+    InvoiceTold,
+    ObjectNamed,
+    SubscriptionTold,
+    SubscriptionTouched,
+)
 from domain.billing.processors.stripe import StripeProcessor
 from domain.billing.states import PauseBehavior, Proration, Snapshot, Status
 from domain.ids import CustomerId
@@ -187,6 +195,36 @@ async def test_it_verifies_and_reads_every_webhook(shop: Shop, stripe: StripePro
         assert {each.processor_id for each in touched} == {made.snapshot.processor_id}
     else:
         assert [each.snapshot for each in told] == [made.snapshot]
+
+
+async def test_what_thin_events_only_name_is_fetched(shop: Shop, stripe: StripeProcessor, url: str) -> None:
+    listening = StripeProcessor(
+        api_key=SECRET_KEY, webhook_secrets=[shop.peer.listen(HOOK, thin=True)], clock=shop.clock, api_base=url
+    )
+    told: list[Event] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        told.append(listening.stored(request.content))
+        return httpx.Response(200)
+
+    made = await ordered(shop, stripe)
+    assert made.client_secret is not None
+    shop.peer.confirm(made.client_secret)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        await shop.peer.deliveries.deliver(client)
+
+    [named] = [event for event in told if isinstance(listening.news(event), ObjectNamed)]
+    whole = await listening.whole(named)
+    unknown = replace(named, payload=named.payload | {"related_object": {"id": "in_none", "type": "invoice"}})
+    for nothing in (unknown, next(event for event in told if event is not named)):
+        with pytest.raises(ProcessorRefused):
+            await listening.whole(nothing)
+    await listening.aclose()
+
+    paid = listening.news(whole)
+    assert isinstance(paid, InvoiceTold)
+    assert (paid.outcome, paid.subscription_processor_id) == (InvoiceOutcome.PAID, made.snapshot.processor_id)
+    assert (whole.event_id, whole.occurred_at) == (named.event_id, named.occurred_at)
 
 
 @pytest.mark.parametrize("fault", [Fault.ERROR_AFTER, Fault.LOST_ANSWER, Fault.ERROR_BEFORE])

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from domain.billing import Cancel, CustomerReconciling
-from domain.errors import UpstreamUnavailable
+from domain.billing import Cancel, CustomerReconciling, Subscribe
+from domain.errors import AlreadySubscribed, UpstreamUnavailable
 from domain.idempotency import Call
 from domain.scope import system
 from tests.peers.conftest import QUIET, client_of
-from tests.peers.stripe import Fault
+from tests.peers.stripe import Fault, Mishap
+from tests.support.billing import subscriptions
 from tests.support.clock import FixedClock
 from tests.support.commanding import TEAM
 from tests.support.databases import PostgreSQL, Sqlite
 from tests.support.stripe_account import StripeAccount, stripe_account
-from tests.support.sweeping import CALLS, PASSING, forgotten, stays, sweep
+from tests.support.sweeping import CALLS, PASSING, STAYING, fails, forgotten, stays, sweep
 
 pytestmark = pytest.mark.filterwarnings(QUIET)
 
@@ -29,10 +30,14 @@ SAMPLE = [
     for fault in PASSING
     if fault == PASSING[place % len(PASSING)] or call == "subscriptions.create"
 ]
-STAYING = [
-    ("subscribe", "customers.create"),
-    ("subscribe", "subscriptions.create"),
-    ("cancel_now", "subscriptions.cancel"),
+STAYS = [
+    (name, call, fault)
+    for name, call in (
+        ("subscribe", "customers.create"),
+        ("subscribe", "subscriptions.create"),
+        ("cancel_now", "subscriptions.cancel"),
+    )
+    for fault in sorted(STAYING)
 ]
 
 
@@ -49,9 +54,27 @@ async def test_it_is_done_once_charged_once_and_mirrored(
     await sweep(account, name, call, fault)
 
 
-@pytest.mark.parametrize(("name", "call"), STAYING)
-async def test_an_error_that_stays_leads_to_no_second_deed(account: StripeAccount, name: str, call: str) -> None:
-    await stays(account, name, call)
+@pytest.mark.parametrize(("name", "call", "fault"), STAYS)
+async def test_an_error_that_stays_leads_to_no_second_deed(
+    account: StripeAccount, name: str, call: str, fault: Fault
+) -> None:
+    await stays(account, name, call, fault)
+
+
+async def test_a_purchase_whose_every_word_is_lost_is_found_and_not_made_again(account: StripeAccount) -> None:
+    command = Subscribe(customer_id=account.payer, items=(TEAM,))
+    account.peer.faults.next_webhook(Mishap.DROP, times=20)
+    await fails(account, command, Fault.ERROR_KEPT, in_="subscriptions.create")
+    account.clock.forward(seconds=61)
+    await account.settled()
+
+    [row] = await subscriptions(account.database)
+    with pytest.raises(AlreadySubscribed) as refused:
+        await account.do(command)
+
+    assert [each["id"] for each in account.peer.all("subscription")] == [row.processor_id]
+    assert refused.value.subscription_id == row.id
+    assert await account.true()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def play(engine: Engine, folder: Path, show: Show) -> list[str]:
         home.mkdir()
         try:
             async with stripe_account(engine.fresh(home), FixedClock()) as account:
-                played = stays(account, name, call) if fault is STAYING else sweep(account, name, call, fault)
+                played = stays(account, name, call, fault) if fault in STAYING else sweep(account, name, call, fault)
                 await played
         except AssertionError as wrong:
             failed.append(f"{name}, {call}, {fault}: {str(wrong).splitlines()[:1]}")

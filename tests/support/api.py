@@ -175,19 +175,28 @@ class Api:
         async with self.services.database.snapshot() as session:
             return list((await session.execute(select(Base.metadata.tables[table]))).all())
 
+    async def round(self) -> int:
+        """Send the worker round once, and wait for a comparison that it would leave running behind a test's back."""
+        done = await self.services.worker.round()
+        if (comparing := self.services.schedule._running) is not None:
+            await asyncio.wait([comparing])
+        return done
+
     async def settled(self) -> None:
-        """Wait until the worker has carried out every effect that was asked for."""
+        """Let the worker go round until every effect that was asked for, and every fetch that is owed, is done."""
         async with asyncio.timeout(60):
-            while await self.rows("outbox_messages"):
-                self.services.worker.wake()
-                await asyncio.sleep(0.02)
+            while await self._waits():
+                await self.round()
+
+    async def _waits(self) -> bool:
+        owing = any(row.fetch_owed for row in await self.rows("billing_subscriptions"))
+        return owing or bool(await self.rows("outbox_messages"))
 
     async def compared(self) -> None:
-        """Wait until the worker has compared everything, as it does once when it starts and time stands still."""
+        """Let the worker compare everything, as it does once when it starts and time stands still."""
         async with asyncio.timeout(60):
             while not any(report.finished_at for report in await self.rows("drift_reports")):
-                self.services.worker.wake()
-                await asyncio.sleep(0.02)
+                await self.round()
 
     async def everything(self) -> dict[str, list[str]]:
         """Give every row of every table, to tell whether anything was written."""
@@ -210,10 +219,19 @@ def make_settings(database_url: str, folder: Path, **variables: str) -> settings
 
 @contextlib.asynccontextmanager
 async def serving(
-    database_url: str, folder: Path, clock: FixedClock, variables: Mapping[str, str] | None = None, **host: Any
+    database_url: str,
+    folder: Path,
+    clock: FixedClock,
+    variables: Mapping[str, str] | None = None,
+    *,
+    worker: bool = False,
+    **host: Any,
 ) -> AsyncIterator[Api]:
-    """Run the whole application, its worker too, for as long as the block lasts; `host` is what a host adds."""
-    app = create_app(make_settings(database_url, folder, **variables or {}), clock=clock, **host)
+    """Run the whole application for as long as the block lasts; `host` is what a host adds.
+
+    Its worker goes round when a test asks it to, or by itself where `worker` says so.
+    """
+    app = create_app(make_settings(database_url, folder, **variables or {}), clock=clock, worker=worker, **host)
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -11,7 +11,7 @@ from domain.billing import Customer, Fetches, Inbox, Owner, OwnerKind, Processor
 from domain.billing.processors import Processor
 from domain.billing.processors.fake import FakeProcessor
 from domain.billing.subscriptions import BillingSubscription
-from domain.billing.webhooks import WebhookEvent
+from domain.billing.webhooks import ThinEvents, WebhookEvent, keep_waiting
 from domain.db import Base, Database
 from domain.ids import CustomerId
 from tests.domain.billing.processors import stripe_json
@@ -45,9 +45,10 @@ class Mirror:
 
     def __post_init__(self) -> None:
         processors: Mapping[ProcessorName, Processor] = {FAKE: self.processor}
-        for name, room in (("inbox", Inbox), ("fetches", Fetches)):
-            made = room(database=self.database, clock=self.clock, processors=processors)
-            object.__setattr__(self, name, made)
+        inbox = Inbox(database=self.database, clock=self.clock, processors=processors)
+        object.__setattr__(self, "inbox", inbox)
+        fetches = Fetches(database=self.database, clock=self.clock, processors=processors, unlinked=keep_waiting)
+        object.__setattr__(self, "fetches", fetches)
 
     async def post(self, **changes: Any) -> None:
         """Receive an event that is signed at this moment."""
@@ -58,7 +59,8 @@ class Mirror:
 
     async def deliver(self) -> int:
         """Carry out the fetches that wait in the outbox."""
-        return await outbox.deliver_due(self.database, self.clock, {Fetches.TOPIC: self.fetches.deliver})
+        rooms = (self.fetches, ThinEvents(inbox=self.inbox))
+        return await outbox.deliver_due(self.database, self.clock, {each.TOPIC: each.deliver for each in rooms})
 
 
 def mirror_of(database: Database, clock: FixedClock, processor: Processor | None = None) -> Mirror:

@@ -15,6 +15,7 @@ from domain.billing.intents import Intent
 from domain.billing.statements import Statement
 from domain.billing.states import Item
 from domain.billing.subscriptions import BillingSubscription, absorb
+from domain.billing.webhooks import keep_waiting
 from domain.db import Database, Session
 from domain.identity import User
 from domain.organizations import Organization
@@ -63,7 +64,9 @@ class Firm:
         return Errands(database=self.database, clock=self.clock, processors={FAKE: self.register})
 
     def fetches(self) -> Fetches:
-        return Fetches(database=self.database, clock=self.clock, processors={FAKE: self.register})
+        return Fetches(
+            database=self.database, clock=self.clock, processors={FAKE: self.register}, unlinked=keep_waiting
+        )
 
     def following(self) -> Following:
         return Following(errands=self.errands(), rules_of=self.house.entitlements.catalog.seat_quantity_of)

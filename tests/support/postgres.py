@@ -15,7 +15,9 @@ from pathlib import Path
 import asyncpg
 from anyio.from_thread import start_blocking_portal
 
+# A small cache is soon written out, which is what making a database waits for, and little room is taken by the log.
 SWITCHES = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300"
+SWITCHES += " -c shared_buffers=16MB -c max_wal_size=128MB"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,16 @@ class Register(Unoffered):
     def news(self, event: Event) -> News | None:
         return shapes.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        raise NotImplementedError
+
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
+        raise NotImplementedError
+
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
+        raise NotImplementedError
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
         raise NotImplementedError
 
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:

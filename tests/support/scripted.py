@@ -62,11 +62,20 @@ class ScriptedProcessor(Unoffered):
     def news(self, event: Event) -> News | None:
         return self._fake.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        return await self._fake.whole(event)
+
     async def now(self) -> datetime:
         return await self._fake.now()
 
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
         return await self._fake.create_customer(customer_id, key=key)
+
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
+        return await self._fake.find_customer(customer_id, since=since)
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        return await self._fake.find_purchase(customer_processor_id, key=key)
 
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         answer = await self._play("subscribe", key, lambda: self._fake.subscribe(customer_processor_id, items, key=key))

@@ -276,10 +276,8 @@ async def shrunk(walk: Walk, fails: Callable[[Walk], Awaitable[bool]]) -> Walk:
 
 def numbered(seed: int, number: int, *, length: int = LENGTH, lossy: bool = True) -> Walk:
     """Make one of a seed's walks; names are its own, so that many can share a database."""
-    name = f"{seed}_{number}"
-    return walk(
-        f"{seed}/{number}", Shape(length=length), customer=f"cus_{name}", name=name, ends_at=ENDS_AT, lossy=lossy
-    )
+    name, shape = f"{seed}_{number}", Shape(length=length, stragglers=True)
+    return walk(f"{seed}/{number}", shape, customer=f"cus_{name}", name=name, ends_at=ENDS_AT, lossy=lossy)
 
 
 def arena(database: Database, clock: FixedClock) -> Arena:

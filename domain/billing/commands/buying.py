@@ -8,23 +8,36 @@ from typing import Any, ClassVar
 from domain import identity
 from domain.billing.checkouts import Checkout, unsettled
 from domain.billing.commands.command import Command, Done, Hearing
-from domain.billing.commands.outcomes import Bought, replay_snapshot, write_snapshot
+from domain.billing.commands.outcomes import Bought, replay_snapshot, write_statement
 from domain.billing.customers import Customer, OwnerKind, account_of, owner_of
-from domain.billing.intents import Intent, Operation, Order, purchases_open
+from domain.billing.intents import Intent, Operation, Order, given_up_purchases, purchases_open
 from domain.billing.processors import Capability, Processor, Purchase, Subscribed
 from domain.billing.purchases import check_items
+from domain.billing.statements import Statement
 from domain.billing.subscriptions import live_subscriptions
 from domain.db import Session
 from domain.errors import AlreadySubscribed, NotFound
 from domain.idempotency import Answer
 
 
-class CheckoutsInTheWay(Exception):
-    """The customer has checkout sessions that may have been paid: they are settled first, then the wish comes again."""
+class PurchasesInTheWay(Exception):
+    """The customer may have bought something that nobody has heard of; once that is settled, the wish comes again.
 
-    def __init__(self, checkouts: Sequence[Checkout]) -> None:
-        super().__init__("checkout sessions are in the way")
+    On checkout sessions, or with purchases that were given up.
+    """
+
+    def __init__(self, checkouts: Sequence[Checkout], given_up: Sequence[Intent]) -> None:
+        super().__init__("purchases are in the way")
         self.checkouts = checkouts
+        self.given_up = given_up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Subscribed):
+    """A purchase that somebody has looked for: not as it was answered, but as it is, asked at these instants."""
+
+    asked_at: datetime
+    processor_time: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +62,27 @@ class Subscribe(Command[Subscribed, Bought]):
 
     @staticmethod
     async def call(processor: Processor, intent: Intent) -> Subscribed:
-        """Make the customer at the processor where there is none yet, and buy."""
-        account = await paying_account(processor, intent)
-        return await processor.subscribe(account, purchases_of(intent), key=intent.key)
+        """Buy."""
+        return await processor.subscribe(intent.request["account"], purchases_of(intent), key=intent.key)
+
+    @staticmethod
+    async def look(processor: Processor, intent: Intent, *, now: datetime) -> Subscribed | None:
+        """Look for what was bought; without an account nothing was ever asked for."""
+        if intent.request["account"] is None:
+            return None
+        processor_time = await processor.now()
+        snapshot = await processor.find_purchase(intent.request["account"], key=intent.key)
+        return None if snapshot is None else Found(snapshot=snapshot, asked_at=now, processor_time=processor_time)
 
     @classmethod
     async def write(cls, session: Session, intent: Intent, told: Subscribed, *, now: datetime) -> Done[Bought]:
-        """Link the account and fold the new subscription in."""
-        return await write_snapshot(session, intent, told.snapshot, now=now, client_secret=told.client_secret)
+        """Fold the new subscription in, dated by when it was asked for as it is."""
+        said = Statement.answered(
+            told.snapshot, key=intent.key, asked_at=intent.opened_at, processor_time=intent.processor_time
+        )
+        if isinstance(told, Found):
+            said = Statement.fetched(told.snapshot, asked_at=told.asked_at, processor_time=told.processor_time)
+        return await write_statement(session, intent, said, now=now, client_secret=told.client_secret)
 
     @classmethod
     async def replay(cls, hearing: Hearing, known: Answer) -> Bought:
@@ -81,7 +107,7 @@ async def order_purchase(
         Forbidden: only the organization's OWNER and administrators may buy.
         AlreadySubscribed: a live base subscription is in the mirror, or another purchase is under way.
         Unsupported: the rail does not sell in this way.
-        CheckoutsInTheWay: an older page may have been paid.
+        PurchasesInTheWay: an older page may have been paid, or a purchase that was given up may have been made.
     """
     check_items(items, hearing.prices)
     customer = await _buyer(hearing, customer_id)
@@ -92,8 +118,9 @@ async def order_purchase(
     rail = next(iter(hearing.processors))
     hearing.require(capability, of=rail)
     checkouts = await unsettled(hearing.session, customer.id, processors=hearing.processors, now=hearing.now)
-    if checkouts:
-        raise CheckoutsInTheWay(checkouts)
+    given_up = await given_up_purchases(hearing.session, customer.id, processors=hearing.processors.keys())
+    if checkouts or given_up:
+        raise PurchasesInTheWay(checkouts, given_up)
     account = await account_of(hearing.session, customer_id=customer.id, processor=rail)
     return Order(
         operation=operation,
@@ -106,15 +133,6 @@ async def order_purchase(
         },
         processor_time=hearing.times[rail],
     )
-
-
-async def paying_account(processor: Processor, intent: Intent) -> str:
-    """Give the customer's account at the processor, made now where there is none yet.
-
-    Two commands that find none make one and the same, because the key is the customer's.
-    """
-    account: str | None = intent.request["account"]
-    return account or await processor.create_customer(intent.customer_id, key=f"sgc_{intent.customer_id}")
 
 
 def purchases_of(intent: Intent) -> list[Purchase]:

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 from domain.billing import checkouts
 from domain.billing.commands.addresses import check_address
-from domain.billing.commands.buying import order_purchase, paying_account, purchases_of
+from domain.billing.commands.buying import order_purchase, purchases_of
 from domain.billing.commands.command import Command, Done, Hearing
-from domain.billing.customers import link_account
 from domain.billing.intents import Intent, Operation, Order
 from domain.billing.processors import Capability, CheckoutOrder, CheckoutSession, Processor, Purchase
 from domain.db import Session
@@ -25,15 +24,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """A checkout session, and the account that it was opened for."""
-
-    account: str
-    session: CheckoutSession
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateCheckout(Command[Opened, Page]):
+class CreateCheckout(Command[CheckoutSession, Page]):
     """Make a page on which a customer pays for a new subscription; an older page of theirs is closed first.
 
     Refused as Subscribe is, and with InvalidInput for an address that is none of the host's.
@@ -61,34 +52,24 @@ class CreateCheckout(Command[Opened, Page]):
         )
 
     @staticmethod
-    async def call(processor: Processor, intent: Intent) -> Opened:
-        """Make the customer where there is none yet, so that only one account can ever pay, and the page."""
-        account = await paying_account(processor, intent)
+    async def call(processor: Processor, intent: Intent) -> CheckoutSession:
+        """Make the page, for the one account that can ever pay on it."""
         order = CheckoutOrder(
             customer_id=intent.customer_id,
-            customer_processor_id=account,
+            customer_processor_id=intent.request["account"],
             items=purchases_of(intent),
             success_url=intent.request["success_url"],
             cancel_url=intent.request["cancel_url"],
         )
-        return Opened(account=account, session=await processor.create_checkout(order, key=intent.key))
+        return await processor.create_checkout(order, key=intent.key)
 
     @classmethod
-    async def write(cls, session: Session, intent: Intent, told: Opened, *, now: datetime) -> Done[Page]:
-        """Link the account and remember the session, by which alone its completion will be believed."""
-        made = told.session
-        await link_account(
-            session,
-            customer_id=intent.customer_id,
-            processor=intent.processor,
-            livemode=made.livemode,
-            processor_id=told.account,
-            at=now,
-        )
-        await checkouts.store(session, made, processor=intent.processor, customer_id=intent.customer_id, now=now)
-        expires_at = made.expires_at.isoformat() if made.expires_at else None
+    async def write(cls, session: Session, intent: Intent, told: CheckoutSession, *, now: datetime) -> Done[Page]:
+        """Remember the session, by which alone its completion will be believed."""
+        await checkouts.store(session, told, processor=intent.processor, customer_id=intent.customer_id, now=now)
+        expires_at = told.expires_at.isoformat() if told.expires_at else None
         return Done(
-            result=Page(url=made.url, expires_at=made.expires_at),
+            result=Page(url=told.url, expires_at=told.expires_at),
             answer={"customer_id": intent.customer_id, "expires_at": expires_at},
             subject_id=intent.customer_id,
         )

@@ -113,6 +113,14 @@ class Command(ABC, Generic[Told, Result]):
     async def call(processor: Processor, intent: Intent) -> Told:
         """Ask the processor, under the intent's key, holding no transaction."""
 
+    @staticmethod
+    async def look(processor: Processor, intent: Intent, *, now: datetime) -> Told | None:  # noqa: ARG004 - some look
+        """Find out what has been done without doing it, where only looking tells; None when nothing was.
+
+        What changes a subscription is found out by fetching that. A page that was made and never told of is nobody's.
+        """
+        return None
+
     @classmethod
     @abstractmethod
     async def write(cls, session: Session, intent: Intent, told: Told, *, now: datetime) -> Done[Result]:

@@ -24,19 +24,24 @@ class Bought:
     client_secret: str | None = None
 
 
-async def write_snapshot(
-    session: Session, intent: Intent, snapshot: Snapshot, *, now: datetime, client_secret: str | None = None
-) -> Done[Bought]:
+async def write_snapshot(session: Session, intent: Intent, snapshot: Snapshot, *, now: datetime) -> Done[Bought]:
     """Fold in what the answer to an intent shows, dated by when it was first asked for."""
+    said = Statement.answered(snapshot, key=intent.key, asked_at=intent.opened_at, processor_time=intent.processor_time)
+    return await write_statement(session, intent, said, now=now)
+
+
+async def write_statement(
+    session: Session, intent: Intent, said: Statement, *, now: datetime, client_secret: str | None = None
+) -> Done[Bought]:
+    """Fold in what was said to an intent, and link the account that it names."""
     account = await link_account(
         session,
         customer_id=intent.customer_id,
         processor=intent.processor,
-        livemode=snapshot.livemode,
-        processor_id=snapshot.customer_processor_id,
+        livemode=said.snapshot.livemode,
+        processor_id=said.snapshot.customer_processor_id,
         at=now,
     )
-    said = Statement.answered(snapshot, key=intent.key, asked_at=intent.opened_at, processor_time=intent.processor_time)
     row = await absorb(session, said, account=account, scope=intent.scope, now=now)
     result = Bought(subscription=row, client_secret=client_secret)
     return Done(result=result, answer={"subscription_id": row.id}, subject_id=row.id)

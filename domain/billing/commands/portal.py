@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import ClassVar
 
 from domain.billing.commands.addresses import check_address
-from domain.billing.commands.buying import paying_account
 from domain.billing.commands.checkout import Page
 from domain.billing.commands.command import Command, Done, Hearing
-from domain.billing.customers import ProcessorAccount, accounts_of, link_account
+from domain.billing.customers import ProcessorAccount, accounts_of
 from domain.billing.intents import Intent, Operation, Order
 from domain.billing.processors import Capability, Processor, offers, serving
 from domain.db import Session
@@ -16,16 +15,7 @@ from domain.idempotency import Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Portal:
-    """A page, and the account that it was opened for."""
-
-    account: str
-    livemode: bool
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreatePortal(Command[Portal, Page]):
+class CreatePortal(Command[str, Page]):
     """Make a page on which a customer manages what is paid for, at the processor where it has an account.
 
     Refused with NotFound, Forbidden, InvalidInput (an address that is none of the host's) and Unsupported.
@@ -54,25 +44,16 @@ class CreatePortal(Command[Portal, Page]):
         )
 
     @staticmethod
-    async def call(processor: Processor, intent: Intent) -> Portal:
-        """Make the customer where there is none yet, and the page."""
-        account = await paying_account(processor, intent)
-        url = await processor.create_portal(account, return_url=intent.request["return_url"], key=intent.key)
-        return Portal(account=account, livemode=processor.livemode, url=url)
+    async def call(processor: Processor, intent: Intent) -> str:
+        """Make the page and give its address."""
+        asked = intent.request
+        return await processor.create_portal(asked["account"], return_url=asked["return_url"], key=intent.key)
 
     @classmethod
-    async def write(cls, session: Session, intent: Intent, told: Portal, *, now: datetime) -> Done[Page]:
-        """Link the account."""
-        await link_account(
-            session,
-            customer_id=intent.customer_id,
-            processor=intent.processor,
-            livemode=told.livemode,
-            processor_id=told.account,
-            at=now,
-        )
+    async def write(cls, session: Session, intent: Intent, told: str, *, now: datetime) -> Done[Page]:  # noqa: ARG003 - nothing is kept
+        """Tell the address, and keep nothing of it."""
         answer = {"customer_id": intent.customer_id}
-        return Done(result=Page(url=told.url), answer=answer, subject_id=intent.customer_id)
+        return Done(result=Page(url=told), answer=answer, subject_id=intent.customer_id)
 
     @classmethod
     async def replay(cls, hearing: Hearing, known: Answer) -> Page:

@@ -10,13 +10,23 @@ from typing import Any, TypeVar
 
 from domain import audit
 from domain.billing.checkouts import unsettled
-from domain.billing.commands.buying import CheckoutsInTheWay
+from domain.billing.commands.buying import PurchasesInTheWay
 from domain.billing.commands.command import Command, Hearing, RoleFor, Times
 from domain.billing.commands.kinds import KINDS
+from domain.billing.commands.paying import Paying
 from domain.billing.commands.settling import Settling
 from domain.billing.customers import locked_customer
 from domain.billing.fetches import ask_to_fetch
-from domain.billing.intents import Intent, give_up, lease_due, open_intent, purchases_open, settle
+from domain.billing.intents import (
+    GIVEN_UP,
+    NOT_THERE,
+    Intent,
+    give_up,
+    lease_due,
+    open_intent,
+    purchases_open,
+    settle,
+)
 from domain.billing.processors import Processor, ProcessorRefused, ProcessorUnavailable
 from domain.billing.purchases import Prices
 from domain.billing.states import ProcessorName
@@ -32,7 +42,7 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 MOST_HEARINGS = 5
-"""How often a wish is heard while checkout sessions come into its way."""
+"""How often a wish is heard while other purchases come into its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,17 +67,22 @@ class Steps:
         return await self.database.shielded(self._do(command, scope, call))
 
     async def finish_open(self) -> int:
-        """Send again what a crash or a silent processor left open, with the same keys; say how many."""
-        sent = 0
+        """Send again what a crash or a silent processor left open, with the same keys; say how many.
+
+        Whether a purchase that is not answered was made is looked for. What is surely not there is given up once it is
+        not to be sent any more; what nobody can look at stays open.
+        """
+        taken = 0
         lease = partial(lease_due, processors=list(self.processors), operations=list(KINDS))
-        while intent := await self.database.run(partial(lease, now=self.clock.now())):
-            sent += 1
+        while leased := await self.database.run(partial(lease, now=self.clock.now())):
+            taken += 1
+            intent = leased.intent
             try:
-                await self._carry_out(KINDS[intent.operation], intent)
+                await (self._end(intent) if leased.spent else self._send_again(intent))
             except (UpstreamUnavailable, InvalidInput, WrongSubscriptionState) as refused:
                 # It stays open for the next lease, or is settled with the processor's own no.
                 log.info("%s of customer %s: %s", intent.operation, intent.customer_id, type(refused).__name__)
-        return sent
+        return taken
 
     async def finish_purchases(self, customer_id: str) -> None:
         """Find out what became of every purchase of a customer that is under way; no page of theirs stays open.
@@ -82,7 +97,7 @@ class Steps:
                 raise UpstreamUnavailable
             # The processor's own no settles a purchase too.
             with contextlib.suppress(InvalidInput):
-                await self._carry_out(KINDS[intent.operation], intent)
+                await self._send_again(intent)
         async with self.database.snapshot() as session:
             if await purchases_open(session, customer_id):
                 raise UpstreamUnavailable
@@ -110,8 +125,10 @@ class Steps:
             times = {name: await processor.now() for name, processor in self.processors.items()}
             try:
                 begun = await self.database.run(partial(self._begin, command, scope, call, times))
-            except CheckoutsInTheWay as found:
+            except PurchasesInTheWay as found:
                 await self._settling.settle(found.checkouts)
+                for intent in found.given_up:
+                    await self._look_once_more(intent)
                 continue
             return await self._carry_out(type(command), begun) if isinstance(begun, Intent) else begun
         # Somebody else keeps opening pages for the same customer.
@@ -130,13 +147,81 @@ class Steps:
         return await open_intent(session, order, key=key, scope=scope, now=self.clock.now(), claim=call)
 
     async def _carry_out(self, kind: type[Command[Any, Result]], intent: Intent) -> Result:
+        processor = self.processors[intent.processor]
         try:
-            told = await kind.call(self.processors[intent.processor], intent)
+            await Paying(database=self.database, clock=self.clock).link(processor, intent)
+            told = await kind.call(processor, intent)
         except ProcessorRefused as refused:
             raise await self.database.run(partial(self._give_up, kind, intent, refused)) from refused
         except ProcessorUnavailable as error:
             raise UpstreamUnavailable(retry_after_seconds=error.retry_after) from error
         return await self.database.run(partial(self._conclude, kind, intent, told))
+
+    async def _send_again(self, intent: Intent) -> None:
+        """Send a request again, and where nobody answers look whether it was done.
+
+        Raises:
+            UpstreamUnavailable: nobody knows; it stays open.
+            DomainError: the processor's own no.
+        """
+        try:
+            await self._carry_out(KINDS[intent.operation], intent)
+        except UpstreamUnavailable:
+            if not await self._found(intent):
+                raise
+
+    async def _end(self, intent: Intent) -> None:
+        """Give up what is not to be sent any more, unless it turns out to have been done.
+
+        Raises:
+            UpstreamUnavailable: nobody can look; it stays open.
+        """
+        if not await self._found(intent):
+            await self.database.run(partial(self._abandon, intent))
+
+    async def _found(self, intent: Intent) -> bool:
+        """Look whether a request was done, and write down what is found; say whether anything was."""
+        kind = KINDS[intent.operation]
+        found = await self._look(intent)
+        if found is not None:
+            await self.database.run(partial(self._conclude, kind, intent, found))
+        return found is not None
+
+    async def _look(self, intent: Intent) -> object | None:
+        try:
+            processor = self.processors[intent.processor]
+            return await KINDS[intent.operation].look(processor, intent, now=self.clock.now())
+        except (ProcessorUnavailable, ProcessorRefused) as error:
+            raise UpstreamUnavailable from error
+
+    async def _abandon(self, intent: Intent, session: Session) -> None:
+        """Close an intent that is not there, and have fetched what it was to change."""
+        now = self.clock.now()
+        await give_up(session, intent.key, now=now, failure=GIVEN_UP)
+        if intent.subscription_id is not None:
+            changed = intent.request["processor_id"]
+            await ask_to_fetch(session, processor=intent.processor, processor_id=changed, at=now)
+
+    async def _look_once_more(self, intent: Intent) -> None:
+        """Look for a purchase that was given up, before the next one is made.
+
+        Raises:
+            UpstreamUnavailable: nobody knows whether it was made, so that nothing must be bought.
+        """
+        found = await self._look(intent)
+        await self.database.run(partial(self._write_late, intent, found))
+
+    async def _write_late(self, intent: Intent, found: object | None, session: Session) -> None:
+        await locked_customer(session, intent.customer_id)
+        row = await session.get_one(Intent, intent.key, with_for_update=True)
+        if row.failure != GIVEN_UP:
+            return
+        if found is None:
+            row.failure = NOT_THERE
+            return
+        row.settled_at = row.failure = None
+        await session.flush()
+        await self._conclude(KINDS[row.operation], row, found, session)
 
     async def _give_up(
         self, kind: type[Command[Any, Any]], intent: Intent, refused: ProcessorRefused, session: Session

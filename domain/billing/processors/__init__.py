@@ -100,14 +100,23 @@ class Processor(Protocol):
             UnreadableEvent: its object has none of the shapes that we know.
         """
 
+    async def whole(self, event: Event) -> Event:
+        """Fetch what an event only names (ObjectNamed), and give the event as if it had carried that."""
+
     async def now(self) -> datetime:
         """Say what time a request sent now is stamped with: our clock, or the Fake's, which can be moved."""
 
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
         """Make the customer at the processor and give its id there."""
 
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
+        """Look whether `create_customer` has made this customer since an instant; None when surely not."""
+
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items` as one new subscription."""
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        """Look whether `subscribe` has bought anything under this key, and give it as it is; None when surely not."""
 
     async def change_item(self, processor_id: str, change: ItemChange, *, proration: Proration, key: str) -> Snapshot:
         """Give one item of the subscription another price or quantity; the others stay."""

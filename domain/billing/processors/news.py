@@ -27,6 +27,14 @@ class SubscriptionTouched:
     customer_processor_id: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectNamed:
+    """The event names what it is about and does not show it: the object is to be fetched, and then tells the rest."""
+
+    kind: str
+    processor_id: str
+
+
 class InvoiceOutcome(StrEnum):
     """What became of an attempt to collect."""
 
@@ -84,5 +92,11 @@ class EntitlementsTold:
 
 
 News: TypeAlias = (
-    SubscriptionTold | SubscriptionTouched | InvoiceTold | CheckoutCompleted | CustomerTold | EntitlementsTold
+    SubscriptionTold
+    | SubscriptionTouched
+    | ObjectNamed
+    | InvoiceTold
+    | CheckoutCompleted
+    | CustomerTold
+    | EntitlementsTold
 )

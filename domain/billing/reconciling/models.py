@@ -31,9 +31,10 @@ class DriftAccess(StrEnum):
 
 
 class ReportScope(StrEnum):
-    """What a run looked at: all there is, whatever events that had been missed are about, or one customer."""
+    """What a run looked at: all there is, some of the processors, whatever missed events are about, or one customer."""
 
     EVERYTHING = "everything"
+    PROCESSORS = "processors"
     MISSED_EVENTS = "missed_events"
     CUSTOMER = "customer"
 

@@ -81,7 +81,8 @@ async def finish(
 async def newest_report(session: Session) -> DriftReport | None:
     """Find the report of the comparison of everything that was finished last.
 
-    A run of one customer, or of what missed events are about, says nothing of all others and does not stand in for it.
+    A run of one customer, of some processors, or of what missed events are about says nothing of all others and does
+    not stand in for it.
     """
     query = select(DriftReport).where(DriftReport.scope == ReportScope.EVERYTHING, DriftReport.finished_at.is_not(None))
     order = DriftReport.finished_at.desc(), DriftReport.id.desc()

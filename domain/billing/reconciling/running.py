@@ -62,15 +62,19 @@ class Reconciling:
     ) -> DriftReport:
         """Compare every customer at these processors, or at all; what a processor cannot list is left out and named.
 
-        `resume` goes on with the report of a run that a crash has cut short.
+        Only a run at all of them is one of everything, and its report the one that administrators read. `resume` goes
+        on with the report of a run with the same reach that a crash has cut short.
 
         Raises:
             UpstreamUnavailable: a processor does not answer; what was found until then stays in the unfinished report.
         """
-        report_id = await self.database.run(partial(self._begin, report_only=report_only, resume=resume))
+        asked = self.processors.keys() if names is None else set(names)
+        scope = ReportScope.EVERYTHING if asked == self.processors.keys() else ReportScope.PROCESSORS
+        report_id = await self.database.run(partial(self._begin, scope, report_only=report_only, resume=resume))
         run = _Run(self, report_id=report_id, report_only=report_only, patience=patience, beat=beat)
-        for name in self.processors if names is None else names:
-            await run.whole(self.processors[name])
+        for name, processor in self.processors.items():
+            if name in asked:
+                await run.whole(processor)
         return await run.finish()
 
     async def catch_up(self, *, patience: timedelta = timedelta(0), beat: Beat = nothing) -> DriftReport | None:
@@ -97,8 +101,8 @@ class Reconciling:
             patience=patience,
         )
 
-    async def _begin(self, session: Session, *, report_only: bool, resume: bool) -> int:
-        now, scope = self.clock.now(), ReportScope.EVERYTHING
+    async def _begin(self, scope: ReportScope, session: Session, *, report_only: bool, resume: bool) -> int:
+        now = self.clock.now()
         found = await reports.unfinished(session, scope, since=now - RESUMED_WITHIN) if resume else None
         return (found or await reports.open_report(session, scope, report_only=report_only, now=now)).id
 

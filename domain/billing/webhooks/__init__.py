@@ -13,6 +13,7 @@ from domain.billing.webhooks.listing import (
 from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEvent, WebhookStatus
 from domain.billing.webhooks.pruning import Pruning
 from domain.billing.webhooks.replaying import Replaying
+from domain.billing.webhooks.thin import ThinEvents, keep_waiting
 
 __all__ = [
     "HANDLERS",
@@ -22,12 +23,14 @@ __all__ = [
     "Pruning",
     "Received",
     "Replaying",
+    "ThinEvents",
     "Waiting",
     "WebhookEvent",
     "WebhookStatus",
     "events_by_id",
     "events_of_facts",
     "fact_place",
+    "keep_waiting",
     "list_events",
     "list_facts",
 ]

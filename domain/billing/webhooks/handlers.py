@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from domain import outbox
 from domain.billing.facts import FactSource
 from domain.billing.fetches import ask_to_fetch
 from domain.billing.invoices import Heard, hear
@@ -10,13 +11,14 @@ from domain.billing.processors.news import (
     CustomerChange,
     CustomerTold,
     InvoiceTold,
+    ObjectNamed,
     SubscriptionTold,
     SubscriptionTouched,
 )
 from domain.billing.statements import Statement
 from domain.billing.subscriptions import absorb, live_subscriptions
 from domain.billing.webhooks.checkouts import checkout_completed
-from domain.billing.webhooks.models import Handler, Received
+from domain.billing.webhooks.models import TOPIC, Handler, Received
 from domain.scope import system
 
 
@@ -35,11 +37,22 @@ async def subscription_told(received: Received, news: SubscriptionTold) -> None:
 
 async def subscription_touched(received: Received, news: SubscriptionTouched) -> None:
     """Owe a fetch of a subscription that the event does not show whole; a burst of such events owes one."""
+    unsaid = news.customer_processor_id is None
     if news.customer_processor_id is not None:
         await received.account(news.customer_processor_id)
     await ask_to_fetch(
-        received.session, processor=received.row.processor, processor_id=news.processor_id, at=received.now
+        received.session,
+        processor=received.row.processor,
+        processor_id=news.processor_id,
+        at=received.now,
+        told_by=received.row.id if unsaid else None,
     )
+
+
+async def object_named(received: Received, _: ObjectNamed) -> None:
+    """Owe a fetch of what the event is about."""
+    payload = {"webhook_event_id": received.row.id}
+    await outbox.put_once(received.session, topic=TOPIC, key=received.row.id, payload=payload, at=received.now)
 
 
 async def invoice_told(received: Received, news: InvoiceTold) -> None:
@@ -67,6 +80,7 @@ async def customer_told(received: Received, news: CustomerTold) -> None:
 HANDLERS: Mapping[type, Handler] = {
     SubscriptionTold: subscription_told,
     SubscriptionTouched: subscription_touched,
+    ObjectNamed: object_named,
     InvoiceTold: invoice_told,
     CustomerTold: customer_told,
     CheckoutCompleted: checkout_completed,

@@ -153,7 +153,7 @@ class Inbox:
                 raise outcome.error
             # The savepoint took with it what the session knew of the row.
             await session.refresh(row)
-            _postpone(row, outcome.error, self.clock.now())
+            self.postpone(row, outcome.error)
             return
         row.waiting_for, row.next_attempt_at = None, None
         match outcome.value:
@@ -163,6 +163,10 @@ class Inbox:
                 row.status = WebhookStatus.IGNORED
             case waiting:
                 row.status, row.waiting_for = WebhookStatus.RECEIVED, waiting
+
+    def postpone(self, row: WebhookEvent, error: Exception) -> None:
+        """Note on an event that it could not be applied, and when it is tried again, if ever."""
+        _postpone(row, error, self.clock.now())
 
     async def _in_savepoint(self, session: Session, row: WebhookEvent, event: Event | None) -> str:
         """Apply, all or nothing: APPLIED or IGNORED, or what the event has to wait for. Reads the body without `event`.

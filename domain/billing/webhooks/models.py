@@ -15,6 +15,9 @@ from domain.billing.states import ProcessorName
 from domain.db import Base, Key, Session, UtcDateTime, closed
 from domain.ids import CustomerId, WebhookEventId
 
+TOPIC = "billing.thin_event"
+"""The outbox topic under which what an event only names is fetched."""
+
 
 class WebhookStatus(StrEnum):
     """How far an event is: received waits, failed is tried again, dead is not."""

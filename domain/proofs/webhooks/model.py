@@ -117,9 +117,18 @@ def trouble(told: Iterable[Said], shown: Seen | None) -> str | None:
 
 
 def past_due_since(told: Iterable[Said]) -> int | None:
-    """Say since when, in milliseconds, it is past due, when nothing is in doubt: the first one of the last run."""
-    since = None
+    """Say since when, in milliseconds, it is past due, when nothing is in doubt: the first one of the last run.
+
+    What comes after an end counts only if it was surely asked for afterwards.
+    """
+    since, ended_at = None, None
     for said in sorted(told, key=lambda said: (said.at, said.rank, said.id.encode())):
+        if over(said.seen):
+            ended_at = said.at
+        elif ended_at is not None and (said.rank != ANSWERED or said.at < ended_at + MS):
+            continue
+        else:
+            ended_at = None
         since = None if said.seen.status != PAST_DUE else said.at if since is None else since
     return since
 

@@ -14,6 +14,7 @@ from domain.proofs.webhooks import documents, moves
 from domain.proofs.webhooks.documents import DAY, Document
 
 MS = 1000
+STRAGGLING_SHARE = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One change of one subscription: what happened, and the whole subscription from then on."""
+    """One change of one subscription: what happened, and the whole subscription from then on.
+
+    `shows`: what its events carry where that is not the subscription as it is, but as it was before it ended.
+    """
 
     why: str
     subscription: str
@@ -48,6 +52,12 @@ class Change:
     document: Document
     kinds: tuple[str, ...]
     old: bool
+    shows: Document | None = None
+
+    @property
+    def carried(self) -> Document:
+        """Tell what its events carry."""
+        return self.document if self.shows is None else self.shows
 
     def notices(self, before: Document | None) -> list[Notice]:
         """Write the events that tell of it; their ids say nothing of their order."""
@@ -56,13 +66,13 @@ class Change:
     def _notice(self, kind: str, before: Document | None) -> Notice:
         origin = f"{self.subscription}|{self.at}|{kind}"
         id, type = f"evt_{sha256(origin.encode()).hexdigest()[:24]}", f"customer.subscription.{kind}"
-        event = documents.event(id, type, self.document, created=self.at // MS, before=before, old=self.old)
+        event = documents.event(id, type, self.carried, created=self.at // MS, before=before, old=self.old)
         return Notice(
             id=id,
             type=type,
             subscription=self.subscription,
             at=self.at,
-            document=self.document,
+            document=self.carried,
             event=event,
         )
 
@@ -106,8 +116,17 @@ class Story:
         return told[-1].document if told else None
 
     def without(self, change: Change) -> "Story":
-        """Tell the same without one change; what comes first of a subscription makes it, whatever it was."""
-        left = [other for other in self.changes if other is not change]
+        """Tell the same without one change; what comes first of a subscription makes it, whatever it was.
+
+        What does not end has no stragglers either.
+        """
+        ends = change.document["ended_at"] is not None and change.shows is None
+        left = [
+            other
+            for other in self.changes
+            if other is not change
+            and not (ends and other.subscription == change.subscription and other.shows is not None)
+        ]
         firsts = {other.subscription: other for other in reversed(left)}
         return replace(
             self,
@@ -127,12 +146,16 @@ class Story:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """How stories are told. With `ties`, different states may share a second. The last `live` changes come close."""
+    """How stories are told. With `ties`, different states may share a second. The last `live` changes come close.
+
+    With `stragglers`, events that are dated after an end show the subscription as it was before.
+    """
 
     length: int
     subscriptions: int = 3
     ties: bool = True
     live: int = 0
+    stragglers: bool = False
 
 
 def tell(seed: str, shape: Shape, *, customer: str, name: str, ends_at: int) -> Story:
@@ -155,6 +178,7 @@ class _Teller:
         self._now = begins_at
         self._changes: list[Change] = []
         self._latest: dict[str, Document] = {}
+        self._lived: dict[str, Document] = {}
         # An endpoint is of one version, or is brought to another in the middle of it all.
         self._old = self._chance.choice((0.0, 0.0, 0.5, 1.0))
 
@@ -177,6 +201,12 @@ class _Teller:
         return left + 1 + MS * (seconds.get(kind) or self._chance.choice((0, 0, 1, 4))) + within
 
     def _go_on(self) -> None:
+        ended = [id for id, document in self._latest.items() if document["ended_at"] is not None]
+        if self._shape.stragglers and ended and self._chance.random() < STRAGGLING_SHARE:
+            id = self._chance.choice(ended)
+            shows = self._lived[id]
+            self._remember("news from before its end", id, self._latest[id], ("updated",), shows=shows)
+            return
         living = [id for id, document in self._latest.items() if moves.possible(document)]
         room = len(self._latest) < self._shape.subscriptions
         # Most customers have one subscription, and little is learned where most of it is beginnings.
@@ -194,9 +224,13 @@ class _Teller:
         document = moves.begun(id, self._customer, self._chance, self._now // MS)
         self._remember(f"it is made, {document['status']}", id, document, ("created",))
 
-    def _remember(self, why: str, id: str, document: Document, kinds: Sequence[str]) -> None:
+    def _remember(
+        self, why: str, id: str, document: Document, kinds: Sequence[str], *, shows: Document | None = None
+    ) -> None:
         old = self._chance.random() < self._old
         self._latest[id] = document
+        if document["ended_at"] is None:
+            self._lived[id] = document
         self._changes.append(
-            Change(why=why, subscription=id, at=self._now, document=document, kinds=tuple(kinds), old=old)
+            Change(why=why, subscription=id, at=self._now, document=document, kinds=tuple(kinds), old=old, shows=shows)
         )

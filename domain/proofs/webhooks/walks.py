@@ -12,6 +12,7 @@ from domain.proofs.webhooks.stories import MS, Change, Notice, Shape, Story, tel
 LATE_REPLAY = 30 * DAY * MS
 LOST_SHARE = 0.25
 DUPLICATED_SHARE = 0.3
+ASKED_SHARE = 0.5
 # Of the processor's clock against ours; both keep within the five seconds that the mirror allows for.
 SKEWS = (0, 0, 0, -2500, 1000, 3000)
 
@@ -73,8 +74,9 @@ class Walk:
         """Yield walks with one thing less: a change with its events, a repeated delivery, a turn, skew."""
         if self.skew:
             yield replace(self, skew=0)
-        for change in reversed(self.story.changes if len(self.story.changes) > 1 else ()):
-            yield self._without(change)
+        for change in reversed(self.story.changes):
+            if self.story.without(change).changes:
+                yield self._without(change)
         for number, step in enumerate(self.steps):
             others = self.steps[:number] + self.steps[number + 1 :]
             if step.notice is None or any(other.notice == step.notice for other in others):
@@ -97,13 +99,15 @@ class Walk:
 def walk(seed: str, shape: Shape, *, customer: str, name: str, ends_at: int, lossy: bool = True) -> Walk:
     """Tell the story of a seed and deliver it as badly as the same seed wants. Without `lossy` everything arrives."""
     story = tell(seed, shape, customer=customer, name=name, ends_at=ends_at)
-    adversary = _Adversary(random.Random(f"{seed}/adversary"), lossy=lossy)  # noqa: S311 - a walk is no secret
+    chance = random.Random(f"{seed}/adversary")  # noqa: S311 - a walk is no secret
+    adversary = _Adversary(chance, lossy=lossy, asks_around_ends=shape.stragglers)
     return Walk(story=story, steps=adversary.steps(story), skew=adversary.skew)
 
 
 class _Adversary:
-    def __init__(self, chance: random.Random, *, lossy: bool) -> None:
+    def __init__(self, chance: random.Random, *, lossy: bool, asks_around_ends: bool) -> None:
         self._chance = chance
+        self._asks_around_ends = asks_around_ends
         self.skew = chance.choice(SKEWS)
         self._lost_share = LOST_SHARE if lossy and chance.random() < 0.5 else 0.0  # noqa: PLR2004 - every other walk
         # Some networks are only slow, and some are mad: how late an event is at the most.
@@ -119,6 +123,9 @@ class _Adversary:
         while chance.random() < DUPLICATED_SHARE:
             # Workers run and commands are answered at any instant, also within the second in which something happens.
             yield Step(at=notice.at + chance.randint(-MS, 6 * MS), act=chance.choice(TURNS))
+        if self._asks_around_ends and notice.document["ended_at"] is not None and chance.random() < ASKED_SHARE:
+            # An answer of the last second before the end is no younger than the event that tells of it.
+            yield Step(at=notice.at + chance.randint(-MS, MS), act=chance.choice((Act.ASK, Act.ASK_SLOWLY)))
         if chance.random() < self._lost_share:
             return
         at = notice.at + self._delay()

@@ -8,8 +8,10 @@ from sqlalchemy import select, update
 
 from domain.billing import BillingSubscription, Closing, Customer, Owner, OwnerKind, close_customer, reopen_customer
 from domain.billing.closing import Deed, deed_for, done
+from domain.billing.facts import FactSource
 from domain.billing.processors.fake import Fault, FaultKind
 from domain.billing.states import SubscriptionState
+from domain.billing.subscriptions import SubscriptionFact
 from domain.errors import NotFound, UpstreamUnavailable
 from domain.ids import CustomerId
 from domain.organizations import Organization
@@ -221,7 +223,8 @@ async def test_who_comes_back_while_the_answer_is_under_way_has_it_taken_back(
     await buy(services, clock, ann, payer)
     await close(services, acme)
     closing = Closing(commands=services.commands)
-    [task] = await services.database.run(lambda session: closing._tasks(payer, session))
+    times = {name: await processor.now() for name, processor in services.processors.items()}
+    [task] = await services.database.run(lambda session: closing._tasks(payer, times, session))
 
     await reopen(services, acme)
     await rounds(services)
@@ -230,6 +233,56 @@ async def test_who_comes_back_while_the_answer_is_under_way_has_it_taken_back(
     await rounds(services)
 
     assert await endings(services) == [(False, False)]
+
+
+async def test_a_repeated_answer_is_as_old_as_the_first_request(
+    services: Services, clock: FixedClock, ann: Scope, acme: Organization, payer: CustomerId
+) -> None:
+    await buy(services, clock, ann, payer)
+    await rounds(services)
+    clock.forward(minutes=1)
+    fake = fake_of(services)
+    fake.script([Fault(kind=FaultKind.LOST_ANSWER, operation="cancel")])
+    await close(services, acme)
+    first = clock.now()
+    closing = Closing(commands=services.commands)
+    with pytest.raises(UpstreamUnavailable):
+        await closing.deliver({"customer_id": payer})
+    clock.forward(minutes=5)
+
+    await closing.deliver({"customer_id": payer})
+
+    assert (await answers(services))[-1] == (first, first)
+    assert await scalar(services.database, "SELECT count(*) FROM billing_intents WHERE settled_at IS NULL") == 0
+
+
+async def test_what_was_asked_for_a_day_ago_is_asked_for_anew(
+    services: Services, clock: FixedClock, ann: Scope, acme: Organization, payer: CustomerId
+) -> None:
+    await buy(services, clock, ann, payer)
+    await rounds(services)
+    fake_of(services).script([Fault(kind=FaultKind.ERROR_500, operation="cancel")])
+    await close(services, acme)
+    closing = Closing(commands=services.commands)
+    with pytest.raises(UpstreamUnavailable):
+        await closing.deliver({"customer_id": payer})
+    clock.forward(hours=23)
+
+    await closing.deliver({"customer_id": payer})
+
+    query = "SELECT count(DISTINCT key) FROM billing_intents WHERE operation = 'cancel'"
+    assert await scalar(services.database, query) == 2
+    assert await scalar(services.database, "SELECT count(*) FROM billing_intents WHERE failure = 'overtaken'") == 1
+    assert (await answers(services))[-1] == (clock.now(), clock.now())
+    assert await endings(services) == [(True, False)]
+
+
+async def answers(services: Services) -> list[tuple[datetime, datetime]]:
+    """Tell of every answer to a command when it was true and when it was asked for."""
+    query = select(SubscriptionFact).where(SubscriptionFact.source == FactSource.COMMAND)
+    async with services.database.snapshot() as session:
+        rows = (await session.execute(query.order_by(SubscriptionFact.sequence))).scalars()
+        return [(row.occurred_at, row.arrived_at) for row in rows]
 
 
 async def test_what_appears_on_a_closed_customer_ends_too(
@@ -304,7 +357,7 @@ async def test_a_refused_deed_is_tried_again(
 ) -> None:
     bought = await buy(services, clock, ann, payer)
     await close(services, acme)
-    key = f"close:{bought}:1:{Deed.END_WITH_PERIOD}"
+    key = f"close:{bought}:1:{Deed.END_WITH_PERIOD}:0"
     await fake_of(services).resume(await scalar(services.database, "SELECT id FROM fake_subscriptions"), key=key)
 
     with pytest.raises(UpstreamUnavailable):

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from domain.audit import AuditEvent
 from domain.billing import Bought, Commands, Purchase
-from domain.billing.intents import MAX_ATTEMPTS, Intent, give_up
+from domain.billing.intents import GIVEN_UP, MAX_ATTEMPTS, Intent, give_up
 from domain.billing.states import ProcessorName, Status
 from domain.db import Database
 from domain.errors import (
@@ -219,7 +219,7 @@ async def test_what_is_given_up_frees_the_key(
         await commands.finish_open()
 
     [intent] = await intents(database)
-    assert (intent.failure, await record(database)) == ("given up", None)
+    assert (intent.failure, await record(database)) == (GIVEN_UP, None)
     assert (await buy(commands, owner, payer)).subscription.status == Status.ACTIVE
 
 

@@ -276,8 +276,8 @@ async def test_a_purchase_under_way_is_found_out_about_first(services: Services,
 
 
 async def test_while_a_purchase_is_unknown_the_user_stays(services: Services, ann: Scope) -> None:
-    fault = Fault(kind=FaultKind.LOST_ANSWER, operation="subscribe")
-    fake_of(services).script([fault, fault])
+    lost = Fault(kind=FaultKind.LOST_ANSWER, operation="subscribe")
+    fake_of(services).script([lost, lost, Fault(kind=FaultKind.ERROR_500, operation="find_purchase")])
     customer_id = await customer_of(services, ann)
     with pytest.raises(UpstreamUnavailable):
         await services.commands.subscribe(scope=ann, customer_id=customer_id, items=TEAM)

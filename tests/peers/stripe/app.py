@@ -157,6 +157,10 @@ class Desk:
         if fault is Fault.ERROR_BEFORE or fault is Fault.TOO_MANY:
             self._release(key)
             return DOWN if fault is Fault.ERROR_BEFORE else SLOWER
+        if fault is Fault.ERROR_KEPT_UNDONE:
+            if key:
+                self.keys.keep(key, DOWN_FOR_GOOD)
+            return DOWN_FOR_GOOD
         if fault is Fault.HANG_BEFORE and not await self._released(request):
             self._release(key)
             return None

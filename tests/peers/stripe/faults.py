@@ -16,6 +16,7 @@ class Fault(StrEnum):
     ERROR_BEFORE = "error before"  # 500, and nothing was done
     ERROR_AFTER = "error after"  # it was done, and the answer on its way became a 500; a repetition gets the answer
     ERROR_KEPT = "error kept"  # it was done, and the 500 is what every repetition with the key gets, as documented
+    ERROR_KEPT_UNDONE = "error kept, undone"  # nothing was done, and the 500 is all the same kept for the key
     TOO_MANY = "too many"  # 429 with Retry-After, and nothing was done
     HANG_BEFORE = "hang before"  # no answer until the caller gives up: nothing is done then; or until released
     HANG_AFTER = "hang after"  # it is done, and there is no answer until the caller gives up, or until released

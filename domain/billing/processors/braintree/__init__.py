@@ -88,6 +88,10 @@ class BraintreeProcessor(Unoffered):
         """Read what the notification tells."""
         return shapes.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        """Give the notification as it is: every one carries what it is about."""
+        return event
+
     async def now(self) -> datetime:
         """Say what time it is on our clock."""
         return self._clock.now()
@@ -95,6 +99,15 @@ class BraintreeProcessor(Unoffered):
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:  # noqa: ARG002 - the id is the key
         """Make the customer under our own id, so that a second time finds the first; nothing of ours trusts that id."""
         return await self._calls.make(partial(self._merchant.create_customer, customer_id))
+
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:  # noqa: ARG002 - the id tells
+        """Look for the customer under our own id."""
+        try:
+            return await self._calls.make(partial(self._merchant.found_customer, customer_id))
+        except ProcessorRefused as refusal:
+            if refusal.code == MISSING:
+                return None
+            raise
 
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy a plan, the first of `items`, with the others as its add-ons, on the customer's default payment method.
@@ -104,9 +117,13 @@ class BraintreeProcessor(Unoffered):
         """
         if not items or items[0].quantity != 1:
             raise unsupported("At Braintree a plan is bought once; seats are an add-on with a quantity.")
-        id = f"sg_{sha256(key.encode()).hexdigest()[:32]}"
-        bought = await self._calls.make(partial(self._merchant.subscribe, id, customer_processor_id, items))
+        bought = await self._calls.make(partial(self._merchant.subscribe, _id_of(key), customer_processor_id, items))
         return Subscribed(snapshot=bought)
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        """Look for the subscription whose id comes from the key."""
+        made = await self.fetch(_id_of(key))
+        return made if made is not None and made.customer_processor_id == customer_processor_id else None
 
     async def change_item(
         self,
@@ -175,3 +192,8 @@ class BraintreeProcessor(Unoffered):
     async def aclose(self) -> None:
         """Let go of threads and connections."""
         await self._calls.aclose()
+
+
+def _id_of(key: str) -> str:
+    """Name what is bought under a key."""
+    return f"sg_{sha256(key.encode()).hexdigest()[:32]}"

@@ -50,6 +50,10 @@ class Merchant:
             done(result)
         return id
 
+    def found_customer(self, id: str) -> str:
+        """Find a customer by its id."""
+        return str(self._gateway.customer.find(id).id)
+
     def subscribe(self, id: str, customer: str, items: Sequence[Purchase]) -> Snapshot:
         """Buy a plan with add-ons under this id, or hand back what has it, whatever became of the card since.
 

@@ -13,7 +13,7 @@ T = TypeVar("T")
 UNDONE = frozenset({"cancel", "resume", "change_item", "pause", "unpause", "expire_checkout"})
 """The commands that can answer without having done anything, because what they are about is there already."""
 
-LISTS = frozenset({"list_subscriptions", "list_events"})
+LISTS = frozenset({"list_subscriptions", "list_events", "find_customer", "find_purchase"})
 """What the worker asks for by itself, at no foreseeable moment: only a fault that names it hits it."""
 COMMANDS = (
     UNDONE

@@ -16,6 +16,7 @@ from domain.billing.processors import (
     ItemChange,
     Label,
     News,
+    ProcessorRefused,
     Purchase,
     Subscribed,
     capabilities,
@@ -23,12 +24,18 @@ from domain.billing.processors import (
     signatures,
 )
 from domain.billing.processors.fake import checkouts, desk, invoices
-from domain.billing.processors.fake.books import Books
+from domain.billing.processors.fake.books import Books, found
 from domain.billing.processors.fake.controls import FakeControls
 from domain.billing.processors.fake.documents import Document, id_of
 from domain.billing.processors.fake.life import Life
-from domain.billing.processors.fake.models import FakeEvent, FakeSubscription
+from domain.billing.processors.fake.models import (
+    FakeCustomer,
+    FakeEvent,
+    FakeInvoice,
+    FakeSubscription,
+)
 from domain.billing.processors.fake.requests import Work
+from domain.billing.processors.news import ObjectNamed
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot
 from domain.ids import CustomerId
 
@@ -58,6 +65,23 @@ class FakeProcessor(FakeControls):
         """Read what the event tells."""
         return shapes.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        """Fetch the invoice or checkout session that a thin event names; the Fake itself sends no such events.
+
+        Raises:
+            ProcessorRefused: there is none.
+        """
+        named = shapes.news(event)
+        if not isinstance(named, ObjectNamed):
+            raise ProcessorRefused("The event names nothing to fetch.")
+
+        async def look(books: Books) -> Document:
+            if named.kind == "invoice":
+                return found(await books.session.get(FakeInvoice, named.processor_id), "invoice").document
+            return (await books.checkout(named.processor_id)).document
+
+        return shapes.carrying(event, await self._requests.read("fetch", look))
+
     async def now(self) -> datetime:
         """Say what time it is on the Fake's own clock: ours, and every advance on top."""
         return await self._requests.look(Books.now)
@@ -71,6 +95,16 @@ class FakeProcessor(FakeControls):
         made = await self._requests.once("create_customer", key, {"customer": customer_id}, make)
         return str(made["id"])
 
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:  # noqa: ARG002 - there are few
+        """Look for the customer with this id of ours as its note."""
+        noted = FakeCustomer.document["metadata"]["customer_id"].as_string() == customer_id
+        query = select(FakeCustomer.id).where(noted).order_by(FakeCustomer.id).limit(1)
+
+        async def look(books: Books) -> str | None:
+            return (await books.session.execute(query)).scalar_one_or_none()
+
+        return await self._requests.read("find_customer", look)
+
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items`, active at once or in trial; without a good card incomplete, with a payment to confirm."""
         request = {"customer": customer_processor_id, "items": [asdict(item) for item in items]}
@@ -81,6 +115,17 @@ class FakeProcessor(FakeControls):
         bought = await self._requests.once("subscribe", key, request, buy)
         unpaid = bought["latest_invoice"] if bought["status"] == "incomplete" else None
         return Subscribed(snapshot=shapes.snapshot(bought), client_secret=unpaid and f"{unpaid}_secret")
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        """Look for the subscription whose id comes from the key."""
+
+        async def look(books: Books) -> Snapshot | None:
+            row = await books.session.get(FakeSubscription, id_of("sub", key))
+            if row is None or row.customer_id != customer_processor_id:
+                return None
+            return _read(await books.present([row]))[0]
+
+        return await self._requests.read("find_purchase", look)
 
     async def change_item(self, processor_id: str, change: ItemChange, *, proration: Proration, key: str) -> Snapshot:
         """Give one item of the subscription another price or quantity; the others stay."""
@@ -167,12 +212,12 @@ class FakeProcessor(FakeControls):
                 rows = (await books.session.execute(query.where(FakeSubscription.id > after))).scalars().all()
                 return _read(await books.present(rows))
 
-            found = await self._requests.read("list_subscriptions", page)
-            for snapshot in found:
+            held = await self._requests.read("list_subscriptions", page)
+            for snapshot in held:
                 yield snapshot
-            if len(found) < PAGE:
+            if len(held) < PAGE:
                 return
-            last = found[-1].processor_id
+            last = held[-1].processor_id
 
     async def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
         """Read the bodies of the events that happened at `since` or later, in the order in which they were written."""

@@ -119,3 +119,10 @@ def checkout_session(session: Any) -> CheckoutSession:
         customer_processor_id=None if read.customer is None else id_of(read.customer),
         subscription_processor_id=None if read.subscription is None else id_of(read.subscription),
     )
+
+
+def client_secret(subscription: dict[str, Any]) -> str | None:
+    """Read what a browser needs to confirm a first payment, where the answer was asked to show it."""
+    invoice = subscription.get("latest_invoice")
+    confirmation = invoice.get("confirmation_secret") if isinstance(invoice, dict) else None
+    return confirmation.get("client_secret") if isinstance(confirmation, dict) else None

@@ -1,5 +1,6 @@
 """The envelope of an event: the one that carries an object whole, and the thin one that only names it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,8 @@ from domain.billing.processors.shapes.parts import Named, Seconds, Shape, Text, 
 from domain.billing.states import ProcessorName
 
 THIN = "v2.core.event"
+OF_VERSION = "v1."
+"""What stands before the type of a thin event that is also sent whole."""
 FIRST_YEAR = 1970
 
 
@@ -99,6 +102,15 @@ def event(body: bytes, *, processor: ProcessorName) -> Event:
 def thin(event: Event) -> bool:
     """Say whether the event only names what it is about."""
     return bool(event.payload.get("object") == THIN)
+
+
+def carrying(event: Event, document: dict[str, Any]) -> Event:
+    """Give a thin event as the whole one that carries this object."""
+    return replace(
+        event,
+        type=event.type.removeprefix(OF_VERSION),
+        payload={"id": event.event_id, "object": "event", "data": {"object": document}},
+    )
 
 
 def related(event: Event) -> Related | None:

@@ -13,6 +13,7 @@ from domain.billing.processors.news import (
     EntitlementsTold,
     InvoiceOutcome,
     InvoiceTold,
+    ObjectNamed,
     SubscriptionTold,
     SubscriptionTouched,
 )
@@ -20,6 +21,13 @@ from domain.billing.processors.refusals import IncompleteEvent
 from domain.billing.processors.shapes import envelopes
 from domain.billing.processors.shapes.parts import Reference, Seconds, Shape, Text, id_of, instant, unreadable
 from domain.billing.processors.shapes.subscriptions import snapshot
+
+NAMED = {
+    "invoice.paid": "invoice",
+    "invoice.payment_failed": "invoice",
+    "checkout.session.completed": "checkout.session",
+}
+"""The events whose objects an adapter can fetch where they are only named, and what those are called."""
 
 Reader = Callable[[str, dict[str, Any]], News | None]
 
@@ -81,7 +89,8 @@ class _Schedule(_Details):
 def news(event: Event) -> News | None:
     """Read what an event tells; None when nothing here reads its type.
 
-    A thin event tells only which subscription was touched, so that it is fetched, or which customer was deleted.
+    A thin event tells which subscription was touched, or which customer was deleted; of what else it only names the
+    object. All but the customer is to be fetched.
 
     Raises:
         UnreadableEvent: its object has none of the shapes that we know.
@@ -101,9 +110,11 @@ def _thin(event: Event) -> News | None:
         return None
     if (about.type, event.type) == ("customer", f"v1.customer.{CustomerChange.DELETED}"):
         return CustomerTold(change=CustomerChange.DELETED, processor_id=about.id)
-    if about.type != "subscription":
-        return None
-    return SubscriptionTouched(processor_id=about.id, customer_processor_id=None)
+    if about.type == "subscription":
+        return SubscriptionTouched(processor_id=about.id, customer_processor_id=None)
+    if NAMED.get(event.type.removeprefix(envelopes.OF_VERSION)) == about.type:
+        return ObjectNamed(kind=about.type, processor_id=about.id)
+    return None
 
 
 def _subscription(type: str, document: dict[str, Any]) -> News:

@@ -7,7 +7,7 @@ never leave this room. No session and no rule of ours enters.
 import json
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from domain.billing.lifecycle import terminal
 from domain.billing.processors import (
@@ -28,7 +28,7 @@ from domain.billing.processors import (
     signatures,
 )
 from domain.billing.processors.shapes import answers
-from domain.billing.processors.stripe import listing
+from domain.billing.processors.stripe import listing, naming, previewing
 from domain.billing.processors.stripe.hearing import heard
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot, Status
 from domain.clock import Clock
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 10
 RETRIES = 2
-PAGE = 100
 
 
 class StripeProcessor:
@@ -89,6 +88,10 @@ class StripeProcessor:
         """Read what the event tells."""
         return shapes.news(event)
 
+    async def whole(self, event: Event) -> Event:
+        """Fetch the invoice or checkout session that a thin event names."""
+        return await naming.whole(self._client, event)
+
     async def now(self) -> datetime:
         """Say what time it is on our clock."""
         return self._clock.now()
@@ -101,6 +104,10 @@ class StripeProcessor:
             )
             return made.id
 
+    async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
+        """Look for our note among the customers made since; Stripe's own search may be minutes behind."""
+        return await listing.customer_noted(self._client, customer_id, since)
+
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
         """Buy `items`; the subscription is incomplete until a browser confirms the payment with the client secret."""
         with heard():
@@ -111,11 +118,18 @@ class StripeProcessor:
                     "payment_behavior": "default_incomplete",
                     # Without it the confirmed card pays once, and the first renewal fails.
                     "payment_settings": {"save_default_payment_method": "on_subscription"},
+                    "metadata": {listing.PURCHASE: key},
                     "expand": ["latest_invoice.confirmation_secret"],
                 },
                 {"idempotency_key": key},
             )
-            return Subscribed(snapshot=await self._whole(made), client_secret=_client_secret(made.to_dict()))
+            return Subscribed(snapshot=await self._whole(made), client_secret=answers.client_secret(made.to_dict()))
+
+    async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
+        """Look for the purchase's key among all that the customer has ever subscribed to."""
+        with heard():
+            found = await listing.purchase_noted(self._client, customer_processor_id, key)
+            return None if found is None else await self._whole(found)
 
     async def cancel(self, processor_id: str, *, at_period_end: bool, at: datetime | None, key: str) -> Snapshot:
         """End the subscription at `at`, else at the period's end, else now; hand back as it is what has ended."""
@@ -156,7 +170,7 @@ class StripeProcessor:
         What is invoiced at once and not paid takes no effect: until the payment succeeds Stripe holds the change back.
         """
         wanted: stripe.params.SubscriptionUpdateParams = {
-            "items": [_item(change)],
+            "items": [{"id": change.item_id, "price": change.price_id, "quantity": change.quantity}],
             "proration_behavior": proration.value,
         }
         if proration is Proration.ALWAYS_INVOICE:
@@ -179,31 +193,17 @@ class StripeProcessor:
             return await self._whole(said)
 
     async def unpause(self, processor_id: str, *, key: str) -> Snapshot:
-        """Go on: collect again, and bring back a subscription that is paused as a whole, paying as it was billed."""
+        """Go on: collect again, and bring back what is paused as a whole, paid as it was billed; it can be both."""
         subscriptions = self._api.subscriptions
         with heard():
             said = await subscriptions.update_async(processor_id, {"pause_collection": ""}, {"idempotency_key": key})
             if said.status == Status.PAUSED:
-                # Stripe takes the two kinds of pause back in two ways, and a subscription can have both.
                 said = await subscriptions.resume_async(processor_id, {}, {"idempotency_key": f"{key}-status"})
             return await self._whole(said)
 
     async def preview(self, processor_id: str, change: ItemChange, *, proration: Proration) -> InvoicePreview:
         """Have the next invoice computed as if the change had been made."""
-        with heard():
-            item: stripe.params.InvoiceCreatePreviewParamsSubscriptionDetailsItem = {
-                "id": change.item_id,
-                "price": change.price_id,
-                "quantity": change.quantity,
-            }
-            made = await self._api.invoices.create_preview_async(
-                {
-                    "subscription": processor_id,
-                    "subscription_details": {"items": [item], "proration_behavior": proration.value},
-                }
-            )
-            lines = [line.to_dict(for_json=True) async for line in made.lines.auto_paging_iter()]
-            return answers.preview(made.to_dict(for_json=True), lines)
+        return await previewing.preview(self._client, processor_id, change, proration)
 
     async def create_checkout(self, order: CheckoutOrder, *, key: str) -> CheckoutSession:
         """Make a checkout session, with our id as a note for people; nothing of ours ever trusts that note."""
@@ -280,20 +280,12 @@ class StripeProcessor:
         try:
             return shapes.snapshot(document)
         except IncompleteEvent:
-            page = await self._api.subscription_items.list_async({"subscription": subscription.id, "limit": PAGE})
+            page = await self._api.subscription_items.list_async(
+                {"subscription": subscription.id, "limit": listing.PAGE}
+            )
             data = [item.to_dict() async for item in page.auto_paging_iter()]
             return shapes.snapshot(document | {"items": {"data": data}})
 
     async def aclose(self) -> None:
         """Let go of connections."""
         await self._http.close_async()  # type: ignore[no-untyped-call]  # the library left it without types
-
-
-def _item(change: ItemChange) -> "stripe.params.SubscriptionUpdateParamsItem":
-    return {"id": change.item_id, "price": change.price_id, "quantity": change.quantity}
-
-
-def _client_secret(subscription: dict[str, Any]) -> str | None:
-    invoice = subscription.get("latest_invoice")
-    confirmation = invoice.get("confirmation_secret") if isinstance(invoice, dict) else None
-    return confirmation.get("client_secret") if isinstance(confirmation, dict) else None

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 PAGE = 100
 MOST_TYPES = 20
+PURCHASE = "seatgate_purchase"
+"""The note on a subscription that says under which key it was bought."""
 
 
 async def subscriptions(client: "stripe.StripeClient", customer: str | None) -> "AsyncIterator[stripe.Subscription]":
@@ -23,6 +25,29 @@ async def subscriptions(client: "stripe.StripeClient", customer: str | None) -> 
         page = await client.v1.subscriptions.list_async(asked)
         async for subscription in page.auto_paging_iter():
             yield subscription
+
+
+async def customer_noted(client: "stripe.StripeClient", customer_id: str, since: datetime) -> str | None:
+    """Find the customer that was made since with this id of ours as its note."""
+    with heard():
+        page = await client.v1.customers.list_async({"created": {"gte": int(since.timestamp())}, "limit": PAGE})
+        async for customer in page.auto_paging_iter():
+            if _noted(customer, "customer_id") == customer_id:
+                return customer.id
+    return None
+
+
+async def purchase_noted(client: "stripe.StripeClient", customer: str, key: str) -> "stripe.Subscription | None":
+    """Find what the customer has bought under a key, ended or not."""
+    async for subscription in subscriptions(client, customer):
+        if _noted(subscription, PURCHASE) == key:
+            return subscription
+    return None
+
+
+def _noted(found: "stripe.StripeObject", name: str) -> object:
+    """Read a note on one of Stripe's objects; what has been deleted has none."""
+    return (found.to_dict().get("metadata") or {}).get(name)
 
 
 async def events(client: "stripe.StripeClient", since: datetime) -> list[dict[str, Any]]:

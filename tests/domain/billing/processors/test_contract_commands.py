@@ -15,6 +15,7 @@ from domain.billing.processors import (
 )
 from domain.billing.processors.news import SubscriptionTold
 from domain.billing.states import PauseBehavior, Proration, Snapshot
+from domain.ids import CustomerId
 from tests.domain.billing.processors.benches import Bench, able_to, change, held_by, order
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload raw bytes:DeprecationWarning")
@@ -74,6 +75,21 @@ class TestCommands:
         assert lifecycle.entitling(first.state)
         assert (again.processor_id, again.customer_processor_id) == (first.processor_id, customer)
         assert {each.processor_id for each in await held_by(bench)} == {first.processor_id, other.processor_id}
+
+    async def test_what_was_made_is_found_without_making_it(self, bench: Bench) -> None:
+        processor, since = bench.processor, NOW - timedelta(days=1)
+        nobody = await processor.find_customer(CustomerId("cst_1"), since=since)
+        ann, bob = [await bench.customer(number) for number in (1, 2)]
+        held = await bench.buy(ann, "buy:1")
+        ended = await processor.cancel(held.processor_id, at_period_end=False, at=None, key="end:1")
+
+        assert nobody is None
+        assert await processor.find_customer(CustomerId("cst_1"), since=since) == ann
+        assert await processor.find_customer(CustomerId("cst_3"), since=since) is None
+        assert await processor.find_purchase(ann, key="buy:1") == ended
+        assert await processor.find_purchase(ann, key="buy:2") is None
+        assert await processor.find_purchase(bob, key="buy:1") is None
+        assert await held_by(bench) == [ended]
 
     async def test_what_was_bought_is_fetched_as_it_was_answered(self, bench: Bench) -> None:
         held = await bench.buy(await bench.customer(), "buy:1")

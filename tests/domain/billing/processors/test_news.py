@@ -17,10 +17,11 @@ from domain.billing.processors.news import (
     EntitlementsTold,
     InvoiceOutcome,
     InvoiceTold,
+    ObjectNamed,
     SubscriptionTold,
     SubscriptionTouched,
 )
-from domain.billing.processors.shapes import READERS, event, news, snapshot
+from domain.billing.processors.shapes import READERS, carrying, event, news, snapshot
 from domain.billing.states import ProcessorName
 from tests.domain.billing.processors import stripe_json
 
@@ -161,6 +162,27 @@ class TestThinEvents:
         assert (read.event_id, read.type, read.livemode) == ("evt_thin_1", "v1.customer.subscription.updated", False)
         assert read.occurred_at == datetime(2026, 11, 21, 12, 0, 0, 123_000, tzinfo=UTC)
         assert news(read) == SubscriptionTouched(processor_id="sub_1", customer_processor_id=None)
+
+    @pytest.mark.parametrize(
+        ("type", "kind"),
+        [
+            ("invoice.paid", "invoice"),
+            ("invoice.payment_failed", "invoice"),
+            ("checkout.session.completed", "checkout.session"),
+        ],
+    )
+    def test_one_about_an_invoice_or_a_checkout_names_it_and_carries_what_is_fetched(
+        self, type: str, kind: str
+    ) -> None:
+        document = INVOICE if kind == "invoice" else SESSION
+        body = thin(type=f"v1.{type}", related_object={"id": document["id"], "type": kind, "url": "/v1/x"})
+        read = event(body, processor=ProcessorName.STRIPE)
+
+        carried = carrying(read, document)
+
+        assert news(read) == ObjectNamed(kind=kind, processor_id=str(document["id"]))
+        assert news(carried) == told(type, document)
+        assert (carried.event_id, carried.occurred_at, carried.type) == (read.event_id, read.occurred_at, type)
 
     @pytest.mark.parametrize(
         "changes", [{"related_object": None}, {"related_object": {"id": "in_1", "type": "invoice", "url": "/v1/x"}}]

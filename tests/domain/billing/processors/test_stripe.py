@@ -77,6 +77,7 @@ async def test_a_purchase_is_incomplete_and_hands_over_the_client_secret(stub: S
         "items[0][quantity]": "7",
         "payment_behavior": "default_incomplete",
         "payment_settings[save_default_payment_method]": "on_subscription",
+        "metadata[seatgate_purchase]": "buy:1",
         "expand[0]": "latest_invoice.confirmation_secret",
     }
 

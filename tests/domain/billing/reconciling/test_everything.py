@@ -1,9 +1,11 @@
 """A comparison of everything: what it finds, what it says of access, and that it puts right what can be."""
 
+from dataclasses import replace
 from datetime import timedelta
 
-from domain.billing import Drift, DriftAccess, DriftKind, WebhookStatus
+from domain.billing import Drift, DriftAccess, DriftKind, ProcessorName, WebhookStatus
 from domain.billing.processors import Capability, Label
+from domain.billing.reconciling.models import ReportScope
 from tests.support.billing import events, row_counts, subscription, subscriptions
 from tests.support.drifting import PRO, SCOPE, TEAM, OtherFake, Shop
 from tests.support.tables import dump, execute
@@ -193,3 +195,24 @@ async def test_what_a_processor_cannot_list_is_left_out_and_said_so(here: Shop) 
 
     [report] = await here.reports()
     assert (report.customers_checked, report.left_out) == (0, ["fake: event.list", "fake: subscription.list"])
+
+
+async def test_a_run_at_one_of_two_processors_does_not_hide_what_is_wrong_at_the_other(here: Shop) -> None:
+    await here.end_unheard(await here.buy())
+    other = OtherFake(here, labels={Capability.LIST: Label.UNSUPPORTED, Capability.LIST_EVENTS: Label.UNSUPPORTED})
+    other.name = ProcessorName.BRAINTREE
+    both = replace(here.reconciling, processors={ProcessorName.FAKE: here.fake, other.name: other})
+    whole = await both.everything(report_only=True)
+
+    part = await both.everything(names=[other.name], report_only=True)
+    read = await here.newest()
+    named = await both.everything(names=list(both.processors), report_only=True)
+
+    assert (whole.scope, part.scope) == (ReportScope.EVERYTHING, ReportScope.PROCESSORS)
+    assert await here.drifts(part) == []
+    assert read is not None
+    assert read.id == whole.id
+    assert [drift.kind for drift in await here.drifts(read)] == [DriftKind.MISSED_EVENT]
+    newest = await here.newest()
+    assert newest is not None
+    assert (newest.id, named.scope) == (named.id, ReportScope.EVERYTHING)

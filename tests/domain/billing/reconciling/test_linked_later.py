@@ -2,6 +2,7 @@
 
 from domain.billing import DriftAccess, DriftKind, ProcessorName
 from domain.billing.fetches import Fetches
+from domain.billing.webhooks import keep_waiting
 from tests.support.billing import row_counts, subscription
 from tests.support.drifting import SCOPE, TEAM, Shop
 
@@ -9,9 +10,11 @@ ACCOUNT = "cus_elsewhere"
 
 
 async def bought_elsewhere(here: Shop) -> str:
-    """Buy for an account that is nobody's, of which a thin event has told without saying whose it is."""
+    """Buy for an account that is nobody's, and have it fetched without an event that could wait."""
     bought = await here.buy_unheard(TEAM, key="elsewhere", quantity=2, account=ACCOUNT)
-    fetches = Fetches(database=here.database, clock=here.clock, processors=here.services.processors)
+    fetches = Fetches(
+        database=here.database, clock=here.clock, processors=here.services.processors, unlinked=keep_waiting
+    )
     await fetches.deliver({"processor": "fake", "processor_id": bought})
     assert "billing_subscriptions" not in await row_counts(here.database)
     return bought

@@ -10,17 +10,16 @@ from itertools import chain, combinations, count, permutations
 
 import pytest
 
-from domain.billing import ProcessorName
-from domain.billing.facts import Fact, FactSource, Folded, fold, rank_of
+from domain.billing.facts import Fact, Folded, fold
 from domain.billing.processors import shapes
 from domain.db import Database
 from domain.proofs.webhooks import model
 from domain.proofs.webhooks.documents import Document
-from domain.proofs.webhooks.model import Said
 from domain.proofs.webhooks.stories import MS, Change, Notice, Shape, Story, tell
 from domain.proofs.webhooks.walks import Step, Walk
 from tests.support import torture
 from tests.support.clock import FixedClock
+from tests.support.folding import fact, said
 from tests.support.torture import ENDS_AT, seen_in
 
 WALKS = 100
@@ -58,29 +57,12 @@ def renamed(change: Change, number: int) -> Change:
     return replace(change, subscription=id, document=change.document | {"id": id, "customer": customer})
 
 
-def fact(notice: Notice) -> Fact:
-    event = shapes.event(notice.body, processor=ProcessorName.FAKE)
-    return Fact(
-        source=FactSource.EVENT,
-        type=event.type,
-        event_id=event.event_id,
-        rank=rank_of(event.type),
-        occurred_at=event.occurred_at,
-        sequence=0,
-        state=shapes.snapshot(event.payload["data"]["object"]).state,
-    )
-
-
 def arriving(known: Iterable[Fact]) -> Folded:
     return fold(replace(fact, sequence=number) for number, fact in enumerate(known))
 
 
 def parts(story: Story) -> Iterator[tuple[Notice, ...]]:
     return chain.from_iterable(combinations(story.notices, number) for number in range(1, len(story.notices) + 1))
-
-
-def said(notice: Notice) -> Said:
-    return Said(id=notice.id, at=notice.second * MS, rank=model.rank(notice.type), seen=model.seen(notice.document))
 
 
 @pytest.mark.parametrize("events", SHORT)
