@@ -67,6 +67,21 @@ class Rollout:
         """
         return cls(files, _read(files, gates), database=database, clock=clock, gates=gates)
 
+    def widen(self, gates: Gates) -> None:
+        """Let more gates be checked, now and from here on.
+
+        Raises:
+            ConfigError: the catalog at hand lacks what they ask for.
+        """
+        gates(self.in_force.catalog)
+        before = self.gates
+
+        def all_gates(found: Catalog) -> None:
+            before(found)
+            gates(found)
+
+        self.gates = all_gates
+
     async def start(self) -> None:
         """Put the catalog at hand in force if it never was; else follow the one that is.
 

@@ -172,6 +172,17 @@ async def page_of_everybody(session: Session, *, after: str, size: int) -> Seque
     return list(gathered.values())
 
 
+async def granted_to(session: Session, customer_ids: Sequence[str]) -> dict[str, tuple[Granted, ...]]:
+    """Read the overrides that have not been revoked, by customer, inside the caller's transaction."""
+    query = select(Override.customer_id, *_GRANTED).where(
+        Override.customer_id.in_(customer_ids), Override.revoked_at.is_(None)
+    )
+    gathered: dict[str, list[Granted]] = {}
+    for customer_id, *columns in (await session.execute(query)).all():
+        gathered.setdefault(customer_id, []).append(_granted(columns))
+    return {customer_id: tuple(granted) for customer_id, granted in gathered.items()}
+
+
 def _held(columns: Sequence[Any]) -> Held:
     return Held(
         subscription_id=columns[0],

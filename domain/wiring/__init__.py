@@ -27,7 +27,7 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, Gates, Rollout, no_gates
+from domain.entitlements import Catalog, Entitlements, Gates, Overriding, Rollout, no_gates
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -48,7 +48,7 @@ from domain.settings import Settings
 from domain.wiring import jobs
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
+from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -96,6 +96,11 @@ class Services:
     def linking(self) -> Linking:
         """What links accounts that were made elsewhere."""
         return Linking(clock=self.clock, processors=self.processors)
+
+    @property
+    def overriding(self) -> Overriding:
+        """What grants and revokes overrides."""
+        return Overriding(clock=self.clock, in_force=self.entitlements.in_force)
 
     @property
     def reconciling(self) -> Reconciling:
@@ -217,11 +222,11 @@ def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
 
 def _billing(rooms: _Rooms, inbox: Inbox, entitlements: Entitlements) -> tuple[Commands, Schedule]:
     """Let people buy, the mirror be compared with what processors hold, and quantities with the seats to follow."""
-    in_force, access_of = entitlements.in_force, access_by(entitlements)
+    in_force, accesses = entitlements.in_force, CatalogAccesses(entitlements)
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
     return (
-        rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_of),
-        Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted)),
+        rooms.made(Commands, prices=in_force, role_for=role_for, accesses=accesses),
+        Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted)),
     )
 
 

@@ -3,6 +3,7 @@
 No customer, no clock and no database enter here, and what `on_deny` names is not imported here.
 """
 
+from domain.entitlements.catalog.denying import read_on_deny
 from domain.entitlements.catalog.documents import decode, encode
 from domain.entitlements.catalog.parsing import parse, read
 from domain.entitlements.catalog.values import (
@@ -39,4 +40,5 @@ __all__ = [
     "encode",
     "parse",
     "read",
+    "read_on_deny",
 ]
