@@ -13,9 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.billing.quantities import SeatQuantity
 from domain.db import Base, Counter, JsonDocument, Key, UtcDateTime
-from domain.entitlements.catalog import Catalog, decode, encode
-
-__all__ = ["CatalogPeriod", "InForce", "StoredCatalog", "decode", "encode"]
+from domain.entitlements.catalog import Catalog
 
 
 class StoredCatalog(Base):
