@@ -125,6 +125,29 @@ def test_a_document_that_says_what_nobody_here_understands_has_another_version_t
     assert decode(newer) == catalog
 
 
+# As it stood in databases first; whatever catalogs learn to say later, this must be read, under this version.
+FIRST = """{"plans": {"team": {"name": "team", "features": ["sso"], "price_ids": ["p_1"],
+    "limits": {"seats": {"max": 25, "merge": "sum"}}, "seat_quantity": {"up": "next_period"}}},
+    "default": {"limits": {"seats": {"amount": 1}}}, "grace": {"days": 7}, "on_deny": {"path": "/pricing"}}"""
+SAME = """
+past_due_grace = 7
+on_deny = { redirect = "/pricing" }
+[default]
+limits = { seats = 1 }
+[plans.team]
+features = ["sso"]
+limits = { seats = { per = "quantity", max = 25, merge = "sum" } }
+price_ids = ["p_1"]
+seat_quantity = { up = "next_period" }
+"""
+VERSION = "b46ce1a138dfaf9723ff6a5c8f040f76a69a55ac40306f3cf18300909f47325b"
+
+
+def test_a_catalog_that_was_kept_long_ago_can_still_be_read_under_its_version() -> None:
+    assert decode(json.loads(FIRST)) == parse({"catalog.toml": SAME})
+    assert parse({"catalog.toml": SAME}).version == VERSION
+
+
 @pytest.mark.parametrize(
     "document", [{}, {"plans": {"pro": {}}}, {"plans": {}, "grace": {"days": "many"}}, {"plans": 1}]
 )
