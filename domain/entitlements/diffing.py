@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from domain.billing import OwnerKind, seats
 from domain.db import Database, Session
 from domain.entitlements.catalog import Catalog
+from domain.entitlements.census import Owned, count_everybody, page_of_everybody
 from domain.entitlements.differences import Affected, Change, Totals, compare
 from domain.entitlements.resolver import Given
-from domain.entitlements.snapshot import Owned, count_everybody, page_of_everybody
 
 PAGE_SIZE = 1000
 

@@ -46,26 +46,24 @@ class Rollout:
     SECONDS = 1.0
     """How long another process's catalog goes unnoticed, at most, beside the time of one read."""
 
-    def __init__(
-        self, files: Sequence[Path], found: Catalog, *, database: Database, clock: Clock, gates: Gates = no_gates
-    ) -> None:
+    def __init__(self, files: Sequence[Path], found: Catalog, *, database: Database, clock: Clock) -> None:
         self.in_force = InForce(found)
         self._files = files
         self._database = database
         self._clock = clock
-        self.gates = gates
+        self.gates: Gates = no_gates
         self._sequence = 0
         self._asked = self._answered = 0
         self._wanted = asyncio.Event()
 
     @classmethod
-    def of(cls, files: Sequence[Path], *, database: Database, clock: Clock, gates: Gates = no_gates) -> "Rollout":
+    def of(cls, files: Sequence[Path], *, database: Database, clock: Clock) -> "Rollout":
         """Begin with the catalog of these files.
 
         Raises:
-            ConfigError: a file is at fault, or the catalog lacks what a gate of this process asks for.
+            ConfigError: a file is at fault.
         """
-        return cls(files, _read(files, gates), database=database, clock=clock, gates=gates)
+        return cls(files, catalog.read(files), database=database, clock=clock)
 
     def widen(self, gates: Gates) -> None:
         """Let more gates be checked, now and from here on.
@@ -77,8 +75,14 @@ class Rollout:
         before = self.gates
 
         def all_gates(found: Catalog) -> None:
-            before(found)
-            gates(found)
+            faults: list[str] = []
+            for each in (before, gates):
+                try:
+                    each(found)
+                except ConfigError as error:
+                    faults += error.faults
+            if faults:
+                raise ConfigError(faults)
 
         self.gates = all_gates
 
@@ -122,7 +126,8 @@ class Rollout:
         """
         asked = self._asked
         try:
-            found = _read(self._files, self.gates)
+            found = catalog.read(self._files)
+            self.gates(found)
         except ConfigError as error:
             log.error("the catalog stays as it is, because of its files:\n%s", error)  # noqa: TRY400 - every fault is in the text
         else:
@@ -190,9 +195,3 @@ class Rollout:
             self.gates(now)
         except ConfigError as error:
             log.error("nobody passes some gates, the catalog in force lacks what they ask for:\n%s", error)  # noqa: TRY400 - every fault is in the text
-
-
-def _read(files: Sequence[Path], gates: Gates) -> Catalog:
-    found = catalog.read(files)
-    gates(found)
-    return found

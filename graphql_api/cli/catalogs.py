@@ -128,8 +128,8 @@ async def _apply(database: "Database", written: str, app: str | None) -> "tuple[
     from domain.scope import system
 
     found = await _found(database, written)
-    gates = _gates(app, _files(written))
-    rollout = Rollout((), found, database=database, clock=SystemClock(), gates=gates)
+    rollout = Rollout((), found, database=database, clock=SystemClock())
+    rollout.widen(_gates(app, _files(written)))
     return found.version, await rollout.apply(found, scope=system("command line"))
 
 

@@ -43,7 +43,9 @@ class Processes:
             if faults := found.check_gates(features=gates, plans=()):
                 raise ConfigError(faults)
 
-        return Rollout.of([self.file(name)], database=self.database, clock=self.clock, gates=check)
+        rollout = Rollout.of([self.file(name)], database=self.database, clock=self.clock)
+        rollout.widen(check)
+        return rollout
 
     async def started(self, name: str, number: int) -> Rollout:
         rollout = self.made(name, number)
@@ -154,6 +156,23 @@ async def test_files_at_fault_change_nothing_and_every_fault_is_told(
 
     assert answers_by(rollout) == version(1)
     assert [fault for fault in told if fault not in caplog.text] == []
+
+
+async def test_faults_of_all_gates_are_told_at_once(processes: Processes, caplog: pytest.LogCaptureFixture) -> None:
+    rollout = processes.made("a", 1, gates=("api",))
+
+    def counted(found: Catalog) -> None:
+        if found.seat_limit != "seats":
+            raise ConfigError(["nothing counts seats"])
+
+    rollout.widen(counted)
+    await rollout.start()
+    processes.file("a").write_text('seat_limit = "desks"\n[default.limits]\ndesks = 1')
+
+    await rollout.reload()
+
+    assert answers_by(rollout) == version(1)
+    assert ("declares the feature 'api'" in caplog.text, "nothing counts seats" in caplog.text) == (True, True)
 
 
 async def test_a_catalog_that_lacks_what_a_gate_asks_for_is_followed_and_told_of(
