@@ -54,6 +54,18 @@ async def newest_period(database: Database, *, after: int = 0) -> Recorded | Non
     return None
 
 
+async def recorded_at(session: Session, instant: datetime) -> Recorded | None:
+    """Find the period that an instant lies in, with its catalog; None before the first."""
+    query = (
+        _PERIODS.add_columns(StoredCatalog.document)
+        .join(StoredCatalog, StoredCatalog.version == CatalogPeriod.version)
+        .where(CatalogPeriod.in_force_at <= instant)
+        .limit(1)
+    )
+    row = (await session.execute(query)).first()
+    return None if row is None else Recorded(period=_period(row), catalog=read(row.version, row.document))
+
+
 async def hold(session: Session) -> Period | None:
     """Let nobody else begin a period until this transaction has ended, and give the newest one."""
     if session.locks_rows:
