@@ -18,7 +18,7 @@ from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
 from domain.wiring import Services, build
 from domain.worker import Worker
-from graphql_api import edge, explorer, health, webhooks
+from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.context import Context
 from graphql_api.gates import check_gates
@@ -58,11 +58,12 @@ def create_app(
     schema = build_schema(query=query, mutation=mutation)
     check_gates(schema, services.catalog)
     adapter = auth or JwtAdapter.of(settings, clock=services.clock)
-    transport = Transport(schema, adapter=adapter, make_context=_ContextMaker(services, billable))
+    make_context = _ContextMaker(services, billable)
     app = Starlette(
         routes=[
-            Route("/graphql", transport),
+            Route("/graphql", Transport(schema, adapter=adapter, make_context=make_context)),
             *explorer.routes(),
+            *admin.routes(services, adapter=adapter, make_context=make_context),
             *webhooks.routes(services),
             *health.routes(ready=lambda: ready(services)),
         ],

@@ -1,6 +1,7 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
 from domain.entitlements import advisory, catalog
+from domain.entitlements.advisory import summary_of
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog, Limit, Merge, Plan
 from domain.entitlements.decisions import Decision, Reason
@@ -40,4 +41,5 @@ __all__ = [
     "list_overrides",
     "overrides_by_id",
     "resolve",
+    "summary_of",
 ]
