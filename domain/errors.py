@@ -261,7 +261,7 @@ async def contained(work: Awaitable[T], *, log: logging.Logger, where: str) -> C
     """Await `work` and hand back its outcome, whatever it was; an exception is logged once under `where`.
 
     The only `except Exception` of the project. Its callers are the gate, forwarders, the worker, the inbox's apply,
-    the steps of a deletion and the GraphQL edge. Cancellation passes through.
+    the steps of a deletion, the tabs of the operators' pages and the GraphQL edge. Cancellation passes through.
     """
     try:
         return Contained(value=await work)

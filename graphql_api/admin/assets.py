@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-FOLDER = Path(__file__).parent / "assets"
+FOLDER = Path(__file__).parent / "files"
 MEDIA_TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
 HEADERS = {
     "cache-control": "public, max-age=31536000, immutable",

@@ -35,7 +35,8 @@ class Page:
 
     @property
     def location(self) -> str | None:
-        return self.response.headers.get("location")
+        found: str | None = self.response.headers.get("location")
+        return found
 
     def section(self, title: str) -> str:
         """What the card with this title says."""

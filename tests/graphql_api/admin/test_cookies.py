@@ -80,7 +80,7 @@ def test_a_cookie_of_the_plain_name_counts_for_nothing_where_tls_is_asked_for(cl
 def test_it_ends_with_the_token_and_after_twelve_hours_at_most(
     clock: FixedClock, expires_in: timedelta | None, lives: timedelta
 ) -> None:
-    cookie = put(jar(clock), expires_at=expires_in and clock.now() + expires_in)
+    cookie = put(jar(clock), expires_at=None if expires_in is None else clock.now() + expires_in)
 
     assert f"Max-Age={int(lives.total_seconds())};" in cookie
     clock.forward(seconds=lives.total_seconds() - 1)
