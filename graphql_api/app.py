@@ -2,27 +2,29 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
 
 from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
+from domain.entitlements import Resolver
 from domain.errors import ConfigError
-from domain.identity import AuthAdapter, Visitor
+from domain.identity import AuthAdapter
 from domain.mail import Mailer
 from domain.organizations import OrganizationCallbacks
-from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
 from domain.wiring import Services, build
 from domain.worker import Worker
 from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
-from graphql_api.context import Context
+from graphql_api.billables import BillableOf
+from graphql_api.context import ContextMaker
 from graphql_api.gates import check_gates
-from graphql_api.permissions import BillableOf
+from graphql_api.reception import Receiving, Reception
 from graphql_api.schema import build_schema
 from graphql_api.transport import Transport
 
@@ -32,10 +34,14 @@ def create_app(
     *,
     query: Sequence[type] = (),
     mutation: Sequence[type] = (),
+    subscription: Sequence[type] = (),
+    routes: Sequence[BaseRoute] = (),
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     billable: BillableOf | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
@@ -43,35 +49,59 @@ def create_app(
 ) -> Starlette:
     """Make the ASGI application.
 
-    `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
-    order given, inside the transactions that they may refuse. `auth` tells who is asking, in the place of the bearer
-    tokens that the settings describe. `forwarders` are told of every audit event after its commit. `billable` tells
-    whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the place of the configured
-    server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
+    `query`, `mutation` and `subscription` are Strawberry types whose fields stand beside Seatgate's; `routes` are the
+    host's own and come after Seatgate's. `callbacks` and `hooks` run in the order given, inside the transactions that
+    they may refuse. `auth` tells who is asking, in the place of the bearer tokens that the settings describe.
+    `forwarders` are told of every audit event after its commit. `resolver` says what customers have, in the place of
+    the catalog and the mirror. `counted` names the limits that the host claims from. `billable` tells whose
+    entitlements count for a gate on a field that does not say so itself. `mailer` sends mail in the place of the
+    configured server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
 
     Raises:
-        ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
+        ConfigError: the catalog, the adapter, the resolver, a hook, a forwarder, a gate or what is counted is wrong;
+            every fault is named.
     """
     services = build(
-        settings, callbacks=callbacks, hooks=hooks, auth=auth, forwarders=forwarders, clock=clock, mailer=mailer
+        settings,
+        callbacks=callbacks,
+        hooks=hooks,
+        auth=auth,
+        forwarders=forwarders,
+        resolver=resolver,
+        counted=counted,
+        clock=clock,
+        mailer=mailer,
     )
-    schema = build_schema(query=query, mutation=mutation)
-    check_gates(schema, services.catalog)
-    adapter = auth or JwtAdapter.of(settings, clock=services.clock)
-    make_context = _ContextMaker(services, billable)
+    schema = build_schema(query=query, mutation=mutation, subscription=subscription)
+    check_gates(schema, services.catalog, routes=routes)
+    reception = _reception(services, auth, billable)
+    transport = Transport(schema, adapter=reception.adapter, make_context=reception.make_context)
     app = Starlette(
-        routes=[
-            Route("/graphql", Transport(schema, adapter=adapter, make_context=make_context)),
-            *explorer.routes(),
-            *admin.routes(services, adapter=adapter, make_context=make_context),
-            *webhooks.routes(services),
-            *health.routes(ready=lambda: ready(services)),
-        ],
-        middleware=edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
+        routes=[Route("/graphql", transport), *_own_routes(services, reception), *routes],
+        middleware=_middleware(settings, reception),
         lifespan=lambda _: living(services, worker=worker),
     )
-    app.state.services = services
+    app.state.services, app.state.reception = services, reception
     return app
+
+
+def _reception(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Reception:
+    adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
+    return Reception(services=services, adapter=adapter, make_context=ContextMaker(services, billable))
+
+
+def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
+    outermost = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    return [*outermost, Middleware(Receiving, reception=reception)]
+
+
+def _own_routes(services: Services, reception: Reception) -> list[BaseRoute]:
+    return [
+        *explorer.routes(),
+        *admin.routes(services, adapter=reception.adapter, make_context=reception.make_context),
+        *webhooks.routes(services),
+        *health.routes(ready=lambda: ready(services)),
+    ]
 
 
 async def ready(services: Services) -> bool:
@@ -104,30 +134,3 @@ async def _going_round(worker: Worker) -> AsyncIterator[None]:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-class _ContextMaker:
-    """Makes each operation's context: turns who is asking into a user and a scope."""
-
-    def __init__(self, services: Services, billable: BillableOf | None) -> None:
-        self._services = services
-        self._billable = billable
-
-    async def __call__(self, *, request_id: str, visitor: Visitor | None) -> Context:
-        """Make the context of one operation.
-
-        Raises:
-            Unauthenticated: a hook refused the user.
-            Unavailable: the database could not be reached.
-        """
-        scope = None if visitor is None else await self._scope(visitor, request_id)
-        return Context(request_id=request_id, scope=scope, services=self._services, billable=self._billable)
-
-    async def _scope(self, visitor: Visitor, request_id: str) -> Scope:
-        user = await self._services.users.arrive(visitor, request_id=request_id)
-        return Scope(
-            actor=Actor(kind=ActorKind.USER, id=user.id),
-            administrator=visitor.administrator,
-            request_id=request_id,
-            label=visitor.label or user.name or user.email,
-        )

@@ -14,7 +14,7 @@ from domain.settings import Environment
 from domain.wiring import Services
 from graphql_api.admin import assets, customer, listing, pages
 from graphql_api.admin.cookies import Cookies
-from graphql_api.admin.door import Door, Visit
+from graphql_api.admin.door import Door, Operator
 from graphql_api.admin.signing import HOME, Signing
 from graphql_api.transport import MakeContext
 
@@ -45,5 +45,5 @@ async def _home(_request: Request) -> Response:
     return pages.redirect(HOME)
 
 
-async def _nowhere(_request: Request, _visit: Visit) -> Response:
+async def _nowhere(_request: Request, _operator: Operator) -> Response:
     raise NotFound("page")

@@ -115,10 +115,14 @@ class Access:
 
     @property
     def sets(self) -> Mapping[str, object]:
-        """The resolved sets. `plan` is the first base plan by name: for people, no answer rests on it."""
-        resolved, plans = self.answers.resolved, self.answers.catalog.plans
+        """The resolved sets. `plan` is the first base plan by name: for people, no answer rests on it.
+
+        A host's resolver may name plans that the catalog does not know.
+        """
+        resolved = self.answers.resolved
+        add_ons = {plan.name for plan in self.answers.catalog.plans.values() if plan.add_on}
         return {
-            "plan": next((name for name in self.plans if not plans[name].add_on), None),
+            "plan": next((name for name in self.plans if name not in add_ons), None),
             "active_plans": self.plans,
             "features": sorted(resolved.features),
             "quantities": dict(sorted(resolved.quantities.items())),

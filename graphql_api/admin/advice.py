@@ -11,7 +11,7 @@ from enum import StrEnum
 from domain.entitlements import summary_of
 from domain.errors import contained
 from domain.settings import NativeSync
-from graphql_api.admin.door import Visit
+from graphql_api.admin.door import Operator
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +36,16 @@ class Advice:
     observed_at: datetime | None = None
 
 
-async def read(visit: Visit, customer_id: str) -> Advice:
+async def read(operator: Operator, customer_id: str) -> Advice:
     """Tell what Stripe said last; nothing is read while the sync is off, and a failure is a state like the others."""
-    if visit.context.services.settings.stripe_native_sync is NativeSync.DISABLED:
+    if operator.context.services.settings.stripe_native_sync is NativeSync.DISABLED:
         return Advice(state=State.DISABLED)
-    outcome = await contained(_read(visit, customer_id), log=log, where="operators' page: advisory block")
+    outcome = await contained(_read(operator, customer_id), log=log, where="operators' page: advisory block")
     return outcome.value or Advice(state=State.UNAVAILABLE)
 
 
-async def _read(visit: Visit, customer_id: str) -> Advice:
-    async with visit.context.database.snapshot() as session:
+async def _read(operator: Operator, customer_id: str) -> Advice:
+    async with operator.context.database.snapshot() as session:
         summary = await summary_of(session, customer_id)
     if summary is None:
         return Advice(state=State.NOT_OBSERVED)

@@ -19,7 +19,7 @@ from domain.errors import NotFound, contained
 from domain.ids import Prefix
 from graphql_api.admin import advice, pages
 from graphql_api.admin.access import FAILED, Access
-from graphql_api.admin.door import Visit
+from graphql_api.admin.door import Operator
 from graphql_api.admin.owners import Owner, owners_of
 from graphql_api.customers import BillingSubscription
 
@@ -40,7 +40,7 @@ class Tab(StrEnum):
 class Shown:
     """The customer that the page is about, and who looks."""
 
-    visit: Visit
+    operator: Operator
     customer: Customer
     owner: Owner
 
@@ -49,8 +49,8 @@ class Shown:
         if self.customer.organization_id is None:
             return None
         id = self.customer.organization_id
-        async with self.visit.context.database.snapshot() as session:
-            return (await self.visit.context.services.entitlements.seat_usages(session, [id])).get(id)
+        async with self.operator.context.database.snapshot() as session:
+            return (await self.operator.context.services.entitlements.seat_usages(session, [id])).get(id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,31 +80,31 @@ class Entitlements:
     authors: dict[str, str]
 
 
-async def page(request: Request, visit: Visit) -> Response:
+async def page(request: Request, operator: Operator) -> Response:
     """Show one customer.
 
     Raises:
         NotFound: there is no such customer.
         Unavailable: the database could not be reached.
     """
-    shown = await _found(request.path_params["id"], visit)
+    shown = await _found(request.path_params["id"], operator)
     wanted = request.query_params.get("tab")
     if wanted == Tab.ENTITLEMENTS:
         read = await _contained(_entitlements, shown)
-        told = await advice.read(visit, shown.customer.id)
+        told = await advice.read(operator, shown.customer.id)
         return _page(shown, Tab.ENTITLEMENTS, read, advice=told, failed=FAILED)
     return _page(shown, Tab.OVERVIEW, await _contained(_overview, shown), failed="This could not be read.")
 
 
-async def _found(id: str, visit: Visit) -> Shown:
+async def _found(id: str, operator: Operator) -> Shown:
     if ids.prefix_of(id) is not Prefix.CUSTOMER:
         raise NotFound("customer")
-    async with visit.context.database.snapshot() as session:
-        found = await visit.context.services.customers(visit.context.caller).by_id(session, [id])
+    async with operator.context.database.snapshot() as session:
+        found = await operator.context.services.customers(operator.context.caller).by_id(session, [id])
         if id not in found:
             raise NotFound("customer")
-        owners = await owners_of(session, visit, [found[id]])
-    return Shown(visit=visit, customer=found[id], owner=owners[id])
+        owners = await owners_of(session, operator, [found[id]])
+    return Shown(operator=operator, customer=found[id], owner=owners[id])
 
 
 async def _contained(read: Callable[[Shown], Awaitable[object]], shown: Shown) -> object:
@@ -113,12 +113,12 @@ async def _contained(read: Callable[[Shown], Awaitable[object]], shown: Shown) -
 
 
 def _page(shown: Shown, tab: Tab, read: object, **values: object) -> Response:
-    values |= {"visit": shown.visit, "shown": shown, "tab": tab, "tabs": list(Tab), "read": read}
+    values |= {"operator": shown.operator, "shown": shown, "tab": tab, "tabs": list(Tab), "read": read}
     return pages.html(f"{tab}.html", values)
 
 
 async def _overview(shown: Shown) -> Overview:
-    customer, context = shown.customer, shown.visit.context
+    customer, context = shown.customer, shown.operator.context
     async with context.database.snapshot() as session:
         accounts = (await billing.accounts_of(session, [customer.id])).get(customer.id, [])
         found = await billing.list_subscriptions(session, customer.id, page=Page(size=MOST_ROWS))
@@ -137,7 +137,7 @@ async def _overview(shown: Shown) -> Overview:
 
 async def _entitlements(shown: Shown) -> Entitlements | None:
     """Read what the customer has; None when it could not be worked out."""
-    customer, context = shown.customer, shown.visit.context
+    customer, context = shown.customer, shown.operator.context
     services, caller = context.services, context.caller
     answers = (await services.entitlements.visible(services.customers(caller), [customer.id]))[customer.id]
     if answers.resolved.failed:

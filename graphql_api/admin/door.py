@@ -20,7 +20,7 @@ SIGN_IN = "/admin/sign-in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
+class Operator:
     """An administrator who looks at a page. `signed_in`: by our own form, so that we can sign them out again."""
 
     context: Context
@@ -33,7 +33,7 @@ class Visit:
         return self.context.caller.label or self.visitor.subject
 
 
-Handler = Callable[[Request, Visit], Awaitable[Response]]
+Handler = Callable[[Request, Operator], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Door:
 
         async def endpoint(request: Request) -> Response:
             try:
-                return await handler(request, await self.visit(request))
+                return await handler(request, await self.operator(request))
             except Unauthenticated:
                 return self._sent_to_sign_in(request)
             except Forbidden:
@@ -63,7 +63,7 @@ class Door:
 
         return endpoint
 
-    async def visit(self, request: Request) -> Visit:
+    async def operator(self, request: Request) -> Operator:
         """Recognize who asks.
 
         Raises:
@@ -87,7 +87,7 @@ class Door:
             asking = replace(asking, headers={**asking.headers, "authorization": f"Bearer {token}"})
         return await identity.recognize(self.adapter, asking)
 
-    async def admit(self, request: Request, visitor: Visitor | None, *, signed_in: bool) -> Visit:
+    async def admit(self, request: Request, visitor: Visitor | None, *, signed_in: bool) -> Operator:
         """Let a visitor in who is an administrator.
 
         Raises:
@@ -99,7 +99,7 @@ class Door:
             raise Unauthenticated
         context = await self.make_context(request_id=edge.request_id(request), visitor=visitor)
         context.caller.require_administrator()
-        return Visit(context=context, visitor=visitor, signed_in=signed_in)
+        return Operator(context=context, visitor=visitor, signed_in=signed_in)
 
     def _sent_to_sign_in(self, request: Request) -> Response:
         query = request.scope["query_string"].decode("latin-1")

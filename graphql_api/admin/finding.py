@@ -9,7 +9,7 @@ from domain.db import Page, Session
 from domain.ids import Prefix
 from domain.organizations import Reading, list_memberships, memberships_of
 from domain.wiring import Services
-from graphql_api.admin.door import Visit
+from graphql_api.admin.door import Operator
 
 LONGEST = 255
 MOST_ORGANIZATIONS = 100
@@ -25,9 +25,9 @@ class Finding:
     reading: Reading
 
     @classmethod
-    def of(cls, session: Session, visit: Visit) -> "Finding":
+    def of(cls, session: Session, operator: Operator) -> "Finding":
         """Make the search that a visitor may make."""
-        services, caller = visit.context.services, visit.context.caller
+        services, caller = operator.context.services, operator.context.caller
         return cls(session, services, services.customers(caller), services.reading(caller))
 
     async def find(self, words: str) -> Sequence[Customer]:

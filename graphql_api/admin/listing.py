@@ -9,7 +9,7 @@ from starlette.responses import Response
 from domain.billing import Customer
 from domain.entitlements import EntitlementSet
 from graphql_api.admin import pages
-from graphql_api.admin.door import Visit
+from graphql_api.admin.door import Operator
 from graphql_api.admin.finding import Finding
 from graphql_api.admin.owners import Owner, owners_of
 from graphql_api.connections import PageInfo
@@ -26,7 +26,7 @@ class Line:
     answers: EntitlementSet | None
 
 
-async def page(request: Request, visit: Visit) -> Response:
+async def page(request: Request, operator: Operator) -> Response:
     """Show the list, or what was searched for; a search that finds one customer leads to it.
 
     Raises:
@@ -35,31 +35,31 @@ async def page(request: Request, visit: Visit) -> Response:
     """
     words = request.query_params.get("q", "").strip()
     if not words:
-        customers, place = await _listed(request, visit)
-        return await _shown(visit, customers, words=words, place=place)
-    async with visit.context.database.snapshot() as session:
-        found = await Finding.of(session, visit).find(words)
+        customers, place = await _listed(request, operator)
+        return await _shown(operator, customers, words=words, place=place)
+    async with operator.context.database.snapshot() as session:
+        found = await Finding.of(session, operator).find(words)
     if len(found) == 1:
         return pages.redirect(f"/admin/customers/{found[0].id}")
-    return await _shown(visit, found, words=words, place=None)
+    return await _shown(operator, found, words=words, place=None)
 
 
-async def _listed(request: Request, visit: Visit) -> tuple[Sequence[Customer], PageInfo]:
-    cursors = visit.context.cursors("customers of operators")
+async def _listed(request: Request, operator: Operator) -> tuple[Sequence[Customer], PageInfo]:
+    cursors = operator.context.cursors("customers of operators")
     after, before = request.query_params.get("after"), request.query_params.get("before")
     backward = before is not None and after is None
     wanted = cursors.page(None, None, PAGE_SIZE, before) if backward else cursors.page(PAGE_SIZE, after)
-    async with visit.context.database.snapshot() as session:
-        found = await visit.context.services.customers(visit.context.caller).listed(session, page=wanted)
+    async with operator.context.database.snapshot() as session:
+        found = await operator.context.services.customers(operator.context.caller).listed(session, page=wanted)
     _, place = cursors.edges(found, node=lambda row: row, place=lambda row: (row.created_at, row.id))
     return found.rows, place
 
 
-async def _shown(visit: Visit, customers: Sequence[Customer], *, words: str, place: PageInfo | None) -> Response:
-    services = visit.context.services
-    async with visit.context.database.snapshot() as session:
-        owners = await owners_of(session, visit, customers)
-    reading = services.customers(visit.context.caller)
+async def _shown(operator: Operator, customers: Sequence[Customer], *, words: str, place: PageInfo | None) -> Response:
+    services = operator.context.services
+    async with operator.context.database.snapshot() as session:
+        owners = await owners_of(session, operator, customers)
+    reading = services.customers(operator.context.caller)
     held = await services.entitlements.visible(reading, [each.id for each in customers]) if customers else {}
     lines = [Line(customer=each, owner=owners[each.id], answers=held.get(each.id)) for each in customers]
-    return pages.html("customers.html", {"visit": visit, "words": words, "place": place, "lines": lines})
+    return pages.html("customers.html", {"operator": operator, "words": words, "place": place, "lines": lines})

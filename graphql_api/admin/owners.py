@@ -7,7 +7,7 @@ from domain.billing import Customer, OwnerKind
 from domain.db import Session
 from domain.identity import User
 from domain.organizations import Organization
-from graphql_api.admin.door import Visit
+from graphql_api.admin.door import Operator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +22,10 @@ class Owner:
     gone: bool = False
 
 
-async def owners_of(session: Session, visit: Visit, customers: Iterable[Customer]) -> dict[str, Owner]:
+async def owners_of(session: Session, operator: Operator, customers: Iterable[Customer]) -> dict[str, Owner]:
     """Find the owners of customers, by the customers' ids; every customer has an answer."""
     customers = list(customers)
-    reading = visit.context.services.reading(visit.context.caller)
+    reading = operator.context.services.reading(operator.context.caller)
     wanted = {kind: [each.owner_id for each in customers if each.owner_kind is kind] for kind in OwnerKind}
     organizations = await reading.organizations_by_id(session, wanted[OwnerKind.ORGANIZATION])
     users = await reading.users_by_id(session, wanted[OwnerKind.USER])

@@ -41,7 +41,7 @@ def html(
 
 def message(title: str, text: str, *, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with a page that says one thing, the same to everybody."""
-    return html("message.html", {"title": title, "text": text, "visit": None}, status=status, headers=headers)
+    return html("message.html", {"title": title, "text": text, "operator": None}, status=status, headers=headers)
 
 
 def redirect(address: str) -> Response:

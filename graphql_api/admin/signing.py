@@ -16,7 +16,7 @@ from domain.errors import DomainError, Forbidden, InvalidInput, RateLimited, Una
 from domain.wiring import Services
 from graphql_api import edge
 from graphql_api.admin import pages
-from graphql_api.admin.door import SIGN_IN, Door, Visit, unavailable
+from graphql_api.admin.door import SIGN_IN, Door, Operator, unavailable
 from graphql_api.auth import Claims
 
 HOME = "/admin"
@@ -68,14 +68,14 @@ class Signing:
         match = _TOKEN.fullmatch(text.strip())
         if match is None:
             raise Unauthenticated
-        visit = await self._visit(request, match[1])
-        expires_at = visit.visitor.expires_at if isinstance(visit.visitor, Claims) else None
+        operator = await self._operator(request, match[1])
+        expires_at = operator.visitor.expires_at if isinstance(operator.visitor, Claims) else None
         response = pages.redirect(wanted)
         self.door.cookies.put(response, request, match[1], expires_at=expires_at)
         await rates.give_back(database, bucket=bucket)
         return response
 
-    async def _visit(self, request: Request, token: str) -> Visit:
+    async def _operator(self, request: Request, token: str) -> Operator:
         visitor = await self.door.recognize(request, token=token)
         return await self.door.admit(request, visitor, signed_in=True)
 
@@ -117,7 +117,7 @@ def _refused(refusal: DomainError, wanted: str) -> Response:
 def _form(
     wanted: str, trouble: str | None = None, *, status: int = 200, headers: dict[str, str] | None = None
 ) -> Response:
-    values = {"wanted": wanted, "trouble": trouble, "visit": None}
+    values = {"wanted": wanted, "trouble": trouble, "operator": None}
     return pages.html("sign_in.html", values, status=status, headers=headers)
 
 

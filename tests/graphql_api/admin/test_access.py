@@ -1,6 +1,7 @@
 """What the entitlements tab makes of a customer's answers; pure."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from domain.billing import Customer, OwnerKind
 from domain.billing.states import Item, Status, SubscriptionState
-from domain.entitlements import EntitlementSet, Given, Granted, Held, SeatUsage, catalog, resolve
+from domain.entitlements import EntitlementSet, Given, Granted, Held, Resolved, SeatUsage, catalog, resolve
 from domain.ids import CustomerId, OverrideId, SubscriptionId
 from graphql_api.admin.access import Access, Grace
 from graphql_api.admin.advice import State
@@ -119,3 +120,14 @@ def test_the_json_shows_the_resolved_sets_in_their_order() -> None:
         ("grace_features", []),
         ("expired_grace_plans", []),
     ]
+
+
+def test_what_a_host_s_resolver_answers_is_shown_without_reasons() -> None:
+    told = access(held("price_seat_pack")).answers
+    resolved = Resolved(plans=frozenset({"house"}), features=frozenset({"garden"}), quantities={"beds": 3})
+    shown = Access(answers=replace(told, given=None, resolved=resolved), seats=None)
+
+    assert shown.headline == "2 active access grants"
+    assert shown.sets["plan"] == "house"
+    assert [(feature.name, feature.why) for feature in shown.features] == [("garden", ())]
+    assert [(quantity.key, quantity.value, quantity.why) for quantity in shown.quantities] == [("beds", 3, ())]

@@ -29,10 +29,10 @@ async def crowd(api: Api, number: int) -> list[str]:
     return made[::-1]
 
 
-async def test_customers_are_listed_newest_first_a_page_at_a_time(api: Api) -> None:
-    browser = Browser(api=api)
+async def test_customers_are_listed_newest_first_a_page_at_a_time(either: Api) -> None:
+    browser = Browser(api=either)
     [ada] = listed(await browser.get("/admin"))
-    made = await crowd(api, PAGE_SIZE + 1)
+    made = await crowd(either, PAGE_SIZE + 1)
 
     first = await browser.get("/admin")
     second = await browser.get(linked(first, "next") or "")
@@ -102,8 +102,8 @@ async def test_an_address_finds_the_person_and_the_organizations_they_belong_to(
     assert listed(page)[1] == acme["customer"]["id"]
 
 
-async def test_words_that_name_nobody_find_nobody(api: Api) -> None:
-    browser = Browser(api=api)
+async def test_words_that_name_nobody_find_nobody(either: Api) -> None:
+    browser = Browser(api=either)
     words = (
         "nobody",
         "no@body.example",
