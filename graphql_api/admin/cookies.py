@@ -3,8 +3,10 @@
 It says nothing about rights: what opens it is a token like any other, and the adapter is asked about it each time.
 """
 
+import base64
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +26,10 @@ LONGEST_SESSION = timedelta(hours=12)
 LONGEST_COOKIE = 3800
 """Browsers drop a cookie of more than 4096 characters without a word, its name and attributes included."""
 
+# The header is always the same, so it is not sent: the library never reads one that we have not written.
 _HEADER = {"alg": "dir", "enc": "A256GCM"}
+_ALGORITHMS = [*_HEADER.values()]
+_WRITTEN_HEADER = base64.urlsafe_b64encode(json.dumps(_HEADER, separators=(",", ":")).encode()).decode().rstrip("=")
 _LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?")
 # Browsers take a cookie of this name only over TLS, for this host alone and for all of its paths.
 _NAME, _PLAIN_NAME = "__Host-seatgate-admin", "seatgate-admin"
@@ -54,7 +59,7 @@ class Cookies:
         now = self.clock.now()
         until = min(now + LONGEST_SESSION, expires_at or datetime.max.replace(tzinfo=now.tzinfo))
         kept = _Kept(token=token, until=until.timestamp()).model_dump_json()
-        sealed = jwe.encrypt_compact(_HEADER, kept.encode(), _key(self.secret_keys[0]), algorithms=[*_HEADER.values()])
+        sealed = _sealed(kept, self.secret_keys[0])
         if len(sealed) > LONGEST_COOKIE:
             raise InvalidInput("This token is too long to be kept in a cookie.")
         self._set(response, request, sealed, seconds=int((until - now).total_seconds()))
@@ -93,9 +98,14 @@ def _key(secret: str) -> OctKey:
     return OctKey.import_key(hmac.digest(secret.encode(), b"operators' cookie\0", hashlib.sha256))
 
 
+def _sealed(kept: str, secret: str) -> str:
+    whole = jwe.encrypt_compact(_HEADER, kept.encode(), _key(secret), algorithms=_ALGORITHMS)
+    return whole.partition(".")[2]
+
+
 def _opened(sealed: str, secret: str) -> _Kept | None:
     try:
-        plain = jwe.decrypt_compact(sealed, _key(secret), algorithms=[*_HEADER.values()]).plaintext
+        plain = jwe.decrypt_compact(f"{_WRITTEN_HEADER}.{sealed}", _key(secret), algorithms=_ALGORITHMS).plaintext
         return _Kept.model_validate_json(plain or b"")
     except (JoseError, ValidationError, ValueError):
         return None

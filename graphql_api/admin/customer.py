@@ -4,7 +4,7 @@ The customer itself is read first; each tab is read apart from it, and what cann
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -88,12 +88,10 @@ async def page(request: Request, operator: Operator) -> Response:
         Unavailable: the database could not be reached.
     """
     shown = await _found(request.path_params["id"], operator)
-    wanted = request.query_params.get("tab")
-    if wanted == Tab.ENTITLEMENTS:
-        read = await _contained(_entitlements, shown)
+    if request.query_params.get("tab") == Tab.ENTITLEMENTS:
         told = await advice.read(operator, shown.customer.id)
-        return _page(shown, Tab.ENTITLEMENTS, read, advice=told, failed=FAILED)
-    return _page(shown, Tab.OVERVIEW, await _contained(_overview, shown), failed="This could not be read.")
+        return await _contained(shown, Tab.ENTITLEMENTS, _entitlements, advice=told, failed=FAILED)
+    return await _contained(shown, Tab.OVERVIEW, _overview, failed="This could not be read.")
 
 
 async def _found(id: str, operator: Operator) -> Shown:
@@ -107,14 +105,21 @@ async def _found(id: str, operator: Operator) -> Shown:
     return Shown(operator=operator, customer=found[id], owner=owners[id])
 
 
-async def _contained(read: Callable[[Shown], Awaitable[object]], shown: Shown) -> object:
-    """Read what a tab shows; None when that fails for whatever reason, because half of it would be a wrong answer."""
-    return (await contained(read(shown), log=log, where=f"operators' page: {shown.customer.id}")).value
+async def _contained(shown: Shown, tab: Tab, read: Callable[[Shown], Awaitable[object]], **values: object) -> Response:
+    """Show a tab; where reading or showing it fails, for whatever reason, say so in the place of all of it."""
+    outcome = await contained(_tab(shown, tab, read, values), log=log, where=f"operators' page: {shown.customer.id}")
+    return outcome.value or _page(shown, tab, None, values)
 
 
-def _page(shown: Shown, tab: Tab, read: object, **values: object) -> Response:
-    values |= {"operator": shown.operator, "shown": shown, "tab": tab, "tabs": list(Tab), "read": read}
-    return pages.html(f"{tab}.html", values)
+async def _tab(
+    shown: Shown, tab: Tab, read: Callable[[Shown], Awaitable[object]], values: Mapping[str, object]
+) -> Response:
+    return _page(shown, tab, await read(shown), values)
+
+
+def _page(shown: Shown, tab: Tab, read: object, values: Mapping[str, object]) -> Response:
+    own = {"operator": shown.operator, "shown": shown, "tab": tab, "tabs": list(Tab), "read": read}
+    return pages.html(f"{tab}.html", {**values, **own})
 
 
 async def _overview(shown: Shown) -> Overview:
