@@ -97,7 +97,9 @@ def test_the_first_key_seals_and_every_key_opens(clock: FixedClock) -> None:
     assert jar(clock, KEYS[1]).take(request(new)) is None
 
 
-@pytest.mark.parametrize("value", ["", "x", "a.b.c.d.e", "....", "...", ".AA.AA.AA", "\x00", "\xff", "x" * 5000, "e30.AA.AA.AA.AA"])
+@pytest.mark.parametrize(
+    "value", ["", "x", "a.b.c.d.e", "....", "...", ".AA.AA.AA", "\x00", "\xff", "x" * 5000, "e30.AA.AA.AA.AA"]
+)
 def test_what_we_have_not_sealed_is_nothing(clock: FixedClock, value: str) -> None:
     assert jar(clock).take(request(f"__Host-seatgate-admin={value}")) is None
 
