@@ -24,8 +24,7 @@ from domain.billing import (
 from domain.billing.facts import Fact
 from domain.billing.subscriptions import fact_of
 from domain.db import Database, Session
-from domain.entitlements import in_force
-from domain.entitlements.catalog import Catalog
+from domain.entitlements.catalog import Catalog, decode
 from domain.entitlements.in_force import CatalogPeriod, StoredCatalog
 from domain.entitlements.overrides import Override
 from domain.entitlements.resolver import Given, Granted, Held
@@ -174,7 +173,7 @@ async def _catalog(session: Session, moment: Moment) -> Catalog | None:
         .limit(1)
     )
     document = (await session.execute(query)).scalar()
-    return None if document is None else in_force.decode(document)
+    return None if document is None else decode(document)
 
 
 async def _remember_facts(session: Session, recalled: Mapping[str, Recalled], moment: Moment) -> None:
