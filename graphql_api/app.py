@@ -22,7 +22,7 @@ from domain.mail import Mailer
 from domain.organizations import OrganizationCallbacks
 from domain.settings import Settings
 from domain.wiring import Services, build
-from graphql_api import edge, explorer, health, webhooks
+from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
 from graphql_api.context import ContextMaker
@@ -80,7 +80,7 @@ def create_app(
     reception = _reception(services, auth, billable)
     transport = Transport(schema, adapter=reception.adapter, make_context=reception.make_context)
     app = Starlette(
-        routes=[Route("/graphql", transport), *_own_routes(services), *routes],
+        routes=[Route("/graphql", transport), *_own_routes(services, reception), *routes],
         middleware=_middleware(settings, reception),
         lifespan=lambda _: living(services, worker=worker),
     )
@@ -98,8 +98,13 @@ def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
     return [*outermost, Middleware(Receiving, reception=reception)]
 
 
-def _own_routes(services: Services) -> list[BaseRoute]:
-    return [*explorer.routes(), *webhooks.routes(services), *health.routes(ready=lambda: ready(services))]
+def _own_routes(services: Services, reception: Reception) -> list[BaseRoute]:
+    return [
+        *explorer.routes(),
+        *admin.routes(services, adapter=reception.adapter, make_context=reception.make_context),
+        *webhooks.routes(services),
+        *health.routes(ready=lambda: ready(services)),
+    ]
 
 
 async def ready(services: Services) -> bool:

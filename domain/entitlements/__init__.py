@@ -1,6 +1,7 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
 from domain.entitlements import advisory, catalog
+from domain.entitlements.advisory import summary_of
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.billables import Billable
 from domain.entitlements.catalog import (
@@ -82,4 +83,5 @@ __all__ = [
     "periods",
     "read_on_deny",
     "resolve",
+    "summary_of",
 ]
