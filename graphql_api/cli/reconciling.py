@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.errors import ConfigError, NotFound, Unavailable, Unsupported, UpstreamUnavailable
-from graphql_api.cli.telling import read_settings, told
+from graphql_api.cli.telling import read_settings, table, told
 
 if TYPE_CHECKING:
     from domain.billing import Beat, Drift, DriftReport
@@ -34,7 +34,7 @@ def reconcile(
     if entitlements:
         if customer or processor or report_only or exit_code:
             raise typer.BadParameter("give --entitlements alone, or with --json")
-        with told(), answering():
+        with told(), _answering():
             pulled = asyncio.run(_pull(quiet=as_json))
         typer.echo(json.dumps(pulled, indent=2) if as_json else _pulled_in_words(pulled))
         if pulled["owed"]:
@@ -42,7 +42,7 @@ def reconcile(
         return
     if customer is not None and processor is not None:
         raise typer.BadParameter("give --customer or --processor, not both")
-    with told(), answering():
+    with told(), _answering():
         report, drifts = asyncio.run(_run(customer, processor, report_only=report_only, quiet=as_json))
     typer.echo(json.dumps(_document(report, drifts), indent=2) if as_json else _in_words(report, drifts))
     if drifts and exit_code:
@@ -52,10 +52,10 @@ def reconcile(
 async def _run(
     customer: str | None, processor: str | None, *, report_only: bool, quiet: bool
 ) -> tuple["DriftReport", "Sequence[Drift]"]:
-    async with opened() as services:
+    async with _opened() as services:
         if customer is not None:
             return await _one(services, customer, report_only=report_only)
-        with progress("Comparing", quiet=quiet) as beat:
+        with _progress("Comparing", quiet=quiet) as beat:
             return await _all(services, processor, report_only=report_only, beat=beat)
 
 
@@ -91,10 +91,10 @@ async def _pull(*, quiet: bool) -> dict[str, Any]:
     from domain.entitlements import count_partial
     from domain.scope import system
 
-    async with opened() as services:
+    async with _opened() as services:
         if services.pulling is None:
             raise ConfigError(["SEATGATE_STRIPE_NATIVE_SYNC: is disabled, so that nothing is observed"])
-        with progress("Reading", quiet=quiet) as beat:
+        with _progress("Reading", quiet=quiet) as beat:
             pulled = await services.pulling.pulls.everybody(scope=system("command line"), beat=beat)
         async with services.database.snapshot() as session:
             partial = await count_partial(session)
@@ -117,26 +117,23 @@ def _pulled_in_words(pulled: dict[str, Any]) -> str:
 
 
 @asynccontextmanager
-async def opened() -> "AsyncIterator[Services]":
+async def _opened() -> "AsyncIterator[Services]":
     """Wire everything for one command.
 
     Raises:
         ConfigError: a setting is wrong, or the database is not there or not migrated.
     """
-    from domain.db import answers, migrating
     from domain.wiring import build
+    from graphql_api.app import opened
 
     services = build(read_settings())
-    try:
-        if not await answers(services.database) or await migrating.current(services.database) != migrating.head():
-            raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
+    async with opened(services):
+        await services.rollout.start()
         yield services
-    finally:
-        await services.aclose()
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def _answering() -> Iterator[None]:
     """Tell what cannot be compared: code 2 for what was asked wrongly, 1 for who does not answer."""
     try:
         yield
@@ -152,7 +149,7 @@ def answering() -> Iterator[None]:
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool) -> "Iterator[Beat]":
+def _progress(title: str, *, quiet: bool) -> "Iterator[Beat]":
     """Draw a bar on the terminal; where there is none, nothing."""
     from domain.billing import nothing
 
@@ -197,7 +194,7 @@ def _document(report: "DriftReport", drifts: "Sequence[Drift]") -> dict[str, Any
 
 def _in_words(report: "DriftReport", drifts: "Sequence[Drift]") -> str:
     """Write a table, the worst first, and what it was made from."""
-    lines = _table([COLUMNS, *(_cells(drift) for drift in drifts)]) if drifts else ["The mirror is right."]
+    lines = table([COLUMNS, *(_cells(drift) for drift in drifts)]) if drifts else ["The mirror is right."]
     healed = sum(drift.healed_at is not None for drift in drifts)
     lines.append(f"{report.customers_checked} customers compared, {len(drifts)} drifts, {healed} of them put right.")
     lines += [f"Left out, because the processor cannot do it: {part}." for part in report.left_out]
@@ -214,8 +211,3 @@ def _cells(drift: "Drift") -> tuple[str, ...]:
         "yes" if drift.healed_at else "no",
         ", ".join(drift.keys) or "-",
     )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
