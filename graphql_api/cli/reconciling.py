@@ -53,6 +53,7 @@ async def _run(
     customer: str | None, processor: str | None, *, report_only: bool, quiet: bool
 ) -> tuple["DriftReport", "Sequence[Drift]"]:
     async with _opened() as services:
+        await services.rollout.start()
         if customer is not None:
             return await _one(services, customer, report_only=report_only)
         with _progress("Comparing", quiet=quiet) as beat:
@@ -128,7 +129,6 @@ async def _opened() -> "AsyncIterator[Services]":
 
     services = build(read_settings())
     async with opened(services):
-        await services.rollout.start()
         yield services
 
 
