@@ -65,7 +65,7 @@ class Turns:
     async def run_due(self) -> int:
         """Start the run whose turn it is, if any, and go on without it when it takes long. Runs are no work: 0."""
         if self._running is None and (name := await self._turn()) is not None:
-            self._running = asyncio.create_task(contained(self._run(name), log=log, where=name))
+            self._running = asyncio.create_task(contained(self._run(name), log=log, where=f"the run of {name}"))
         if self._running is not None:
             await asyncio.wait([self._running], timeout=WAIT_SECONDS)
             if self._running.done():
