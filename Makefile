@@ -71,8 +71,10 @@ KILLS ?= 100
 SEED ?= 1
 WALKS ?= 10000
 CUSTOMERS ?= 1000
+STATES ?= 1000000
 .PHONY: prove
-prove: $(READY) ## Prove everything at full size on both engines: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, SEED
+prove: $(READY) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, SEED
+	@$(BIN)/python -m tests.proofs entitlements --states $(STATES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs faults
 	@$(BIN)/python -m tests.proofs.year --customers $(CUSTOMERS) --seed $(SEED)

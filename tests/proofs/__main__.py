@@ -1,10 +1,10 @@
-"""`python -m tests.proofs seats|webhooks|faults OPTIONS`: one of the long proofs, on SQLite and on PostgreSQL."""
+"""`python -m tests.proofs entitlements|seats|webhooks|faults OPTIONS`: one of the long proofs."""
 
 import sys
 
-from tests.proofs import faults, seats, walks
+from tests.proofs import entitlements, faults, seats, walks
 
-PROOFS = {"seats": seats.main, "webhooks": walks.main, "faults": faults.main}
+PROOFS = {"entitlements": entitlements.main, "seats": seats.main, "webhooks": walks.main, "faults": faults.main}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [] or sys.argv[1] not in PROOFS:

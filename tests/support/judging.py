@@ -1,0 +1,206 @@
+"""Holds the product's resolver against the oracle, and makes a state on which they differ as small as it gets."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from domain.entitlements import Catalog, Decision, Granted, Held, UnmappedPrice, resolve
+from domain.entitlements.decisions import decide_feature, decide_plan, quantity
+from domain.entitlements.resolver import FAILED, Resolved
+from domain.errors import ConfigError
+from tests.support import states
+from tests.support.oracle import Answers, Row, Truth
+from tests.support.states import State, instant
+
+T = TypeVar("T")
+
+
+class Resolving(Protocol):
+    """The product's resolver, or one that was made wrong on purpose."""
+
+    def __call__(
+        self, catalog: Catalog, held: Sequence[Held], granted: Sequence[Granted] = (), *, now: datetime
+    ) -> Resolved: ...
+
+
+class Kind(StrEnum):
+    GRANT = "wrong grant"
+    DENIAL = "wrong denial"
+    REASON = "wrong reason"
+    SETS = "wrong sets"
+    VALIDITY = "wrong validUntil"
+    EXCEPTION = "exception"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One answer of the product that is not the oracle's."""
+
+    kind: Kind
+    asked: str
+    answer: object
+    truth: object
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.asked} is {self.answer}, should be {self.truth}"
+
+
+def differences(state: State, resolving: Resolving = resolve) -> list[Difference]:
+    """Ask both everything about a state; an exception that the product does not promise is a difference too."""
+    try:
+        return list(_judge(state, resolving).differences())
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        return [Difference(Kind.EXCEPTION, "the answer", repr(error), "an answer")]
+
+
+def _judge(state: State, resolving: Resolving) -> "_Judge":
+    catalog = states.read(state.catalog)
+    held, granted = [states.held(row) for row in state.rows], [states.granted(gift) for gift in state.gifts]
+    try:
+        resolved = resolving(catalog, held, granted, now=instant(state.now))
+    except UnmappedPrice:
+        resolved = FAILED
+    truth = state.truth
+    return _Judge(state=state, truth=truth, catalog=catalog, resolved=resolved, now=truth.at(state.now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judge:
+    state: State
+    truth: Truth
+    catalog: Catalog
+    resolved: Resolved
+    now: Answers
+
+    def differences(self) -> Iterator[Difference]:
+        dues = self.truth.dues(self.state.now)
+        thens = [self.truth.at(due + 1) for due in dues]
+        for feature in dict.fromkeys(self.state.features):
+            decision, reason = decide_feature(self.resolved, feature), self.now.feature_reason(feature)
+            yield from _decided(f"feature {feature}", decision, reason)
+            turns = _first(dues, thens, lambda then, name=feature, was=reason: then.feature_reason(name) != was)
+            yield from self._valid(f"feature {feature}", decision.valid_until, dues, turns)
+        for plan in self.state.plans:
+            decision, reason = decide_plan(self.resolved, self.catalog, plan), self.now.plan_reason(plan)
+            yield from _decided(f"plan {plan}", decision, reason)
+            turns = _first(dues, thens, lambda then, name=plan, was=reason: then.plan_reason(name) != was)
+            yield from self._valid(f"plan {plan}", decision.valid_until, dues, turns)
+        yield from self._limits()
+        yield from self._sets()
+        yield from self._valid("everything", self.resolved.valid_until, dues, _first(dues, thens, self._other))
+
+    def _limits(self) -> Iterator[Difference]:
+        for key in dict.fromkeys(self.state.keys):
+            answer, truth = quantity(self.resolved, key), self.now.quantity(key)
+            if answer != truth:
+                yield Difference(Kind.GRANT if answer > truth else Kind.DENIAL, f"limit {key}", answer, truth)
+
+    def _sets(self) -> Iterator[Difference]:
+        pairs: dict[str, tuple[object, object]] = {
+            "failed": (self.resolved.failed, self.now.failed),
+            "plans": (set(self.resolved.plans), self.now.plans),
+            "features": (set(self.resolved.features), self.now.features),
+            "keys": (set(self.resolved.quantities), self.now.keys),
+            "unmapped": (self.resolved.unmapped_price_ids, () if self.now.failed else self.now.unmapped),
+        }
+        for asked, (answer, truth) in pairs.items():
+            if answer != truth:
+                yield Difference(Kind.SETS, asked, answer, truth)
+
+    def _valid(self, asked: str, answer: datetime | None, dues: list[int], turns: int | None) -> Iterator[Difference]:
+        """A validity is one of the instants that are due: not before the first of them, not after the answer turns."""
+        if self.now.failed or (answer is None and turns is None):
+            return
+        allowed = [due for due in dues if turns is None or due <= turns]
+        if answer not in {instant(due) for due in allowed}:
+            yield Difference(Kind.VALIDITY, asked, answer, [str(instant(due)) for due in allowed])
+
+    def _other(self, then: Answers) -> bool:
+        now = self.now
+        return (
+            then.plans != now.plans
+            or then.keys != now.keys
+            or any(then.feature_reason(feature) != now.feature_reason(feature) for feature in self.state.features)
+            or any(then.plan_reason(plan) != now.plan_reason(plan) for plan in self.state.plans)
+            or any(then.quantity(key) != now.quantity(key) for key in now.keys)
+        )
+
+
+def _decided(asked: str, decision: Decision, truth: str) -> Iterator[Difference]:
+    granted = truth in {"entitled", "past_due_grace"}
+    if decision.granted != granted:
+        kind = Kind.GRANT if decision.granted else Kind.DENIAL
+        yield Difference(kind, asked, decision.reason.value, truth)
+    elif decision.reason.value != truth:
+        yield Difference(Kind.REASON, asked, decision.reason.value, truth)
+
+
+def _first(dues: Sequence[int], thens: Sequence[Answers], turned: Callable[[Answers], bool]) -> int | None:
+    """Find the last instant before something has turned."""
+    return next((due for due, then in zip(dues, thens, strict=True) if turned(then)), None)
+
+
+def shrunk(state: State, resolving: Resolving = resolve) -> State:
+    """Take away what the difference does not need, until nothing more can go; it stays of the same kind."""
+    kind = differences(state, resolving)[0].kind
+
+    def differs(smaller: State) -> bool:
+        return any(difference.kind is kind for difference in differences(smaller, resolving))
+
+    while (smaller := next(filter(differs, _smaller(state)), None)) is not None:
+        state = smaller
+    return state
+
+
+def _smaller(state: State) -> Iterator[State]:
+    """Make every state that is one step smaller and can still be read."""
+    for name in ("rows", "gifts"):
+        for fewer in _fewer(getattr(state, name)):
+            yield replace(state, **{name: fewer})
+    for nth, row in enumerate(state.rows):
+        for plainer in _plainer(row):
+            yield replace(state, rows=(*state.rows[:nth], plainer, *state.rows[nth + 1 :]))
+    for written in _less(state.catalog):
+        if _readable(written):
+            yield replace(state, catalog=written)
+
+
+def _plainer(row: Row) -> Iterator[Row]:
+    for fewer in _fewer(row.items):
+        yield replace(row, items=fewer)
+    for each in fields(Row):
+        if each.name not in {"status", "items"} and getattr(row, each.name) != each.default:
+            yield replace(row, **{each.name: each.default})
+    for nth, item in enumerate(row.items):
+        for each in fields(type(item)):
+            if each.name != "price" and getattr(item, each.name) != each.default:
+                plain = replace(item, **{each.name: each.default})
+                yield replace(row, items=(*row.items[:nth], plain, *row.items[nth + 1 :]))
+
+
+def _fewer(several: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
+    for nth in range(len(several)):
+        yield (*several[:nth], *several[nth + 1 :])
+
+
+def _less(written: Any) -> Iterator[Any]:
+    """Take one key or element out of a written catalog, anywhere in it."""
+    if isinstance(written, dict):
+        for key, value in written.items():
+            yield {name: each for name, each in written.items() if name != key}
+            yield from ({**written, key: less} for less in _less(value))
+    elif isinstance(written, list):
+        for nth, value in enumerate(written):
+            yield [*written[:nth], *written[nth + 1 :]]
+            yield from ([*written[:nth], less, *written[nth + 1 :]] for less in _less(value))
+
+
+def _readable(written: Any) -> bool:
+    """Say whether the catalog's own checks take it; the oracle asks for the plans."""
+    try:
+        states.read(written)
+    except ConfigError:
+        return False
+    return "plans" in written
