@@ -92,8 +92,8 @@ class Entitlements:
         """Work out what these rows and overrides of one customer would give at `now`, all of them; nothing in doubt."""
         try:
             return resolver.resolve(self.catalog, [_held(row) for row in rows], granted, now=now)
-        except UnmappedPrice:
-            return FAILED
+        except UnmappedPrice as error:
+            return error.denial
 
     async def _seat_limits(self, session: Session, organization_ids: Sequence[str]) -> Mapping[str, int | None]:
         found, now = await found_by_owners(session, OwnerKind.ORGANIZATION, organization_ids), self.clock.now()
@@ -129,7 +129,7 @@ class Entitlements:
             return resolver.resolve(self.catalog, given.held, given.granted, now=now)
         except UnmappedPrice as error:
             log.warning("unmapped price: %s", error)
-            return FAILED
+            return error.denial
 
 
 def _given(found: Found) -> Given | None:

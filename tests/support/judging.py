@@ -1,20 +1,21 @@
 """Holds the product's resolver against the oracle, and makes a state on which they differ as small as it gets."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from domain.entitlements import Catalog, Decision, Granted, Held, UnmappedPrice, resolve
 from domain.entitlements.decisions import decide_feature, decide_plan, quantity
-from domain.entitlements.resolver import FAILED, Resolved
+from domain.entitlements.resolver import Resolved
 from domain.errors import ConfigError
 from tests.support import states
-from tests.support.oracle import Answers, Row, Truth
+from tests.support.oracle import Answers, Item, Row, Truth
 from tests.support.states import State, instant
 
 T = TypeVar("T")
+V = TypeVar("V", Row, Item)
 
 
 class Resolving(Protocol):
@@ -60,8 +61,8 @@ def _judge(state: State, resolving: Resolving) -> "_Judge":
     held, granted = [states.held(row) for row in state.rows], [states.granted(gift) for gift in state.gifts]
     try:
         resolved = resolving(catalog, held, granted, now=instant(state.now))
-    except UnmappedPrice:
-        resolved = FAILED
+    except UnmappedPrice as error:
+        resolved = error.denial
     truth = state.truth
     return _Judge(state=state, truth=truth, catalog=catalog, resolved=resolved, now=truth.at(state.now))
 
@@ -111,7 +112,7 @@ class _Judge:
 
     def _valid(self, asked: str, answer: datetime | None, dues: list[int], turns: int | None) -> Iterator[Difference]:
         """A validity is one of the instants that are due: not before the first of them, not after the answer turns."""
-        if self.now.failed or (answer is None and turns is None):
+        if answer is None and turns is None:
             return
         allowed = [due for due in dues if turns is None or due <= turns]
         if answer not in {instant(due) for due in allowed}:
@@ -156,33 +157,42 @@ def shrunk(state: State, resolving: Resolving = resolve) -> State:
 
 def _smaller(state: State) -> Iterator[State]:
     """Make every state that is one step smaller and can still be read."""
-    for name in ("rows", "gifts"):
-        for fewer in _fewer(getattr(state, name)):
-            yield replace(state, **{name: fewer})
-    for nth, row in enumerate(state.rows):
-        for plainer in _plainer(row):
-            yield replace(state, rows=(*state.rows[:nth], plainer, *state.rows[nth + 1 :]))
+    for rows in _fewer(state.rows):
+        yield replace(state, rows=rows)
+    for gifts in _fewer(state.gifts):
+        yield replace(state, gifts=gifts)
+    for rows in _each_plainer(state.rows, _plainer_row):
+        yield replace(state, rows=rows)
     for written in _less(state.catalog):
         if _readable(written):
             yield replace(state, catalog=written)
 
 
-def _plainer(row: Row) -> Iterator[Row]:
-    for fewer in _fewer(row.items):
-        yield replace(row, items=fewer)
-    for each in fields(Row):
-        if each.name not in {"status", "items"} and getattr(row, each.name) != each.default:
-            yield replace(row, **{each.name: each.default})
-    for nth, item in enumerate(row.items):
-        for each in fields(type(item)):
-            if each.name != "price" and getattr(item, each.name) != each.default:
-                plain = replace(item, **{each.name: each.default})
-                yield replace(row, items=(*row.items[:nth], plain, *row.items[nth + 1 :]))
+def _plainer_row(row: Row) -> Iterator[Row]:
+    for items in _fewer(row.items):
+        yield replace(row, items=items)
+    yield from _plainer(row)
+    for items in _each_plainer(row.items, _plainer):
+        yield replace(row, items=items)
+
+
+def _plainer(thing: V) -> Iterator[V]:
+    """Put one field after the other to its default."""
+    for each in fields(thing):
+        if each.default not in {MISSING, ()} and getattr(thing, each.name) != each.default:
+            changes: dict[str, Any] = {each.name: each.default}
+            yield replace(thing, **changes)
 
 
 def _fewer(several: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
     for nth in range(len(several)):
         yield (*several[:nth], *several[nth + 1 :])
+
+
+def _each_plainer(several: tuple[T, ...], plainer: Callable[[T], Iterator[T]]) -> Iterator[tuple[T, ...]]:
+    for nth, thing in enumerate(several):
+        for plain in plainer(thing):
+            yield (*several[:nth], plain, *several[nth + 1 :])
 
 
 def _less(written: Any) -> Iterator[Any]:
