@@ -5,6 +5,7 @@ row for a test; `--only` asks for it again.
 """
 
 import argparse
+import multiprocessing
 import os
 import time
 from collections import Counter
@@ -58,10 +59,10 @@ def portion(seed: int, numbers: range, resolving: Resolving = resolve) -> Found:
     return Found(len(numbers), wrong, first)
 
 
-def proved(plan: Plan, show: Show) -> Found:
+def proved(plan: Plan, show: Show, resolving: Resolving = resolve) -> Found:
     """Ask about all states, up to the portion that has a difference."""
     asked, wrong = 0, Counter[str]()
-    for found in _portions(plan):
+    for found in _portions(plan, resolving):
         asked, wrong = asked + found.asked, wrong + found.wrong
         show(asked, plan.states, "states")
         if found.first is not None:
@@ -69,13 +70,15 @@ def proved(plan: Plan, show: Show) -> Found:
     return Found(asked, wrong, None)
 
 
-def _portions(plan: Plan) -> Iterator[Found]:
-    """Work through the portions in their order, several at once."""
-    if len(plan.portions()) == 1 or plan.processes == 1:
-        yield from map(partial(portion, plan.seed), plan.portions())
+def _portions(plan: Plan, resolving: Resolving) -> Iterator[Found]:
+    """Work through the portions in their order, several at once; whoever stops asking ends the work."""
+    if plan.processes == 1 or plan.only is not None:
+        yield from map(partial(portion, plan.seed, resolving=resolving), plan.portions())
         return
-    with ProcessPoolExecutor(plan.processes) as pool:
-        yield from pool.map(partial(portion, plan.seed), plan.portions())
+    pool = ProcessPoolExecutor(plan.processes, multiprocessing.get_context("spawn"))
+    try:
+        yield from pool.map(partial(portion, plan.seed, resolving=resolving), plan.portions())
+    finally:
         pool.shutdown(cancel_futures=True)
 
 

@@ -1,6 +1,6 @@
 """Holds the product's resolver against the oracle, and makes a state on which they differ as small as it gets."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, fields, replace
 from datetime import datetime
 from enum import StrEnum
@@ -81,16 +81,16 @@ class _Judge:
         for feature in dict.fromkeys(self.state.features):
             decision, reason = decide_feature(self.resolved, feature), self.now.feature_reason(feature)
             yield from _decided(f"feature {feature}", decision, reason)
-            turns = _first(dues, thens, lambda then, name=feature, was=reason: then.feature_reason(name) != was)
+            turns = _last(dues, [then.feature_reason(feature) != reason for then in thens])
             yield from self._valid(f"feature {feature}", decision.valid_until, dues, turns)
         for plan in self.state.plans:
             decision, reason = decide_plan(self.resolved, self.catalog, plan), self.now.plan_reason(plan)
             yield from _decided(f"plan {plan}", decision, reason)
-            turns = _first(dues, thens, lambda then, name=plan, was=reason: then.plan_reason(name) != was)
+            turns = _last(dues, [then.plan_reason(plan) != reason for then in thens])
             yield from self._valid(f"plan {plan}", decision.valid_until, dues, turns)
         yield from self._limits()
         yield from self._sets()
-        yield from self._valid("everything", self.resolved.valid_until, dues, _first(dues, thens, self._other))
+        yield from self._valid("everything", self.resolved.valid_until, dues, _last(dues, map(self._other, thens)))
 
     def _limits(self) -> Iterator[Difference]:
         for key in dict.fromkeys(self.state.keys):
@@ -138,9 +138,9 @@ def _decided(asked: str, decision: Decision, truth: str) -> Iterator[Difference]
         yield Difference(Kind.REASON, asked, decision.reason.value, truth)
 
 
-def _first(dues: Sequence[int], thens: Sequence[Answers], turned: Callable[[Answers], bool]) -> int | None:
+def _last(dues: Sequence[int], turned: Iterable[bool]) -> int | None:
     """Find the last instant before something has turned."""
-    return next((due for due, then in zip(dues, thens, strict=True) if turned(then)), None)
+    return next((due for due, has_turned in zip(dues, turned, strict=False) if has_turned), None)
 
 
 def shrunk(state: State, resolving: Resolving = resolve) -> State:

@@ -200,7 +200,11 @@ def _pause(random: Random) -> Pause:
 
 
 def instant(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)
+    """Give the instant; what is later than the calendar is the end of it."""
+    try:
+        return EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def read(catalog: oracle.Catalog) -> Catalog:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, update
 
 from domain.billing import BillingSubscription, facts
 from domain.db import Database
-from domain.entitlements import Catalog, InForce, Override, Reason, resolve
+from domain.entitlements import Catalog, InForce, Override, Reason, UnmappedPrice, resolve
 from domain.entitlements.decisions import decide_feature
 from domain.ids import CustomerId, OverrideId
 from domain.organizations import Organization
@@ -24,7 +24,7 @@ from tests.support.wired import customer_of
 PRICE = "price_pro"
 PLANS = {"pro": {"features": ["reports"], "limits": {"seats": 1}, "price_ids": [PRICE]}}
 YES, GRACE, NO = Reason.ENTITLED, Reason.PAST_DUE_GRACE, Reason.NO_ACTIVE_SUBSCRIPTION
-EXPIRED = Reason.PAST_DUE_EXPIRED
+EXPIRED, FAILED = Reason.PAST_DUE_EXPIRED, Reason.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +61,7 @@ EDGES = {
         (GRACE, GRACE, EXPIRED), row("past_due", past_due_since=-14 * DAY), past_due_grace="dunning"
     ),
     "the days of dunning without grace": edge((NO, NO, NO), row("past_due", past_due_since=-14 * DAY)),
-    "the days of grace of what is unpaid": edge(
-        (NO, NO, NO), row("unpaid", past_due_since=-7 * DAY), past_due_grace=7
-    ),
+    "the days of grace of what is unpaid": edge((NO, NO, NO), row("unpaid", past_due_since=-7 * DAY), past_due_grace=7),
     "past due from now on": edge((GRACE, GRACE, GRACE), row("past_due", past_due_since=0), past_due_grace=7),
     "past due from a time to come on": edge(
         (GRACE, GRACE, GRACE), row("past_due", past_due_since=3 * DAY), past_due_grace=7
@@ -86,6 +84,12 @@ EDGES = {
         stale_after_hours=72,
     ),
     "silence where none is too long": edge((YES, YES, YES), row(period_end=-72 * HOUR)),
+    "silence about a price that no plan has": edge(
+        (FAILED, FAILED, NO),
+        Row(status="active", items=(Item(price="price_unknown", period_end=-72 * HOUR),), last_fact_at=-90 * DAY),
+        unmapped_action="raise",
+        stale_after_hours=72,
+    ),
     "the end of an override": edge((YES, YES, NO), gifts=(Gift(feature="reports", expires_at=0),)),
     "the end of an override in grace": edge(
         (YES, YES, GRACE),
@@ -108,7 +112,11 @@ def test_the_resolver_knows_both_sides_of_every_edge(name: str, nth: int) -> Non
     on, moment = EDGES[name], MOMENTS[nth]
     held, granted = [states.held(each) for each in on.state.rows], [states.granted(each) for each in on.state.gifts]
 
-    decision = decide_feature(resolve(on.catalog, held, granted, now=states.instant(moment)), "reports")
+    try:
+        resolved = resolve(on.catalog, held, granted, now=states.instant(moment))
+    except UnmappedPrice as error:
+        resolved = error.denial
+    decision = decide_feature(resolved, "reports")
 
     assert decision.reason is on.reasons[nth]
     assert on.state.truth.at(moment).feature_reason("reports") == on.reasons[nth]

@@ -17,7 +17,7 @@ from domain.entitlements.resolver import FAILED, Resolved
 from tests.proofs import entitlements
 from tests.support import judging, states
 from tests.support.judging import Kind, Resolving
-from tests.support.oracle import DAY, HOUR, Gift, Item, Row
+from tests.support.oracle import DAY, GREATEST, HOUR, Gift, Item, Row
 from tests.support.states import State
 
 SEED = 1
@@ -73,7 +73,13 @@ def broken(catalog: Catalog, held: Sequence[Held], granted: Sequence[Granted] = 
     return resolve(catalog, held, granted, now=now)
 
 
-PLANTED = [(early, Kind.GRANT), (lenient, Kind.GRANT), (summing, Kind.GRANT), (undated, Kind.VALIDITY), (vague, Kind.VALIDITY)]
+PLANTED = [
+    (early, Kind.GRANT),
+    (lenient, Kind.GRANT),
+    (summing, Kind.GRANT),
+    (undated, Kind.VALIDITY),
+    (vague, Kind.VALIDITY),
+]
 
 
 def test_the_resolver_answers_ten_thousand_random_customers_as_the_oracle_does() -> None:
@@ -117,11 +123,35 @@ def test_a_planted_fault_is_noticed_and_told_as_small_as_it_gets(planted: Resolv
     assert wrong
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_proof_tells_how_many_it_asked_about(processes: int, capsys: pytest.CaptureFixture[str]) -> None:
+    code = entitlements.main(["--states", "2100", "--seed", "7", "--processes", str(processes)])
+
+    told = capsys.readouterr().out
+    assert code == 0
+    assert "2100 states from seed 7, 0 wrong grant, 0 wrong denial" in told
+    assert "0 exception" in told
+
+
+def test_one_state_can_be_asked_about_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert entitlements.main(["--only", "4711"]) == 0
+    assert "1 states from seed 1, 0 wrong grant" in capsys.readouterr().out
+
+
+def test_the_work_stops_at_the_first_difference() -> None:
+    plan = entitlements.Plan(states=1_000_000, seed=SEED, processes=1, only=None)
+
+    found = entitlements.proved(plan, lambda *_: None, lenient)
+
+    assert found.asked == entitlements.PORTION
+    assert found.first is not None
+
+
 def test_an_exception_is_a_difference() -> None:
     assert entitlements.portion(SEED, range(100), broken).wrong[Kind.EXCEPTION]
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_no_customer_that_hypothesis_finds_is_answered_otherwise(random: Random) -> None:
     assert judging.differences(states.state(random)) == []
@@ -135,6 +165,10 @@ ROWS = [
     State(
         catalog={"stale_after_hours": 72, "plans": {"pro": {"price_ids": ["price_pro"], "limits": {"seats": 1}}}},
         rows=(Row(status="active", items=(Item(price="price_pro", period_end=-72 * HOUR),), last_fact_at=-90 * HOUR),),
+    ),
+    State(
+        catalog={"past_due_grace": GREATEST, "plans": {"pro": {"price_ids": ["price_pro"], "limits": {"seats": 1}}}},
+        rows=(Row(status="past_due", items=(Item(price="price_pro"),), past_due_since=-DAY),),
     ),
     State(
         catalog={"default": {"limits": {"seats": 1}}, "plans": {}},
