@@ -76,21 +76,21 @@ class _Judge:
     now: Answers
 
     def differences(self) -> Iterator[Difference]:
-        dues = self.truth.dues(self.state.now)
+        dues, rows = self.truth.dues(self.state.now), self.truth.row_dues(self.state.now)
         thens = [self.truth.at(due + 1) for due in dues]
         for feature in dict.fromkeys(self.state.features):
             decision, reason = decide_feature(self.resolved, feature), self.now.feature_reason(feature)
             yield from _decided(f"feature {feature}", decision, reason)
             turns = _last(dues, [then.feature_reason(feature) != reason for then in thens])
-            yield from self._valid(f"feature {feature}", decision.valid_until, dues, turns)
+            yield from _valid(f"feature {feature}", decision.valid_until, [*rows, self.now.lent_until(feature)], turns)
         for plan in self.state.plans:
             decision, reason = decide_plan(self.resolved, self.catalog, plan), self.now.plan_reason(plan)
             yield from _decided(f"plan {plan}", decision, reason)
             turns = _last(dues, [then.plan_reason(plan) != reason for then in thens])
-            yield from self._valid(f"plan {plan}", decision.valid_until, dues, turns)
+            yield from _valid(f"plan {plan}", decision.valid_until, rows, turns)
         yield from self._limits()
         yield from self._sets()
-        yield from self._valid("everything", self.resolved.valid_until, dues, _last(dues, map(self._other, thens)))
+        yield from self._everything(rows if self.now.failed else dues)
 
     def _limits(self) -> Iterator[Difference]:
         for key in dict.fromkeys(self.state.keys):
@@ -110,23 +110,11 @@ class _Judge:
             if answer != truth:
                 yield Difference(Kind.SETS, asked, answer, truth)
 
-    def _valid(self, asked: str, answer: datetime | None, dues: list[int], turns: int | None) -> Iterator[Difference]:
-        """A validity is one of the instants that are due: not before the first of them, not after the answer turns."""
-        if answer is None and turns is None:
-            return
-        allowed = [due for due in dues if turns is None or due <= turns]
-        if answer not in {instant(due) for due in allowed}:
-            yield Difference(Kind.VALIDITY, asked, answer, [str(instant(due)) for due in allowed])
-
-    def _other(self, then: Answers) -> bool:
-        now = self.now
-        return (
-            then.plans != now.plans
-            or then.keys != now.keys
-            or any(then.feature_reason(feature) != now.feature_reason(feature) for feature in self.state.features)
-            or any(then.plan_reason(plan) != now.plan_reason(plan) for plan in self.state.plans)
-            or any(then.quantity(key) != now.quantity(key) for key in now.keys)
-        )
+    def _everything(self, dues: Sequence[int]) -> Iterator[Difference]:
+        """All answers together hold until the first instant that is due."""
+        truth = instant(dues[0]) if dues else None
+        if self.resolved.valid_until != truth:
+            yield Difference(Kind.VALIDITY, "everything", self.resolved.valid_until, truth)
 
 
 def _decided(asked: str, decision: Decision, truth: str) -> Iterator[Difference]:
@@ -136,6 +124,15 @@ def _decided(asked: str, decision: Decision, truth: str) -> Iterator[Difference]
         yield Difference(kind, asked, decision.reason.value, truth)
     elif decision.reason.value != truth:
         yield Difference(Kind.REASON, asked, decision.reason.value, truth)
+
+
+def _valid(asked: str, answer: datetime | None, ends: Sequence[int | None], turns: int | None) -> Iterator[Difference]:
+    """One answer holds until it turns, or until what carries it ends before that, whatever comes of it."""
+    if answer is None and turns is None:
+        return
+    allowed = [due for due in (*ends, turns) if due is not None and (turns is None or due <= turns)]
+    if answer not in {instant(due) for due in allowed}:
+        yield Difference(Kind.VALIDITY, asked, answer, [str(instant(due)) for due in allowed])
 
 
 def _last(dues: Sequence[int], turned: Iterable[bool]) -> int | None:

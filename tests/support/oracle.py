@@ -87,7 +87,12 @@ class Truth:
 
     def dues(self, now: int) -> list[int]:
         """List the instants after which something may be another way without news: the last ones, inclusive."""
-        ends = [gift.expires_at for gift in self.gifts]
+        ends = [gift.expires_at for gift in self.gifts if gift.expires_at is not None and gift.expires_at >= now]
+        return sorted({*ends, *self.row_dues(now)})
+
+    def row_dues(self, now: int) -> list[int]:
+        """List those of them at which a row turns."""
+        ends: list[int | None] = []
         for row in self.rows:
             if (_entitling(row) or self._candidate(row)) and not self._stale(row, now):
                 ends.append(self._stale_end(row))
@@ -218,11 +223,20 @@ class Answers:
         plans = self.truth.catalog["plans"]
         return [(plans[holding.plan].get("limits", {}), holding.quantity) for holding in self.holdings]
 
+    def lent_until(self, feature: str) -> int | None:
+        """Tell when the last override ends that gives what no entitling plan and no default gives."""
+        ends = [gift.expires_at for gift in self.gifts if gift.feature == feature]
+        lasting = feature in self._default_features | self._features_of(in_grace=False)
+        return None if lasting else max((end for end in ends if end is not None and None not in ends), default=None)
+
+    @cached_property
+    def _default_features(self) -> set[str]:
+        return set() if self.holdings else set(self.truth.catalog.get("default", {}).get("features", []))
+
     @cached_property
     def _firm_features(self) -> set[str]:
-        default = set() if self.holdings else set(self.truth.catalog.get("default", {}).get("features", []))
         gifts = {gift.feature for gift in self.gifts if gift.feature is not None}
-        return default | gifts | self._features_of(in_grace=False)
+        return self._default_features | gifts | self._features_of(in_grace=False)
 
     def _features_of(self, *, in_grace: bool) -> set[str]:
         held = {holding.plan for holding in self.holdings if holding.in_grace == in_grace}
