@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
+from domain.entitlements import Resolver
 from domain.errors import ConfigError
 from domain.identity import AuthAdapter
 from domain.mail import Mailer
@@ -39,6 +40,8 @@ def create_app(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     billable: BillableOf | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
@@ -49,33 +52,47 @@ def create_app(
     `query`, `mutation` and `subscription` are Strawberry types whose fields stand beside Seatgate's; `routes` are the
     host's own and come after Seatgate's. `callbacks` and `hooks` run in the order given, inside the transactions that
     they may refuse. `auth` tells who is asking, in the place of the bearer tokens that the settings describe.
-    `forwarders` are told of every audit event after its commit. `billable` tells whose entitlements count for a gate on
-    a field that does not say so itself. `mailer` sends mail in the place of the configured server. Without `worker`
-    this process leaves what falls due to others, `seatgate worker` for one.
+    `forwarders` are told of every audit event after its commit. `resolver` says what customers have, in the place of
+    the catalog and the mirror. `counted` names the limits that the host claims from. `billable` tells whose
+    entitlements count for a gate on a field that does not say so itself. `mailer` sends mail in the place of the
+    configured server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
 
     Raises:
-        ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
+        ConfigError: the catalog, the adapter, the resolver, a hook, a forwarder, a gate or what is counted is wrong;
+            every fault is named.
     """
     services = build(
-        settings, callbacks=callbacks, hooks=hooks, auth=auth, forwarders=forwarders, clock=clock, mailer=mailer
+        settings,
+        callbacks=callbacks,
+        hooks=hooks,
+        auth=auth,
+        forwarders=forwarders,
+        resolver=resolver,
+        counted=counted,
+        clock=clock,
+        mailer=mailer,
     )
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     check_gates(schema, services.catalog, routes=routes)
-    adapter = auth or JwtAdapter.of(settings, clock=services.clock)
-    make_context = ContextMaker(services, billable)
-    transport = Transport(schema, adapter=adapter, make_context=make_context)
-    reception = Reception(services=services, adapter=adapter, make_context=make_context)
+    reception = _reception(services, auth, billable)
+    transport = Transport(schema, adapter=reception.adapter, make_context=reception.make_context)
     app = Starlette(
         routes=[Route("/graphql", transport), *_own_routes(services), *routes],
-        middleware=[
-            *edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
-            Middleware(Receiving, reception=reception),
-        ],
+        middleware=_middleware(settings, reception),
         lifespan=lambda _: living(services, worker=worker),
     )
-    app.state.services = services
-    app.state.reception = reception
+    app.state.services, app.state.reception = services, reception
     return app
+
+
+def _reception(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Reception:
+    adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
+    return Reception(services=services, adapter=adapter, make_context=ContextMaker(services, billable))
+
+
+def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
+    outermost = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    return [*outermost, Middleware(Receiving, reception=reception)]
 
 
 def _own_routes(services: Services) -> list[BaseRoute]:

@@ -1,8 +1,9 @@
 """Batched reads, made anew for each operation; each batch opens a short read and closes it before it returns."""
 
 from asyncio import Future
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,6 +43,7 @@ class Loaders:
         self._services = services
         self._made: list[DataLoader[Any, Any]] = []
         reading, customers = services.reading(scope), services.customers(scope)
+        self._customers = customers
         entitlements = services.entitlements
         self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
         self.organizations: DataLoader[str, Organization | None] = self._loader(reading.organizations_by_id)
@@ -49,6 +51,7 @@ class Loaders:
         self.invitations: DataLoader[str, Invitation | None] = self._loader(services.invitation_reading(scope).by_id)
         self.roles: DataLoader[str, Role | None] = self._loader(reading.roles)
         self.seats: DataLoader[str, SeatUsage | None] = self._loader(entitlements.seat_usages)
+        self.counted: DataLoader[str, Mapping[str, int] | None] = self._loader(services.counting.used)
         self.customers: DataLoader[str, Customer | None] = self._loader(customers.by_id)
         self.customers_by_owner: DataLoader[str, Customer | None] = self._loader(customers.by_owner)
         self.accounts: DataLoader[str, list[ProcessorAccount] | None] = self._loader(billing.accounts_of)
@@ -60,6 +63,7 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
+        self._then: dict[tuple[datetime | None, datetime | None], DataLoader[str, Any]] = {}
         may = scope.administrator
         self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
         self.override_nodes: DataLoader[str, Override | None] = self._loader(overrides_by_id if may else _none)
@@ -88,6 +92,23 @@ class Loaders:
         made = DataLoader(load, max_batch_size=BATCH)
         self._made.append(made)
         return made
+
+    async def entitlements_at(
+        self, customer_id: str, as_of: datetime | None, known_at: datetime | None
+    ) -> EntitlementSet | None:
+        """Give all answers for a customer at another moment than now; None for what is missing or not the caller's.
+
+        Raises:
+            Forbidden: the caller does not hear of this customer's past.
+            InvalidInput: nothing is known of that moment.
+        """
+        moment = (as_of, known_at)
+        if moment not in self._then:
+            read = partial(self._services.entitlements.visible_at, self._customers, as_of=as_of, known_at=known_at)
+            # A refusal in the place of an answer is raised where the answer is awaited.
+            self._then[moment] = self._remember(read)
+        found: EntitlementSet | None = await self._then[moment].load(customer_id)
+        return found
 
     def forget(self) -> None:
         """Read everything anew from here on: a mutation has changed what was read for the one before it."""

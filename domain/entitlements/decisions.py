@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.entitlements.catalog import Catalog
-from domain.entitlements.resolver import FAILED, Resolved
+from domain.entitlements.resolver import Resolved
 
 
 class Reason(StrEnum):
@@ -71,7 +71,7 @@ def decide_plan(resolved: Resolved, catalog: Catalog, plan_or_price: str) -> Dec
 
 def failed(feature: str) -> Decision:
     """Give the answer of a resolution that did not succeed: no, because of an error."""
-    return decide_feature(FAILED, feature)
+    return Decision(feature=feature, reason=Reason.ERROR, valid_until=None)
 
 
 def quantity(resolved: Resolved, key: str) -> int:

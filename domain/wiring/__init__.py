@@ -3,7 +3,7 @@
 Nothing else knows both. Without the billing callbacks and hook handed in here, organizations work on unlimited.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,7 +28,8 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, InForce, Overriding, catalog
+from domain.entitlements import Catalog, Counting, Entitlements, InForce, Overriding, Resolver, catalog
+from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -47,6 +48,7 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.wiring import jobs
+from domain.wiring.answering import counting_of
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
@@ -70,12 +72,17 @@ class Services:
     ownership: Ownership
     standing: Standing
     invitations: Invitations
-    entitlements: Entitlements
+    counting: Counting
     commands: Commands
     inbox: Inbox
     schedule: Schedule
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """What customers have paid for."""
+        return self.counting.entitlements
 
     @property
     def catalog(self) -> Catalog:
@@ -144,34 +151,36 @@ def build(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     clock: Clock | None = None,
     mailer: Mailer | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
 
     The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
-    for somebody whom everybody else lets in. Mail goes out through `mailer`; without one through the configured server,
-    or to the log.
+    for somebody whom everybody else lets in. `resolver` says what customers have in the place of catalog and mirror;
+    `counted` names the limits that the host claims from. Mail goes out through `mailer`; without one through the
+    configured server, or to the log.
 
     Raises:
-        ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
+        ConfigError: the catalog, the adapter or the resolver is wrong, a hook has an unknown name, two forwarders have
+            one name, or no plan declares what is counted.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
     in_force = InForce(catalog.read(settings.catalog))
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
-    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
-    doors = _doors(settings, clock, callbacks, entitlements)
+    counting = counting_of(settings, database, clock, in_force, resolver, counted)
+    rooms, doors = _rooms(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
+    commands = _commands(rooms, in_force, counting.entitlements)
     schedule = _schedule(rooms, inbox, in_force, commands.accesses)
-    joined = hooks_of(hooks or {}, members, commands)
-    deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
+    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
+        users=users,
         deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=doors.made(Organizations),
@@ -179,7 +188,7 @@ def build(
         ownership=doors.made(Ownership),
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
-        entitlements=entitlements,
+        counting=counting,
         commands=commands,
         inbox=inbox,
         schedule=schedule,
@@ -214,10 +223,19 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
+def _commands(rooms: _Rooms, in_force: InForce, entitlements: Entitlements) -> Commands:
+    """Let people ask processors for what the catalog offers."""
+    return rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
+
+
 def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, accesses: Accesses) -> Schedule:
     """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
     return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted))
+
+
+def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
+    return _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
 
 
 def _doors(
@@ -226,6 +244,13 @@ def _doors(
     """Let the host's callbacks run first and billing's last."""
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
     return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
+
+
+def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
+    """Let hooks look on when users come, and when they go."""
+    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
+    policy = settings.on_cancel_failure
+    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:

@@ -1,10 +1,16 @@
-"""`python -m tests.proofs entitlements|seats|webhooks|faults OPTIONS`: one of the long proofs."""
+"""`python -m tests.proofs entitlements|seats|webhooks|faults|past OPTIONS`: one of the long proofs."""
 
 import sys
 
-from tests.proofs import entitlements, faults, seats, walks
+from tests.proofs import entitlements, faults, past, seats, walks
 
-PROOFS = {"entitlements": entitlements.main, "seats": seats.main, "webhooks": walks.main, "faults": faults.main}
+PROOFS = {
+    "entitlements": entitlements.main,
+    "seats": seats.main,
+    "webhooks": walks.main,
+    "faults": faults.main,
+    "past": past.main,
+}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [] or sys.argv[1] not in PROOFS:
