@@ -10,7 +10,6 @@ from typing import TypeVar
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
-    Accesses,
     Commands,
     CustomerReading,
     CustomerReconciling,
@@ -28,7 +27,7 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Counting, Entitlements, InForce, Overriding, Resolver, catalog
+from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
 from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
@@ -73,6 +72,7 @@ class Services:
     standing: Standing
     invitations: Invitations
     counting: Counting
+    rollout: Rollout
     commands: Commands
     inbox: Inbox
     schedule: Schedule
@@ -168,13 +168,12 @@ def build(
             one name, or no plan declares what is counted.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url)
-    in_force = InForce(catalog.read(settings.catalog))
+    rollout = Rollout.of(settings.catalog, database=database, clock=clock)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    counting = counting_of(settings, database, clock, in_force, resolver, counted)
+    counting = counting_of(settings, database, clock, rollout, resolver, counted)
     rooms, doors = _rooms(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = _commands(rooms, in_force, counting.entitlements)
-    schedule = _schedule(rooms, inbox, in_force, commands.accesses)
+    commands, schedule = _billing(rooms, inbox, counting.entitlements)
     users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
@@ -189,11 +188,12 @@ def build(
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
         counting=counting,
+        rollout=rollout,
         commands=commands,
         inbox=inbox,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, in_force, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, rollout, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -223,15 +223,14 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _commands(rooms: _Rooms, in_force: InForce, entitlements: Entitlements) -> Commands:
-    """Let people ask processors for what the catalog offers."""
-    return rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
-
-
-def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, accesses: Accesses) -> Schedule:
-    """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
+def _billing(rooms: _Rooms, inbox: Inbox, entitlements: Entitlements) -> tuple[Commands, Schedule]:
+    """Let people buy, the mirror be compared with what processors hold, and quantities with the seats to follow."""
+    in_force, accesses = entitlements.in_force, CatalogAccesses(entitlements)
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted))
+    return (
+        rooms.made(Commands, prices=in_force, role_for=role_for, accesses=accesses),
+        Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted)),
+    )
 
 
 def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
@@ -267,7 +266,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
-    in_force: InForce,
+    rollout: Rollout,
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
@@ -283,7 +282,7 @@ def _worker(
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
         jobs=jobs.billing(commands, inbox, fetches)
-        | jobs.following(rooms.made(Errands), fetches, in_force)
+        | jobs.following(rooms.made(Errands), fetches, rollout.in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)
