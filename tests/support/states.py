@@ -56,15 +56,16 @@ class State:
     @property
     def plans(self) -> list[str]:
         """List what to ask for: every plan by its name and by its prices, and what nobody knows."""
-        written = self.catalog["plans"].values()
-        prices = [
-            price for plan in written for key in ("price_ids", "braintree_plan_ids") for price in plan.get(key, [])
-        ]
-        return [*self.catalog["plans"], *prices, "enterprise", UNKNOWN_PRICE]
+        return [*self.catalog["plans"], *prices_of(self.catalog), "enterprise", UNKNOWN_PRICE]
 
     @property
     def keys(self) -> list[str]:
         return [*KEYS, "unheard_of", *(gift.limit for gift in self.gifts if gift.limit is not None)]
+
+
+def prices_of(catalog: oracle.Catalog) -> list[str]:
+    keys = ("price_ids", "braintree_plan_ids")
+    return [price for plan in catalog["plans"].values() for key in keys for price in plan.get(key, [])]
 
 
 def numbered(seed: int, number: int) -> State:
@@ -148,8 +149,7 @@ class _Maker:
     prices: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        known = State(catalog=self.catalog).plans[len(self.catalog["plans"]) : -2]
-        object.__setattr__(self, "prices", known)
+        object.__setattr__(self, "prices", prices_of(self.catalog))
 
     def row(self) -> Row:
         random, choice = self.random, self.random.choice
