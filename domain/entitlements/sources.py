@@ -146,7 +146,7 @@ def _resolve(catalog: Catalog, given: Given | None, now: datetime) -> Resolved:
         return resolver.resolve(catalog, given.held, given.granted, now=now)
     except UnmappedPrice as error:
         log.warning("unmapped price: %s", error)
-        return FAILED
+        return error.denial
 
 
 def _given(found: Found | Recalled) -> Given | None:
