@@ -16,6 +16,7 @@ from domain.mail import Mailer
 from domain.organizations import OrganizationCallbacks
 from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
+from domain.telemetry import Telemetry
 from domain.wiring import Services, build
 from domain.worker import Worker
 from graphql_api import edge, explorer, health, webhooks
@@ -40,6 +41,7 @@ def create_app(
     clock: Clock | None = None,
     mailer: Mailer | None = None,
     worker: bool = True,
+    telemetry: Telemetry | None = None,
 ) -> Starlette:
     """Make the ASGI application.
 
@@ -48,12 +50,20 @@ def create_app(
     tokens that the settings describe. `forwarders` are told of every audit event after its commit. `billable` tells
     whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the place of the configured
     server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
+    `telemetry` is told what happens, in the place of one with a registry of its own and OpenTelemetry's global tracer.
 
     Raises:
         ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
     """
     services = build(
-        settings, callbacks=callbacks, hooks=hooks, auth=auth, forwarders=forwarders, clock=clock, mailer=mailer
+        settings,
+        callbacks=callbacks,
+        hooks=hooks,
+        auth=auth,
+        forwarders=forwarders,
+        clock=clock,
+        mailer=mailer,
+        telemetry=telemetry,
     )
     schema = build_schema(query=query, mutation=mutation)
     check_gates(schema, services.catalog)
@@ -64,7 +74,7 @@ def create_app(
             Route("/graphql", transport),
             *explorer.routes(),
             *webhooks.routes(services),
-            *health.routes(ready=lambda: ready(services)),
+            *health.routes(ready=lambda: ready(services), metrics=services.metrics),
         ],
         middleware=edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
         lifespan=lambda _: living(services, worker=worker),

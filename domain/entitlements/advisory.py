@@ -19,6 +19,7 @@ from domain.billing.webhooks import Received
 from domain.db import Base, JsonDocument, Key, Session, UtcDateTime, closed
 from domain.ids import CustomerId
 from domain.scope import system
+from domain.telemetry import Attribute, Signal
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +80,10 @@ async def observe(received: Received, news: EntitlementsTold) -> None:
     row.occurred_at, row.event_id, row.observed_at = event.occurred_at, event.event_id, received.now
     session.add(row)
     await session.flush()
-    if not news.complete:
-        log.warning("Stripe has shown only some of what customer %s is entitled to", customer.id)
     if _said(row) != before:
         await _remember(received, customer, before=before, after=_said(row))
+    if not news.complete:
+        session.signal(Signal.TRUNCATED_SUMMARY, {Attribute.CUSTOMER_ID: customer.id})
 
 
 def _order(occurred_at: datetime, event_id: str) -> tuple[datetime, bytes]:

@@ -46,7 +46,8 @@ from domain.organizations import (
 )
 from domain.scope import Scope
 from domain.settings import Settings
-from domain.wiring import jobs
+from domain.telemetry import Telemetry
+from domain.wiring import gauges, jobs
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
@@ -107,6 +108,15 @@ class Services:
         """The command that compares one customer."""
         return CustomerReconciling(reconciling=self.reconciling)
 
+    @property
+    def telemetry(self) -> Telemetry:
+        """Where what happens is told."""
+        return self.database.telemetry
+
+    async def metrics(self, *, accept: str = "") -> tuple[bytes, str]:
+        """Write every metric for Prometheus, and say the content type; what cannot be read in time is left out."""
+        return self.telemetry.exposition(await gauges.read(self.database, self.clock), accept=accept)
+
     def reading(self, scope: Scope) -> Reading:
         """Give the reads of organizations that a caller may make."""
         return Reading(scope=scope)
@@ -141,17 +151,18 @@ def build(
     forwarders: Sequence[Forwarder] = (),
     clock: Clock | None = None,
     mailer: Mailer | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
 
     The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
     for somebody whom everybody else lets in. Mail goes out through `mailer`; without one through the configured server,
-    or to the log.
+    or to the log. What happens is told to `telemetry`, without one to one of this application's own.
 
     Raises:
         ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
     """
-    clock, database = clock or SystemClock(), open_database(settings.database_url)
+    clock, database = clock or SystemClock(), open_database(settings.database_url, telemetry=telemetry)
     in_force = InForce(catalog.read(settings.catalog))
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     entitlements = Entitlements(database=database, clock=clock, in_force=in_force)

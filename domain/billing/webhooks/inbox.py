@@ -22,6 +22,7 @@ from domain.clock import Clock
 from domain.db import Database, Session, passing
 from domain.errors import contained
 from domain.ids import Prefix, WebhookEventId
+from domain.telemetry import Attribute, Signal
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class Inbox:
                 raise outcome.error
             # The savepoint took with it what the session knew of the row.
             await session.refresh(row)
-            self.postpone(row, outcome.error)
+            self.postpone(session, row, outcome.error)
             return
         row.waiting_for, row.next_attempt_at = None, None
         match outcome.value:
@@ -164,9 +165,13 @@ class Inbox:
             case waiting:
                 row.status, row.waiting_for = WebhookStatus.RECEIVED, waiting
 
-    def postpone(self, row: WebhookEvent, error: Exception) -> None:
+    def postpone(self, session: Session, row: WebhookEvent, error: Exception) -> None:
         """Note on an event that it could not be applied, and when it is tried again, if ever."""
+        before = row.status
         _postpone(row, error, self.clock.now())
+        if row.status is WebhookStatus.DEAD and before is not WebhookStatus.DEAD:
+            told = {Attribute.BOX: "inbox", Attribute.SOURCE: row.processor.value, Attribute.MESSAGE_ID: row.id}
+            session.signal(Signal.DEAD_LETTER, told)
 
     async def _in_savepoint(self, session: Session, row: WebhookEvent, event: Event | None) -> str:
         """Apply, all or nothing: APPLIED or IGNORED, or what the event has to wait for. Reads the body without `event`.

@@ -1,0 +1,165 @@
+"""How things are told: each check as a span, a count and a duration; each signal as a count, a log line and an event.
+
+Whatever goes wrong in here is logged and changes nothing for whoever told. Without an SDK of OpenTelemetry spans are
+never made, and the registry belongs to one application, so that several in one process do not mix.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from opentelemetry import trace
+from opentelemetry.trace import TracerProvider
+from prometheus_client import CollectorRegistry
+
+from domain.errors import attempted
+from domain.telemetry.catalogue import SIGNALS, Attribute, Metric, Signal, Span
+from domain.telemetry.metrics import Metrics, States, exposition
+
+__all__ = ["OTHER", "States", "Subject", "Telemetry", "started"]
+
+log = logging.getLogger(__name__)
+
+OTHER = "other"
+"""The label of whatever is not declared."""
+SURFACES = frozenset({"field", "subscription", "route", "websocket"})
+AGAIN = timedelta(hours=1)
+MOST_REMEMBERED = 1000
+LONGEST = 100
+_NANOSECONDS = 1_000_000_000
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+started = time.time_ns
+"""Tells when a check begins, in nanoseconds since 1970, as spans are dated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Whom a check was about: the name of a type and one of our ids, never anything else that somebody handed in."""
+
+    type: str | None = None
+    id: str | None = None
+
+    @classmethod
+    def of(cls, billable: object) -> "Subject":
+        """Describe a billable, or whatever stands in its place. What is no id shows its type alone."""
+        if billable is None:
+            return cls()
+        outcome = attempted(lambda: getattr(billable, "id", None), log=log, where="subject of a check")
+        return cls(type=type(billable).__name__, id=_rendered(outcome.value))
+
+
+class Telemetry:
+    """Tells what happens in one application.
+
+    `tracer_provider` makes the spans, by default the one that OpenTelemetry holds for the whole process, whenever it is
+    set. `registry` holds the metrics; a host may hand in its own, or add to this one.
+    """
+
+    def __init__(
+        self, *, tracer_provider: TracerProvider | None = None, registry: CollectorRegistry | None = None
+    ) -> None:
+        self.registry = CollectorRegistry() if registry is None else registry
+        self._metrics = Metrics(self.registry)
+        self._tracer = trace.get_tracer("seatgate", tracer_provider=tracer_provider)
+        self._due: dict[tuple[Signal, str], datetime] = {}
+
+    def checked(
+        self,
+        since: int,
+        *,
+        feature: object,
+        label: str,
+        result: bool,
+        resolver: str,
+        reason: str,
+        surface: str | None,
+        subject: Subject,
+    ) -> None:
+        """Tell of one check that began at `since`; `label` is what the catalog calls the feature, or OTHER."""
+        told: dict[Attribute, str | bool | None] = {
+            Attribute.FEATURE: feature if feature is None else _asked(feature),
+            Attribute.RESULT: result,
+            Attribute.RESOLVER: resolver,
+            Attribute.REASON: reason,
+            Attribute.SURFACE: surface,
+            Attribute.SUBJECT_TYPE: subject.type,
+            Attribute.SUBJECT_ID: subject.id,
+        }
+        attempted(partial(self._checked, since, label, told), log=log, where="telling of a check")
+
+    def signal(self, signal: Signal, told: Mapping[Attribute, str | int | None]) -> None:
+        """Tell operators of something that has happened, with every attribute that the catalogue lists for it."""
+        attempted(partial(self._signal, signal, told), log=log, where=f"signal {signal}")
+
+    def signal_seldom(self, signal: Signal, told: Mapping[Attribute, str | int | None], *, now: datetime) -> None:
+        """Tell the same once an hour at most in this process, for what shows itself again with every look."""
+        key = signal, repr(sorted(told.items()))
+        if (due := self._due.get(key)) is not None and now < due:
+            return
+        if len(self._due) >= MOST_REMEMBERED:
+            self._due.clear()
+        self._due[key] = now + AGAIN
+        self.signal(signal, told)
+
+    def round_ended(self, now: datetime) -> None:
+        """Tell that the worker has come round all its jobs."""
+        attempted(partial(self._metrics.set, Metric.WORKER_ROUND, now.timestamp()), log=log, where="telling of a round")
+
+    def exposition(self, states: States, *, accept: str = "") -> tuple[bytes, str]:
+        """Write all metrics, with what was read of the database for it, and say the content type."""
+        return exposition(self.registry, states, accept=accept)
+
+    def _checked(self, since: int, label: str, told: dict[Attribute, str | bool | None]) -> None:
+        ended = time.time_ns()
+        present = {name.value: value for name, value in told.items() if value is not None}
+        surface, resolver = told[Attribute.SURFACE], str(told[Attribute.RESOLVER])
+        where = "" if surface is None else str(surface) if surface in SURFACES else OTHER
+        result = "true" if told[Attribute.RESULT] else "false"
+        self._metrics.count(Metric.CHECKS, label, result, resolver, str(told[Attribute.REASON]), where)
+        seconds = max(0, ended - since) / _NANOSECONDS
+        self._metrics.measure(Metric.CHECK_SECONDS, seconds, result, resolver, where)
+        could_not = told[Attribute.REASON] == "error"
+        level = logging.WARNING if could_not else logging.DEBUG
+        if log.isEnabledFor(level):
+            log.log(level, "entitlement check %s", _written(told), extra={"facts": present})
+        # Made only now, so that a sampler sees every attribute.
+        self._tracer.start_span(Span.CHECK.value, start_time=since, attributes=present).end(max(since, ended))
+
+    def _signal(self, signal: Signal, told: Mapping[Attribute, str | int | None]) -> None:
+        entry = SIGNALS[signal]
+        listed = {name: told[name] for name in entry.attributes}
+        if len(told) != len(listed):
+            raise ValueError(f"{signal} carries only what the catalogue lists")
+        self._metrics.count_signal(entry.metric, listed)
+        present: dict[str, str | int] = {name.value: value for name, value in listed.items() if value is not None}
+        facts = {Attribute.SIGNAL.value: signal.value, **present}
+        log.warning("signal %s %s", signal, _written(listed), extra={"facts": facts})
+        span = trace.get_current_span()
+        if span.is_recording():
+            span.add_event(f"seatgate.{signal}", present)
+            return
+        own = self._tracer.start_span(Span.SIGNAL.value, attributes={Attribute.SIGNAL.value: signal.value})
+        own.add_event(f"seatgate.{signal}", present)
+        own.end()
+
+
+def _written(told: Mapping[Attribute, str | int | bool | None]) -> str:
+    return " ".join(f"{name}={value}" for name, value in told.items())
+
+
+def _asked(feature: object) -> str:
+    """Show what was asked for: a name as it stands, shortened, and whatever is none by its type."""
+    return feature[:LONGEST] if isinstance(feature, str) and "@" not in feature else f"<{type(feature).__name__}>"
+
+
+def _rendered(id: object) -> str | None:
+    """Show an id; an address, a name or a whole object that stands in its place is no id."""
+    if id is None:
+        return None
+    written = attempted(lambda: str(id), log=log, where="subject of a check").value or ""
+    return written if _ID.fullmatch(written) else f"<{type(id).__name__}>"
