@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.clock import Clock
 from domain.db import Base, Counter, Database, JsonDocument, Key, Session, UtcDateTime
 from domain.errors import contained
-from domain.telemetry import Attribute, Signal
+from domain.telemetry import Attribute, Signal, Told
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ async def _settle(session: Session, *, id: int, failed: bool, now: datetime) -> 
         await session.delete(message)
     elif message.attempts >= MAX_ATTEMPTS:
         message.due_at = None
-        told = {Attribute.BOX: "outbox", Attribute.SOURCE: message.topic, Attribute.MESSAGE_ID: message.id}
+        told: Told = {Attribute.BOX: "outbox", Attribute.SOURCE: message.topic, Attribute.MESSAGE_ID: message.id}
         session.signal(Signal.DEAD_LETTER, told)
     else:
         message.due_at = now + min(timedelta(seconds=2 ** (message.attempts - 1)), LONGEST_WAIT)

@@ -5,25 +5,26 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Route
 
 from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
 from domain.errors import ConfigError
-from domain.identity import AuthAdapter, Visitor
+from domain.identity import AuthAdapter
 from domain.mail import Mailer
 from domain.organizations import OrganizationCallbacks
-from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
 from domain.telemetry import Telemetry
 from domain.wiring import Services, build
 from domain.worker import Worker
 from graphql_api import edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
-from graphql_api.context import Context
+from graphql_api.billables import BillableOf
+from graphql_api.context import ContextMaker
 from graphql_api.gates import check_gates
-from graphql_api.permissions import BillableOf
+from graphql_api.reception import Receiving, Reception
 from graphql_api.schema import build_schema
 from graphql_api.transport import Transport
 
@@ -33,6 +34,8 @@ def create_app(
     *,
     query: Sequence[type] = (),
     mutation: Sequence[type] = (),
+    subscription: Sequence[type] = (),
+    routes: Sequence[BaseRoute] = (),
     callbacks: Sequence[OrganizationCallbacks] = (),
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
@@ -45,11 +48,12 @@ def create_app(
 ) -> Starlette:
     """Make the ASGI application.
 
-    `query` and `mutation` are Strawberry types whose fields stand beside Seatgate's. `callbacks` and `hooks` run in the
-    order given, inside the transactions that they may refuse. `auth` tells who is asking, in the place of the bearer
-    tokens that the settings describe. `forwarders` are told of every audit event after its commit. `billable` tells
-    whose entitlements count for a gate that does not say so itself. `mailer` sends mail in the place of the configured
-    server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
+    `query`, `mutation` and `subscription` are Strawberry types whose fields stand beside Seatgate's; `routes` are the
+    host's own and come after Seatgate's. `callbacks` and `hooks` run in the order given, inside the transactions that
+    they may refuse. `auth` tells who is asking, in the place of the bearer tokens that the settings describe.
+    `forwarders` are told of every audit event after its commit. `billable` tells whose entitlements count for a gate on
+    a field that does not say so itself. `mailer` sends mail in the place of the configured server. Without `worker`
+    this process leaves what falls due to others, `seatgate worker` for one.
     `telemetry` is told what happens, in the place of one with a registry of its own and OpenTelemetry's global tracer.
 
     Raises:
@@ -65,22 +69,28 @@ def create_app(
         mailer=mailer,
         telemetry=telemetry,
     )
-    schema = build_schema(query=query, mutation=mutation)
-    check_gates(schema, services.catalog)
+    schema = build_schema(query=query, mutation=mutation, subscription=subscription)
+    check_gates(schema, services.catalog, routes=routes)
     adapter = auth or JwtAdapter.of(settings, clock=services.clock)
-    transport = Transport(schema, adapter=adapter, make_context=_ContextMaker(services, billable))
+    make_context = ContextMaker(services, billable)
+    transport = Transport(schema, adapter=adapter, make_context=make_context)
+    reception = Reception(services=services, adapter=adapter, make_context=make_context)
     app = Starlette(
-        routes=[
-            Route("/graphql", transport),
-            *explorer.routes(),
-            *webhooks.routes(services),
-            *health.routes(ready=lambda: ready(services), metrics=services.metrics),
+        routes=[Route("/graphql", transport), *_own_routes(services), *routes],
+        middleware=[
+            *edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
+            Middleware(Receiving, reception=reception),
         ],
-        middleware=edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
         lifespan=lambda _: living(services, worker=worker),
     )
     app.state.services = services
+    app.state.reception = reception
     return app
+
+
+def _own_routes(services: Services) -> list[BaseRoute]:
+    asked = [*health.routes(ready=lambda: ready(services)), health.metrics_route(services.metrics)]
+    return [*explorer.routes(), *webhooks.routes(services), *asked]
 
 
 async def ready(services: Services) -> bool:
@@ -113,30 +123,3 @@ async def _going_round(worker: Worker) -> AsyncIterator[None]:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-
-
-class _ContextMaker:
-    """Makes each operation's context: turns who is asking into a user and a scope."""
-
-    def __init__(self, services: Services, billable: BillableOf | None) -> None:
-        self._services = services
-        self._billable = billable
-
-    async def __call__(self, *, request_id: str, visitor: Visitor | None) -> Context:
-        """Make the context of one operation.
-
-        Raises:
-            Unauthenticated: a hook refused the user.
-            Unavailable: the database could not be reached.
-        """
-        scope = None if visitor is None else await self._scope(visitor, request_id)
-        return Context(request_id=request_id, scope=scope, services=self._services, billable=self._billable)
-
-    async def _scope(self, visitor: Visitor, request_id: str) -> Scope:
-        user = await self._services.users.arrive(visitor, request_id=request_id)
-        return Scope(
-            actor=Actor(kind=ActorKind.USER, id=user.id),
-            administrator=visitor.administrator,
-            request_id=request_id,
-            label=visitor.label or user.name or user.email,
-        )

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from domain.clock import Clock, SystemClock
 from domain.errors import Unauthenticated
@@ -135,7 +135,7 @@ class JwtAdapter:
         """Do nothing: the ledger is here already."""
 
 
-def asking_of(request: Request) -> Asking:
+def asking_of(request: HTTPConnection) -> Asking:
     """Write down what a request shows of who is asking.
 
     Raises:

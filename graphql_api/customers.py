@@ -23,9 +23,11 @@ from graphql_api.permissions import require_scope
 
 if TYPE_CHECKING:
     from graphql_api.entitlements import EntitlementSet
+    from graphql_api.overrides import Override
     from graphql_api.webhook_events import SubscriptionFact
 
 AnEntitlementSet = Annotated["EntitlementSet", strawberry.lazy("graphql_api.entitlements")]
+AnOverride = Annotated["Override", strawberry.lazy("graphql_api.overrides")]
 ASubscriptionFact = Annotated["SubscriptionFact", strawberry.lazy("graphql_api.webhook_events")]
 CustomerOwner = Annotated[
     Organization | User,
@@ -230,6 +232,21 @@ class Customer(Node):
         from graphql_api.entitlements import EntitlementSet
 
         return EntitlementSet.of(await loaders.current().entitlements.load(self.row.id))
+
+    @strawberry.field(extensions=[require_scope(ApiScope.ADMIN)])  # type: ignore[untyped-decorator]  # strawberry types it only without arguments
+    async def overrides(
+        self,
+        info: ContextInfo,
+        include_ended: bool = False,  # noqa: FBT001, FBT002 - GraphQL hands arguments over by name
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[AnOverride] | None:
+        """What the customer has beyond its plans, newest first; what has ended only with includeEnded."""
+        from graphql_api.overrides import override_connection
+
+        return await override_connection(info, self.row.id, first, after, last, before, include_ended=include_ended)
 
     async def _owned(self, info: ContextInfo) -> bool:
         caller = info.context.caller

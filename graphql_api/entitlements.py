@@ -9,8 +9,9 @@ from strawberry import Info
 from domain import entitlements
 from domain.entitlements import UNLIMITED, Reason
 from domain.errors import InvalidInput
-from domain.scope import Role
+from domain.scope import Role, Scope
 from graphql_api import loaders
+from graphql_api.chains import DecisionStep, dressed
 from graphql_api.context import Context
 from graphql_api.customers import Customer
 from graphql_api.described import described
@@ -24,6 +25,7 @@ MOST_NAMES = 100
 class Quantity:
     """A limit. used and remaining: for seats; null for what Seatgate does not count."""
 
+    answers: strawberry.Private[entitlements.EntitlementSet]
     organization_id: strawberry.Private[str | None]
     key: str
     value: int
@@ -41,6 +43,12 @@ class Quantity:
         seats = await self._seats()
         return seats.available if seats else None
 
+    @strawberry.field
+    def chain(self, info: ContextInfo) -> list[DecisionStep] | None:
+        """What leads to the value, link by link; told to administrators and the OWNER."""
+        told = self.answers.may_be_explained_to(info.context.caller)
+        return dressed(self.answers.chain_of_limit(self.key)) if told else None
+
     async def _seats(self) -> entitlements.SeatUsage | None:
         # Asked only when the field is: counting seats is a read of its own.
         return await loaders.current().seats.load(self.organization_id) if self.organization_id else None
@@ -50,6 +58,7 @@ class Quantity:
 class Decision:
     """One feature's answer; an unknown feature is not granted and no error."""
 
+    answers: strawberry.Private[entitlements.EntitlementSet]
     feature: str
     granted: bool
     reason: DecisionReason | None = strawberry.field(
@@ -58,6 +67,23 @@ class Decision:
     valid_until: datetime | None = strawberry.field(
         description="The last instant at which this surely holds without news, inclusive; null: nothing is due."
     )
+
+    @classmethod
+    def of(cls, answers: entitlements.EntitlementSet, feature: str, *, caller: Scope) -> "Decision":
+        """Dress a decision as far as the caller may know it."""
+        made = answers.decide(feature)
+        reason: Any = made.reason
+        if not caller.administrator and answers.role is Role.MEMBER:
+            reason = None
+        elif not caller.administrator and reason is Reason.ERROR:
+            reason = Reason.NOT_ENTITLED
+        return cls(answers=answers, feature=feature, granted=made.granted, reason=reason, valid_until=made.valid_until)
+
+    @strawberry.field
+    def chain(self, info: ContextInfo) -> list[DecisionStep] | None:
+        """What leads to it, link by link; told to administrators and the OWNER."""
+        told = self.answers.may_be_explained_to(info.context.caller)
+        return dressed(self.answers.chain_of(self.feature)) if told else None
 
 
 @described
@@ -125,20 +151,13 @@ class EntitlementSet:
         if features is not None and len(features) > MOST_NAMES:
             raise InvalidInput(f"At most {MOST_NAMES} features at a time.")
         names = self.answers.catalog.features if features is None else features
-        return [self._decision(info.context.caller.administrator, name) for name in names]
+        return [Decision.of(self.answers, name, caller=info.context.caller) for name in names]
 
     def _quantity(self, key: str, value: int) -> Quantity:
         counted = self.answers.customer.organization_id if key == self.answers.catalog.seat_limit else None
-        return Quantity(organization_id=counted, key=key, value=value, unlimited=value == UNLIMITED)
-
-    def _decision(self, administrator: bool, feature: str) -> Decision:  # noqa: FBT001 - one flag
-        made = self.answers.decide(feature)
-        reason: Any = made.reason
-        if not administrator and self.answers.role is Role.MEMBER:
-            reason = None
-        elif not administrator and reason is Reason.ERROR:
-            reason = Reason.NOT_ENTITLED
-        return Decision(feature=feature, granted=made.granted, reason=reason, valid_until=made.valid_until)
+        return Quantity(
+            answers=self.answers, organization_id=counted, key=key, value=value, unlimited=value == UNLIMITED
+        )
 
 
 async def find_entitlements(customer_id: strawberry.ID) -> EntitlementSet | None:

@@ -11,6 +11,7 @@ from domain.billing import Status as SubscriptionStatus
 from domain.billing import WebhookStatus as WebhookEventStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
+from domain.entitlements import StepKind as DecisionStepKind
 from domain.identity import DeletionStatus
 from domain.organizations import InvitationStatus
 from domain.organizations import OrganizationOrder as OrganizationOrderField
@@ -20,6 +21,7 @@ __all__ = [
     "ApiScope",
     "CapabilityLabel",
     "DecisionReason",
+    "DecisionStepKind",
     "DeletionStatus",
     "DriftAccess",
     "DriftKind",
@@ -68,6 +70,11 @@ strawberry.enum(
 )
 strawberry.enum(
     InvitationStatus, name="InvitationStatus", description="EXPIRED is told by the clock at the time of reading."
+)
+strawberry.enum(
+    DecisionStepKind,
+    name="DecisionStepKind",
+    description="Kinds of links; DEFAULT: what the catalog gives without a plan.",
 )
 strawberry.enum(DecisionReason, name="DecisionReason", description="Why an answer is what it is; a closed list.")
 strawberry.enum(

@@ -6,7 +6,8 @@ extension hooks) can get a text past it. Tracebacks go to the log, once, and now
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
 from enum import StrEnum
 from typing import Any
 
@@ -79,6 +80,9 @@ TOP_LEVEL: tuple[tuple[type[DomainError], Code], ...] = (
 )
 
 
+NOT_RUN = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
+
+
 class MaskingSchema(strawberry.Schema):
     """A schema whose answers hold only errors that are meant for the caller, whatever happened on the way."""
 
@@ -107,23 +111,37 @@ class MaskingSchema(strawberry.Schema):
             operation_extensions,
         )
         outcome = await contained(work, log=log, where=f"request {request_id}")
-        result = outcome.value or PreExecutionError(
-            data=None, errors=[PublicError(INTERNAL_MESSAGE, Code.INTERNAL)], extensions=None
-        )
+        result = outcome.value or _failed()
         return _masked(result, request_id=request_id, anonymous=anonymous)
+
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+    ) -> AsyncGenerator[Any, None]:
+        """Run one operation, a subscription for one, and give its results; each is masked, and nothing is raised."""
+        results = await super().stream(
+            query,
+            variable_values,
+            context_value,
+            root_value,
+            operation_name,
+            operation_extensions,
+            allowed_operation_types,
+        )
+        return _masked_results(results, context_value)
 
     async def _attempt(self, *operation: Any) -> ExecutionResult:
         """Run the operation and turn the three exceptions of Strawberry's own into refusals."""
         try:
             return await super().execute(*operation)
-        except MissingQueryError:
-            refusal = PublicError("The request holds no query.", Code.BAD_USER_INPUT)
-        except CannotGetOperationTypeError:
-            refusal = PublicError("The document holds no such operation.", Code.BAD_USER_INPUT)
-        except InvalidOperationTypeError as error:
-            kind = error.operation_type.value
-            refusal = OperationNotAllowed(f"A {kind} is not served this way.", Code.BAD_USER_INPUT)
-        return PreExecutionError(data=None, errors=[refusal], extensions=None)
+        except NOT_RUN as error:
+            return PreExecutionError(data=None, errors=[_not_run(error)], extensions=None)
 
 
 def worded(error: GraphQLError, code: Code) -> GraphQLError:
@@ -153,6 +171,34 @@ def _masked(result: ExecutionResult, *, request_id: str, anonymous: bool) -> Exe
     return result
 
 
+async def _masked_results(results: AsyncGenerator[Any, None], context: object) -> AsyncGenerator[Any, None]:
+    """Mask results one by one; whatever is raised between two of them becomes the last one."""
+    request_id, anonymous = _caller(context)
+    async with aclosing(results):
+        while True:
+            outcome = await contained(anext(results, None), log=log, where=f"request {request_id}")
+            result = _failed() if outcome.error else outcome.value
+            if result is None:
+                return
+            yield _masked(result, request_id=request_id, anonymous=anonymous)
+            if outcome.error:
+                return
+
+
+def _failed() -> ExecutionResult:
+    error = PublicError(INTERNAL_MESSAGE, Code.INTERNAL)
+    return PreExecutionError(data=None, errors=[error], extensions=None)
+
+
+def _not_run(error: Exception) -> PublicError:
+    """Word the exceptions by which Strawberry says that it runs nothing."""
+    if isinstance(error, InvalidOperationTypeError):
+        return OperationNotAllowed(f"A {error.operation_type.value} is not served this way.", Code.BAD_USER_INPUT)
+    if isinstance(error, CannotGetOperationTypeError):
+        return PublicError("The document holds no such operation.", Code.BAD_USER_INPUT)
+    return PublicError("The request holds no query.", Code.BAD_USER_INPUT)
+
+
 def _refusal(error: GraphQLError, *, executed: bool) -> PublicError | None:
     """Find what may be said of an error; None when it is nothing of ours."""
     if isinstance(error, GraphQLSyntaxError):
@@ -162,14 +208,22 @@ def _refusal(error: GraphQLError, *, executed: bool) -> PublicError | None:
         return found
     if (error.extensions or {}).get("code") == Code.FORBIDDEN:
         return PublicError("Forbidden", Code.FORBIDDEN)
-    cause = _cause(error)
+    if known := _known(_cause(error)):
+        return known
+    if executed and _is_bad_value(error):
+        complaint = worded(error, Code.BAD_USER_INPUT)
+        return complaint if isinstance(complaint, PublicError) else None
+    return None
+
+
+def _known(cause: Exception | None) -> PublicError | None:
+    """Word an exception of the domain's, or of Strawberry's own."""
+    if isinstance(cause, NOT_RUN):
+        return _not_run(cause)
     for kind, code in TOP_LEVEL:
         if isinstance(cause, kind):
             later = cause.retry_after_seconds if isinstance(cause, RateLimited) else None
             return PublicError(cause.message, code, retry_after_seconds=later)
-    if executed and _is_bad_value(error):
-        complaint = worded(error, Code.BAD_USER_INPUT)
-        return complaint if isinstance(complaint, PublicError) else None
     return None
 
 

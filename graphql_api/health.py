@@ -13,11 +13,8 @@ READY_SECONDS = 3.0
 Written = tuple[bytes, str]
 
 
-def routes(*, ready: Callable[[], Awaitable[bool]], metrics: Callable[..., Awaitable[Written]]) -> list[Route]:
-    """List `/livez`, which touches nothing, `/readyz`, which takes silence for a no, and `/metrics`, which always tells.
-
-    Nobody has to show a credential: what they tell is no secret, and who may ask is decided by the network.
-    """
+def routes(*, ready: Callable[[], Awaitable[bool]]) -> list[Route]:
+    """List `/livez`, which touches nothing, and `/readyz`, which asks `ready` and takes silence for a no."""
 
     async def readyz(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature
         try:
@@ -27,11 +24,17 @@ def routes(*, ready: Callable[[], Awaitable[bool]], metrics: Callable[..., Await
             answer = False
         return JSONResponse({"ok": answer}, status_code=200 if answer else 503)
 
+    return [Route("/livez", livez), Route("/readyz", readyz)]
+
+
+def metrics_route(metrics: Callable[..., Awaitable[Written]]) -> Route:
+    """Give `/metrics`, which always answers. No credential is asked for: there is nothing in it about anybody."""
+
     async def told(request: Request) -> Response:
         body, content_type = await metrics(accept=request.headers.get("accept", ""))
         return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
-    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", told)]
+    return Route("/metrics", told)
 
 
 async def livez(request: Request) -> Response:  # noqa: ARG001 - Starlette's signature

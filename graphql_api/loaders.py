@@ -11,14 +11,22 @@ from strawberry.extensions import SchemaExtension
 
 from domain import audit, billing
 from domain.audit import AuditEvent, LabelPart
-from domain.billing import BillingSubscription, Customer, ProcessorAccount, ProcessorName, WebhookEvent
+from domain.billing import (
+    BillingSubscription,
+    Customer,
+    ProcessorAccount,
+    ProcessorName,
+    SubscriptionFact,
+    WebhookEvent,
+)
 from domain.db import Session
-from domain.entitlements import Billable, EntitlementSet, SeatUsage
+from domain.entitlements import Billable, EntitlementSet, Override, SeatUsage, overrides_by_id
 from domain.errors import Contained
 from domain.identity import User
 from domain.organizations import Invitation, Membership, Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services
+from graphql_api.context import Context
 
 K = TypeVar("K", str, tuple[ProcessorName, bool, str])
 T = TypeVar("T")
@@ -52,12 +60,13 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
-
-        async def webhook_events(session: Session, ids: Sequence[str]) -> dict[str, WebhookEvent]:
-            return await billing.events_by_id(session, ids) if scope.administrator else {}
-
-        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(webhook_events)
+        may = scope.administrator
+        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
+        self.override_nodes: DataLoader[str, Override | None] = self._loader(overrides_by_id if may else _none)
+        # Those that an answer of the caller's has named already.
+        self.overrides: DataLoader[str, Override | None] = self._loader(overrides_by_id)
         self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
+        self.newest_facts: DataLoader[str, SubscriptionFact | None] = self._loader(billing.newest_facts)
         self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
         self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)
         self.sealed: DataLoader[str, bool | None] = self._loader(audit.sealed)
@@ -86,6 +95,11 @@ class Loaders:
             made.clear_all()
 
 
+async def _none(_: Session, __: Sequence[str]) -> dict[str, Any]:
+    """Find nothing, for those who may not look."""
+    return {}
+
+
 _loaders: ContextVar[Loaders] = ContextVar("loaders")
 
 
@@ -94,12 +108,16 @@ def current() -> Loaders:
     return _loaders.get()
 
 
+def renew(context: Context) -> None:
+    """Begin with loaders that have read nothing; who is anonymous has none."""
+    if context.scope is not None:
+        _loaders.set(Loaders(context.services, context.scope))
+
+
 class FreshLoaders(SchemaExtension):
     """Gives each operation loaders of its own, so that none of them ever answers from an older operation."""
 
     async def on_execute(self) -> AsyncIterator[None]:
         """Make them before the first resolver runs."""
-        context = self.execution_context.context
-        if context.scope is not None:
-            _loaders.set(Loaders(context.services, context.scope))
+        renew(self.execution_context.context)
         yield

@@ -1,38 +1,28 @@
 """Gates on fields: what an API key's scope allows, and what a billable has paid for. Every denial looks the same.
 
-A feature gate stands directly above `@strawberry.field` or `.mutation`, or in `extensions=[…]`; it prints itself in the
-schema, runs before everything else of the field, and makes the field nullable, so that one denial erases no sibling.
+A feature or plan gate stands directly above `@strawberry.field`, `.mutation` or `.subscription`, or in
+`extensions=[…]`; it prints itself in the schema, runs before everything else of the field, and makes the field
+nullable, so that one denial erases no sibling.
 """
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterator
 from inspect import isawaitable
-from typing import Any, overload
+from typing import Any, ClassVar, Self, overload
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, OperationType
 from strawberry import BasePermission, Info
 from strawberry.permission import PermissionExtension
 from strawberry.schema_directive import Location
 from strawberry.types.base import StrawberryOptional
 from strawberry.types.field import StrawberryField
 
-from domain.billing import BillingSubscription, Customer
-from domain.entitlements import Billable
-from domain.errors import contained
-from domain.organizations import Organization
-from graphql_api import loaders
+from graphql_api import denials
+from graphql_api.billables import BillableOf, find_billable
 from graphql_api.context import Context
+from graphql_api.denials import Form
 from graphql_api.enums import ApiScope
-
-log = logging.getLogger(__name__)
-
-BillableOf = Callable[[Any, Info[Context, Any]], "Billable | Awaitable[Billable | None] | None"]
-"""Tells whose entitlements count for a field: `(source, info)` in, a billable or None out. Never an argument."""
-
-PARENTS = (Organization, Customer, BillingSubscription)
-"""The rows that are billed for the fields of their own objects; each was loaded through the caller's scope."""
+from graphql_api.requirements import Denial, GuardKind, Requirement, Surface
 
 
 @strawberry.schema_directive(
@@ -61,6 +51,21 @@ class RequireFeatureDirective:
     feature: str
 
 
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="requirePlan",
+    repeatable=True,
+    description=(
+        "The field is in the schema for everyone and answers only for a billable that holds the plan, "
+        "named by itself or by a price of it. Hosts apply it; Seatgate's own fields never carry it."
+    ),
+)
+class RequirePlanDirective:
+    """What the schema prints above a field behind a plan."""
+
+    plan: str
+
+
 class RequireScope(BasePermission):
     """Lets pass whoever has shown a credential; what a user may do is decided by role, in the domain."""
 
@@ -85,36 +90,46 @@ class RequireScope(BasePermission):
         return RequireScopeDirective(scope=self.scope)
 
 
-class RequireFeature(BasePermission):
-    """Lets pass for whose billable holds a feature. Whatever is missing, the denial is the same and tells nothing."""
+class Require(BasePermission):
+    """Lets pass for whose billable holds what is required. Whatever is missing, the denial is the same."""
 
     message = "Forbidden"
     error_extensions = {"code": "FORBIDDEN"}  # noqa: RUF012 - Strawberry's own declaration
-    feature: str
+    kind: ClassVar[GuardKind]
 
-    def __init__(self, feature: str, *, billable: BillableOf | None = None) -> None:
-        self.feature = feature
+    def __init__(self, required: str, *, billable: BillableOf | None = None) -> None:
+        self.requirement = Requirement(guard=self.kind, required=required)
+        if billable is not None and not denials.takes(billable, 2):
+            raise TypeError("billable is a function of two arguments, the source and info")
         self.billable = billable
 
     @classmethod
-    def of(cls, feature: str, *, billable: BillableOf | None = None) -> type["RequireFeature"]:
+    def of(cls, required: str, *, billable: BillableOf | None = None) -> type[Self]:
         """Make a class for `permission_classes=[…]`; there the author writes the nullable type."""
 
         class Required(cls):  # type: ignore[valid-type, misc]  # a class made from the class it is called on
             def __init__(self) -> None:
-                super().__init__(feature, billable=billable)
+                super().__init__(required, billable=billable)
 
         return Required
 
-    async def has_permission(self, source: Any, info: Info[Context, Any], **_: Any) -> bool:
-        """Ask the gate for whoever is to be billed; decisions are never remembered.
+    async def denial(self, source: Any, info: Info[Context, Any]) -> Denial | None:
+        """Ask the gate for whoever is to be billed; decisions are never remembered. None lets pass.
 
         Raises:
             Unauthenticated: there is no credential.
         """
         info.context.caller  # noqa: B018 - refuses the anonymous
-        billable = await _billable(self.billable or info.context.billable, source, info)
-        return await info.context.services.entitlements.entitled(billable, self.feature, surface="field")
+        billable = await find_billable(self.billable or info.context.billable, source, info)
+        return await self.requirement.denial(info.context.services.entitlements, billable, surface=_surface(info))
+
+    async def has_permission(self, source: Any, info: Info[Context, Any], **_: Any) -> bool:
+        """Say whether the gate lets pass.
+
+        Raises:
+            Unauthenticated: there is no credential.
+        """
+        return await self.denial(source, info) is None
 
     def on_unauthorized(self) -> None:
         """Deny, and say nothing else.
@@ -124,45 +139,72 @@ class RequireFeature(BasePermission):
         """
         raise GraphQLError("Forbidden", extensions={"code": "FORBIDDEN"})
 
+
+class RequireFeature(Require):
+    """Lets pass for whose billable has a feature."""
+
+    kind = GuardKind.FEATURE
+
     @property
     def schema_directive(self) -> object:
         """The directive that tells of it."""
-        return RequireFeatureDirective(feature=self.feature)
+        return RequireFeatureDirective(feature=self.requirement.required)
 
 
-async def _billable(asked: BillableOf | None, source: Any, info: Info[Context, Any]) -> Billable | None:
-    """Find whose entitlements count, once per operation for each function and parent; a failure is nobody's.
+class RequirePlan(Require):
+    """Lets pass for whose billable holds a plan, named by itself or by a price of it."""
 
-    The function asked for decides; without one the parent object that the caller could see, else the caller's user.
-    """
-    row = getattr(source, "row", None)
-    parent = row.id if isinstance(row, PARENTS) else id(source)
-    known = loaders.current().billables
-    if (asked, parent) not in known:
-        finding = asyncio.ensure_future(contained(_find(asked, row, source, info), log=log, where="billable"))
-        # The source is kept, so that its identity stays its own for as long as the operation lasts.
-        known[asked, parent] = finding, source
-    return (await known[asked, parent][0]).value
+    kind = GuardKind.PLAN
 
-
-async def _find(asked: BillableOf | None, row: object, source: Any, info: Info[Context, Any]) -> Billable | None:
-    if asked is not None:
-        found = asked(source, info)
-        return await found if isawaitable(found) else found
-    if isinstance(row, PARENTS):
-        return row
-    user_id = info.context.caller.user_id
-    return None if user_id is None else await loaders.current().users.load(user_id)
+    @property
+    def schema_directive(self) -> object:
+        """The directive that tells of it."""
+        return RequirePlanDirective(plan=self.requirement.required)
 
 
 class Gate(PermissionExtension):
-    """A permission as a field extension that also makes the field nullable and can stand above the field."""
+    """A requirement as a field extension that makes the field nullable and can stand above the field.
+
+    `on_deny`: a function `(info, denial)` gives the field's value to who is denied; every other form is the opaque
+    answer, and so is a function that fails.
+    """
+
+    def __init__(self, permission: Require, *, on_deny: Form | None = None) -> None:
+        super().__init__([permission])
+        self.permission = permission
+        form = denials.read_form(on_deny)
+        self.on_deny = form if callable(form) else None
 
     def apply(self, field: StrawberryField) -> None:
         """Print the directive and let the field be null."""
         super().apply(field)
         if not isinstance(field.type, StrawberryOptional):
             field.type = StrawberryOptional(field.type)
+
+    async def resolve_async(self, next_: Any, source: Any, info: Info[Context, Any], **arguments: Any) -> Any:
+        """Resolve the field for who may pass.
+
+        Raises:
+            GraphQLError: always the same, for who may not and gets no value in its place.
+        """
+        denial = await self.permission.denial(source, info)
+        if denial is None:
+            value = next_(source, info, **arguments)
+            return await value if isawaitable(value) else value
+        value = await self.value_for_denied(denial, info)
+        return _one_event(value) if denial.surface is Surface.SUBSCRIPTION else value
+
+    async def value_for_denied(self, denial: Denial, info: Info[Context, Any]) -> Any:
+        """Give what the host wants to be answered in the field's place.
+
+        Raises:
+            GraphQLError: always the same, where the host says nothing or its function fails.
+        """
+        if self.on_deny is not None:
+            answer = await denials.ask(self.on_deny, info, denial)
+            if not answer.error:
+                return answer.value
+        return self.permission.on_unauthorized()
 
     @overload
     def __call__(self, field: StrawberryField) -> StrawberryField: ...
@@ -181,9 +223,31 @@ class Gate(PermissionExtension):
         return field
 
 
-def require_feature(feature: str, *, billable: BillableOf | None = None) -> Gate:
+def require_feature(feature: str, *, billable: BillableOf | None = None, on_deny: Form | None = None) -> Gate:
     """Gate a field behind a feature: `@require_feature("reports")` above it, or in its `extensions`."""
-    return Gate([RequireFeature(feature, billable=billable)])
+    return Gate(RequireFeature(feature, billable=billable), on_deny=on_deny)
+
+
+def require_plan(plan: str, *, billable: BillableOf | None = None, on_deny: Form | None = None) -> Gate:
+    """Gate a field behind a plan, named by itself or by a price of it, in the same places as `require_feature`."""
+    return Gate(RequirePlan(plan, billable=billable), on_deny=on_deny)
+
+
+def steps(field: StrawberryField) -> Iterator[object]:
+    """List what runs around a field's resolver, outermost first: gates, other permissions one by one, extensions."""
+    for extension in reversed(field.extensions):
+        permissions = [extension] if isinstance(extension, Gate) else getattr(extension, "permissions", [extension])
+        yield from (Gate(step) if isinstance(step, Require) else step for step in permissions)
+
+
+def _surface(info: Info[Context, Any]) -> Surface:
+    """Tell a subscription's own field from the fields of its events and of all other operations."""
+    opens = info.operation.operation is OperationType.SUBSCRIPTION and info.path.prev is None
+    return Surface.SUBSCRIPTION if opens else Surface.FIELD
+
+
+async def _one_event(value: Any) -> Any:
+    yield value
 
 
 def require_scope(scope: ApiScope) -> PermissionExtension:

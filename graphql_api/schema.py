@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 import strawberry
-from graphql import GraphQLFieldResolver, GraphQLResolveInfo, Undefined, default_field_resolver
+from graphql import Undefined
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
@@ -25,6 +25,7 @@ from graphql_api import (
     loaders,
     membership_mutations,
     organization_mutations,
+    override_mutations,
     ownership_mutations,
     plan_changes,
     subscription_mutations,
@@ -32,25 +33,26 @@ from graphql_api import (
 from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogPlan, list_plans
 from graphql_api.connections import Connection, CountedConnection
+from graphql_api.credentials import ask_for_credentials
 from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
+from graphql_api.explaining import Explanation, explain
 from graphql_api.identity import User, Viewer
 from graphql_api.invitations import Invitation
 from graphql_api.limits import Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
+from graphql_api.overrides import Override
 from graphql_api.permissions import require_scope
 from graphql_api.rate_limits import Limited
 from graphql_api.scalars import SCALARS
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.unit_of_work import Refusals, UnitOfWork
 from graphql_api.webhook_events import WebhookEvent, list_webhook_events
-
-PUBLIC = frozenset({"serverInfo", "plans"})
 
 
 async def find_node(id: strawberry.ID) -> Node | None:
@@ -65,6 +67,7 @@ async def find_node(id: strawberry.ID) -> Node | None:
         Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
         Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
         Prefix.WEBHOOK_EVENT: (found.webhook_events, WebhookEvent.of),
+        Prefix.OVERRIDE: (found.override_nodes, Override.of),
     }
     known = nodes.get(ids.prefix_of(id))
     if known is None:
@@ -99,6 +102,7 @@ class Query:
     organizations: CountedConnection[Organization] | None = _read(list_organizations, ApiScope.ORGANIZATIONS_READ)
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
+    explain: Explanation | None = _read(explain)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
@@ -201,27 +205,44 @@ class Mutation:
     reconcile_customer: drift.ReconcileCustomerPayload | None = _write(
         drift.reconcile_customer, Refusals(), ApiScope.ADMIN
     )
+    grant_override: override_mutations.GrantOverridePayload | None = _write(
+        override_mutations.grant_override, UnitOfWork(), ApiScope.ADMIN
+    )
+    revoke_override: override_mutations.RevokeOverridePayload | None = _write(
+        override_mutations.revoke_override, UnitOfWork(), ApiScope.ADMIN
+    )
 
 
-def print_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = ()) -> str:
+def print_schema(
+    *, query: Sequence[type] = (), mutation: Sequence[type] = (), subscription: Sequence[type] = ()
+) -> str:
     """Print the schema sorted, with the gates that stand on its fields."""
-    return build_schema(query=query, mutation=mutation, sort=True).as_str() + "\n"
+    return build_schema(query=query, mutation=mutation, subscription=subscription, sort=True).as_str() + "\n"
 
 
-def build_schema(*, query: Sequence[type] = (), mutation: Sequence[type] = (), sort: bool = False) -> MaskingSchema:
+def build_schema(
+    *,
+    query: Sequence[type] = (),
+    mutation: Sequence[type] = (),
+    subscription: Sequence[type] = (),
+    sort: bool = False,
+) -> MaskingSchema:
     """Make the schema of Seatgate's fields and a host's own types of root fields.
 
     A sorted schema is for printing only: Strawberry cannot tell the members of its unions apart. Asked for again, the
     same schema is given, because it knows nothing of the application that it serves.
     """
-    return _built(tuple(query), tuple(mutation), sort=sort)
+    return _built(tuple(query), tuple(mutation), tuple(subscription), sort=sort)
 
 
 @lru_cache(maxsize=8)
-def _built(query: tuple[type, ...], mutation: tuple[type, ...], *, sort: bool) -> MaskingSchema:
+def _built(
+    query: tuple[type, ...], mutation: tuple[type, ...], subscription: tuple[type, ...], *, sort: bool
+) -> MaskingSchema:
     schema = MaskingSchema(
-        query=_joined(Query, query),
-        mutation=_joined(Mutation, mutation),
+        query=_joined("Query", (Query, *query)),
+        mutation=_joined("Mutation", (Mutation, *mutation)),
+        subscription=_joined("Subscription", subscription) if subscription else None,
         types=[
             Organization,
             Membership,
@@ -231,28 +252,30 @@ def _built(query: tuple[type, ...], mutation: tuple[type, ...], *, sort: bool) -
             BillingSubscription,
             AuditEvent,
             WebhookEvent,
+            Override,
         ],
         extensions=[Limits, FreshLoaders],
         config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)
-    _ask_for_credentials(schema)
+    ask_for_credentials(schema)
     return schema
 
 
-def _joined(own: type, hosts: Sequence[type]) -> type:
-    """Put a host's fields beside our own, under our own description.
+def _joined(name: str, kinds: tuple[type, ...]) -> type:
+    """Put the fields of types side by side under one name, with the description of the first.
 
     Raises:
-        ConfigError: a name stands twice; nothing may take the place of a field of ours unseen.
+        ConfigError: a field's name stands twice; nothing may take the place of a field of ours unseen.
     """
-    if not hosts:
-        return own
-    names = [field.name for kind in (own, *hosts) for field in kind.__strawberry_definition__.fields]  # type: ignore[attr-defined]  # all are Strawberry's types
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError([f"{own.__name__}: the field {name} stands twice" for name in twice])
-    joined = merge_types(own.__name__, (own, *hosts))
-    joined.__strawberry_definition__.description = own.__strawberry_definition__.description  # type: ignore[attr-defined]  # both are Strawberry's types
+    first = kinds[0].__strawberry_definition__  # type: ignore[attr-defined]  # all are Strawberry's types
+    if kinds == (first.origin,) and first.name == name:
+        return kinds[0]
+    names = [field.name for kind in kinds for field in kind.__strawberry_definition__.fields]  # type: ignore[attr-defined]  # as above
+    if twice := sorted({field for field in names if names.count(field) > 1}):
+        raise ConfigError([f"{name}: the field {field} stands twice" for field in twice])
+    joined = merge_types(name, kinds)
+    joined.__strawberry_definition__.description = first.description  # type: ignore[attr-defined]  # as above
     return joined
 
 
@@ -263,19 +286,3 @@ def _leave_out_null_defaults(schema: MaskingSchema) -> None:
             for value in (field, *getattr(field, "args", {}).values()):
                 if getattr(value, "default_value", Undefined) is None:
                     value.default_value = Undefined
-
-
-def _ask_for_credentials(schema: MaskingSchema) -> None:
-    """Refuse the anonymous at every root field that is not public, a host's fields included."""
-    roots = schema._schema.query_type, schema._schema.mutation_type  # noqa: SLF001 - as above
-    for name, field in ((name, field) for root in roots if root for name, field in root.fields.items()):
-        if name not in PUBLIC:
-            field.resolve = _for_callers(field.resolve or default_field_resolver)
-
-
-def _for_callers(resolve: GraphQLFieldResolver) -> GraphQLFieldResolver:
-    def resolved(source: object, info: GraphQLResolveInfo[Any], **arguments: object) -> object:
-        info.context.caller  # noqa: B018 - refuses the anonymous
-        return resolve(source, info, **arguments)
-
-    return resolved

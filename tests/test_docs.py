@@ -149,6 +149,29 @@ async def test_the_commands_of_the_subscriptions_guide_do_what_it_says(
     assert names == ["Buy", "Checkout", "Preview", "Swap", "More", "Pause", "GoOn", "End", "Keep", "Portal"]
 
 
+async def test_the_entitlements_guide_asks_explains_gives_and_takes_back(
+    sqlite: Sqlite, tmp_path: Path, clock: FixedClock
+) -> None:
+    documents = blocks("entitlements.md", "graphql")
+    told: dict[str, Any] = {}
+
+    async with serving(sqlite.fresh(tmp_path), tmp_path, clock) as api:
+        known = {"customer": (await api.organization())["customer"]["id"]}
+        await api.user("ada")
+        for text in sorted(documents, key=lambda text: "mutation" not in text.split("(")[0]):
+            [(name, variable)] = re.findall(r"^(?:query|mutation) (\w+)\(\$(\w+): ID!\)", text)
+            [told[name]] = (await api.ask(text, "ada", **{variable: known[variable]})).data.values()
+            if name == "Feature":
+                known["override"] = told[name]["override"]["id"]
+
+    assert [told[name]["errors"] for name in ("Feature", "Limit", "Revoke")] == [[]] * 3
+    assert (told["Feature"]["entitlements"]["features"], told["Revoke"]["entitlements"]["features"]) == (["sso"], [])
+    assert told["Ask"]["quantity"] == 50
+    assert [plan["name"] for plan in told["Why"]["wouldGrant"]] == ["team"]
+    assert told["HowMany"]["quantities"][0]["chain"][-1]["detail"] == "An override gives at least 50 of seats."
+    assert len(told["Given"]["overrides"]["nodes"]) == 2
+
+
 @pytest.mark.parametrize("document", sorted(path.name for path in DOCS.glob("*.md")))
 def test_links_lead_somewhere(document: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (DOCS / document).read_text())

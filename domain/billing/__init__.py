@@ -1,7 +1,7 @@
 """The logic half: customers, seats, the mirror of what the processor says, and the commands that speak to it."""
 
 from domain.billing import facts, lifecycle, seats
-from domain.billing.access import Access, AccessOf, Standing
+from domain.billing.access import Access, Accesses, AccessOf, Standing
 from domain.billing.closing import Closing
 from domain.billing.commands import (
     AccessChange,
@@ -100,6 +100,7 @@ from domain.billing.webhooks import (
     keep_waiting,
     list_events,
     list_facts,
+    newest_facts,
 )
 
 __all__ = [
@@ -107,6 +108,7 @@ __all__ = [
     "Access",
     "AccessChange",
     "AccessOf",
+    "Accesses",
     "Beat",
     "BillingSubscription",
     "Bought",
@@ -194,6 +196,7 @@ __all__ = [
     "list_facts",
     "list_subscriptions",
     "live_subscriptions",
+    "newest_facts",
     "newest_report",
     "nothing",
     "owned_by",

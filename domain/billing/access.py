@@ -1,6 +1,6 @@
 """What rows of the mirror give, in billing's words. Billing knows no plans; wiring hands in a function that does.
 
-Plain values; no session and no processor.
+Plain values and the seam that fills them; no processor, and no SQL of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.billing.states import ProcessorName, SubscriptionState
+from domain.db import Session
 from domain.ids import SubscriptionId
 
 
@@ -39,7 +40,17 @@ class Access:
 
 
 class AccessOf(Protocol):
-    """Works out what rows of one customer give."""
+    """Works out what rows of one customer give, beside whatever else it has."""
 
     def __call__(self, rows: Sequence[Standing], *, now: datetime) -> Access:
         """Say what a customer has at `now` whose rows these are, all of them; nothing where there is a doubt."""
+
+
+class Accesses(Protocol):
+    """Knows what customers have beside their rows, which billing does not."""
+
+    async def of(self, session: Session, customer_ids: Sequence[str]) -> Mapping[str, AccessOf]:
+        """Read it for these customers in the caller's transaction, in as many statements for many as for one."""
+
+    def of_nobody(self, rows: Sequence[Standing], *, now: datetime) -> Access:
+        """Say what rows would give that belong to no customer of ours: what they give by themselves."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from domain.db import sqlite
 from domain.db.lookup import Lookup, PostgresqlReader, Reader, SqliteReader
 from domain.errors import ConfigError, Unavailable
-from domain.telemetry import Attribute, Signal, Telemetry
+from domain.telemetry import Signal, Telemetry, Told
 
 T = TypeVar("T")
 
@@ -58,7 +58,7 @@ class Session(AsyncSession):
         """Say whether single rows can be locked; a writer on SQLite holds the lock of the whole file already."""
         return self.get_bind().dialect.name != "sqlite"
 
-    def signal(self, signal: Signal, told: Mapping[Attribute, str | int | None]) -> None:
+    def signal(self, signal: Signal, told: Told) -> None:
         """Tell operators of something once this has committed; in a savepoint last, which takes nothing of it back."""
         self.info.setdefault("signals", []).append((signal, told))
 

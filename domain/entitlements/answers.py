@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.billing import Customer
-from domain.entitlements import decisions
-from domain.entitlements.catalog import Catalog
+from domain.entitlements import chains, decisions
+from domain.entitlements.catalog import Catalog, Plan
 from domain.entitlements.decisions import Decision
+from domain.entitlements.links import Step
 from domain.entitlements.resolver import Given, Resolved
-from domain.scope import Role
+from domain.scope import Role, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,35 @@ class EntitlementSet:
     def quantity(self, key: str) -> int:
         """Count how many of something the customer may have; UNLIMITED when there is no end."""
         return decisions.quantity(self.resolved, key)
+
+    def owned_by(self, caller: Scope) -> bool:
+        """Say whether the customer is the caller's own, or its organization is as OWNER, or all are."""
+        return caller.administrator or self.role is Role.OWNER or self.customer.owner_id == caller.user_id
+
+    def may_be_explained_to(self, caller: Scope) -> bool:
+        """Say whether somebody may see why; that a resolution has failed is told to administrators alone."""
+        return caller.administrator or (self.owned_by(caller) and not self.resolved.failed)
+
+    def chain_of(self, feature: str) -> tuple[Step, ...] | None:
+        """Lead link by link to the decision of a feature; None where the answers were not worked out from rows."""
+        return chains.of_feature(self._basis, feature) if self._worked_out else None
+
+    def chain_of_limit(self, key: str) -> tuple[Step, ...] | None:
+        """Lead link by link to a quantity in the same way."""
+        return chains.of_limit(self._basis, key) if self._worked_out else None
+
+    def would_grant(self, feature: str) -> list[Plan]:
+        """List the plans that would give a feature, by name; none when the customer has it."""
+        plans = [] if self.decide(feature).granted else self.catalog.plans.values()
+        return sorted((plan for plan in plans if feature in plan.features), key=lambda plan: plan.name)
+
+    @property
+    def _worked_out(self) -> bool:
+        return self.given is not None or self.resolved.failed
+
+    @property
+    def _basis(self) -> chains.Basis:
+        return chains.Basis(catalog=self.catalog, given=self.given, resolved=self.resolved, now=self.as_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

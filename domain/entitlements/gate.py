@@ -18,7 +18,7 @@ from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.in_force import InForce
-from domain.entitlements.resolver import FAILED, Given, Held, Resolved, UnmappedPrice
+from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice
 from domain.entitlements.snapshot import (
     Found,
     Holdings,
@@ -88,10 +88,10 @@ class Entitlements:
         counted = await seats.counts(session, organization_ids, now=self.clock.now())
         return {id: _usage(limits.get(id, 0), count) for id, count in counted.items()}
 
-    def given_by(self, rows: Sequence[Standing], *, now: datetime) -> Resolved:
-        """Work out what these rows of one customer would give at `now`, all of them; nothing in doubt."""
+    def given_by(self, rows: Sequence[Standing], granted: Sequence[Granted] = (), *, now: datetime) -> Resolved:
+        """Work out what these rows and overrides of one customer would give at `now`, all of them; nothing in doubt."""
         try:
-            return resolver.resolve(self.catalog, [_held(row) for row in rows], now=now)
+            return resolver.resolve(self.catalog, [_held(row) for row in rows], granted, now=now)
         except UnmappedPrice:
             return FAILED
 

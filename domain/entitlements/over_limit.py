@@ -15,7 +15,7 @@ from domain.billing.seats import SeatPool
 from domain.clock import Clock
 from domain.db import Database
 from domain.entitlements.gate import Entitlements
-from domain.telemetry import Attribute, Signal
+from domain.telemetry import Attribute, Signal, Told
 
 EVERY = timedelta(minutes=1)
 SHARE = 100
@@ -63,7 +63,7 @@ class OverLimit:
         over.update(found)
         fresh = found.keys() - self._known
         for id in sorted(fresh):
-            told = {
+            told: Told = {
                 Attribute.ORGANIZATION_ID: id,
                 Attribute.TAKEN: found[id].used + found[id].reserved,
                 Attribute.LIMIT: found[id].limit,

@@ -3,12 +3,13 @@
 An override only gives. Revoked and expired ones stay as they were, because answers about the past need them.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, Key, UtcDateTime
+from domain.db import Base, Key, Page, Session, Slice, UtcDateTime, keyset
 from domain.ids import CustomerId, OverrideId
 
 _LIVING = text("revoked_at IS NULL")
@@ -41,3 +42,21 @@ class Override(Base):
         Index(None, "customer_id", "created_at", "id"),
         Index("ix_overrides_living", "customer_id", sqlite_where=_LIVING, postgresql_where=_LIVING),
     )
+
+
+async def overrides_by_id(session: Session, ids: Sequence[str]) -> dict[str, Override]:
+    """Find overrides by id; whether the caller may see them is the caller's business."""
+    rows = (await session.execute(select(Override).where(Override.id.in_(ids)))).scalars()
+    return {row.id: row for row in rows}
+
+
+async def list_overrides(
+    session: Session, customer_id: str, *, page: Page, living_at: datetime | None = None
+) -> Slice[Override]:
+    """Read one page of a customer's overrides, newest first: all of them, or those that count at an instant."""
+    query = select(Override).where(Override.customer_id == customer_id)
+    if living_at is not None:
+        query = query.where(
+            Override.revoked_at.is_(None), or_(Override.expires_at.is_(None), Override.expires_at >= living_at)
+        )
+    return await keyset(session, query, page=page, by=Override.created_at, id=Override.id, descending=True)

@@ -8,6 +8,7 @@ override, which only gives.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 
 from domain.billing import lifecycle
 from domain.billing.states import Item, SubscriptionState
@@ -164,25 +165,60 @@ class _Rows:
     grace_ends: list[datetime] = field(default_factory=list)
 
 
+class Force(StrEnum):
+    """How much a row counts: what it gives, or why it gives nothing."""
+
+    ENTITLING = "entitling"
+    GRACE = "grace"
+    GRACE_OVER = "grace_over"
+    STALE = "stale"
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How one row counts at one instant.
+
+    `fresh_end` is the last instant at which it does without news, `grace_end` the last one of its grace; None: there is
+    no such end, or it is of no matter.
+    """
+
+    force: Force
+    fresh_end: datetime | None = None
+    grace_end: datetime | None = None
+
+
+_GIVES_NOTHING = Judged(Force.NOTHING)
+
+
+def judge(catalog: Catalog, row: Held, now: datetime) -> Judged:
+    """Say how a row counts at `now`; stale, paused, ended and unpaid ones do not."""
+    entitling = lifecycle.entitling(row.state)
+    if not entitling and not lifecycle.grace_candidate(row.state, catalog.grace):
+        return _GIVES_NOTHING
+    fresh_end = _fresh_end(catalog, row)
+    if fresh_end and now > fresh_end:
+        return Judged(Force.STALE, fresh_end)
+    if entitling:
+        return Judged(Force.ENTITLING, fresh_end)
+    grace_end = lifecycle.grace_end(row.state, row.past_due_since, catalog.grace)
+    in_grace = grace_end is not None and now <= grace_end
+    return Judged(Force.GRACE if in_grace else Force.GRACE_OVER, fresh_end, grace_end)
+
+
 def _sort(catalog: Catalog, held: Sequence[Held], now: datetime) -> _Rows:
     """Sort the rows into those that are entitling, in grace and out of it; the others are left out."""
     rows = _Rows()
+    places = {Force.ENTITLING: rows.active, Force.GRACE: rows.grace, Force.GRACE_OVER: rows.expired}
     for row in held:
-        entitling = lifecycle.entitling(row.state)
-        fresh_end = _fresh_end(catalog, row)
-        if not (entitling or lifecycle.grace_candidate(row.state, catalog.grace)) or (fresh_end and now > fresh_end):
+        judged = judge(catalog, row, now)
+        if judged.force not in places:
             continue
-        if fresh_end:
-            rows.fresh_ends.append(fresh_end)
-        if entitling:
-            rows.active.append(row.state)
-            continue
-        grace_end = lifecycle.grace_end(row.state, row.past_due_since, catalog.grace)
-        if grace_end and now <= grace_end:
-            rows.grace.append(row.state)
-            rows.grace_ends.append(grace_end)
-        else:
-            rows.expired.append(row.state)
+        places[judged.force].append(row.state)
+        if judged.fresh_end:
+            rows.fresh_ends.append(judged.fresh_end)
+        if judged.force is Force.GRACE and judged.grace_end:
+            rows.grace_ends.append(judged.grace_end)
     return rows
 
 
@@ -225,9 +261,9 @@ def _quantities(given: Iterable[tuple[Mapping[str, Limit], int | None]]) -> dict
                 added[key] = added.get(key, 0) + value
             elif value >= largest.get(key, 0):
                 largest[key] = value
-    return {key: _total(largest.get(key, 0), added.get(key, 0)) for key in sorted(largest.keys() | added.keys())}
+    return {key: total(largest.get(key, 0), added.get(key, 0)) for key in sorted(largest.keys() | added.keys())}
 
 
-def _total(largest: int, added: int) -> int:
+def total(largest: int, added: int) -> int:
     """Add up, stopping at the greatest number; no end stays no end."""
     return UNLIMITED if largest == UNLIMITED else min(largest + added, GREATEST)

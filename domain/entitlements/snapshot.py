@@ -125,6 +125,17 @@ async def found_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence
     return _by_owner((await session.execute(_OF_OWNERS, {"kind": kind, "owners": list(owner_ids)})).all())
 
 
+async def granted_to(session: Session, customer_ids: Sequence[str]) -> dict[str, tuple[Granted, ...]]:
+    """Read the overrides that have not been revoked, by customer, inside the caller's transaction."""
+    query = select(Override.customer_id, *_GRANTED).where(
+        Override.customer_id.in_(customer_ids), Override.revoked_at.is_(None)
+    )
+    gathered: dict[str, list[Granted]] = {}
+    for customer_id, *columns in (await session.execute(query)).all():
+        gathered.setdefault(customer_id, []).append(_granted(columns))
+    return {customer_id: tuple(granted) for customer_id, granted in gathered.items()}
+
+
 def _held(columns: Sequence[Any]) -> Held:
     return Held(
         subscription_id=columns[0],

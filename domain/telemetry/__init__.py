@@ -5,12 +5,14 @@ no personal data is ever told.
 """
 
 from domain.telemetry.catalogue import ATTRIBUTES, METRICS, SIGNALS, SPANS, Attribute, Kind, Metric, Signal, Span
-from domain.telemetry.recording import OTHER, States, Subject, Telemetry, started
+from domain.telemetry.metrics import SHARED
+from domain.telemetry.recording import OTHER, States, Subject, Telemetry, Told, started
 
 __all__ = [
     "ATTRIBUTES",
     "METRICS",
     "OTHER",
+    "SHARED",
     "SIGNALS",
     "SPANS",
     "Attribute",
@@ -21,5 +23,6 @@ __all__ = [
     "States",
     "Subject",
     "Telemetry",
+    "Told",
     "started",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeAlias
 
 from opentelemetry import trace
 from opentelemetry.trace import TracerProvider
@@ -20,7 +21,7 @@ from domain.errors import attempted
 from domain.telemetry.catalogue import SIGNALS, Attribute, Metric, Signal, Span
 from domain.telemetry.metrics import Metrics, States, exposition
 
-__all__ = ["OTHER", "States", "Subject", "Telemetry", "started"]
+__all__ = ["OTHER", "States", "Subject", "Telemetry", "Told", "started"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ SURFACES = frozenset({"field", "subscription", "route", "websocket"})
 AGAIN = timedelta(hours=1)
 MOST_REMEMBERED = 1000
 LONGEST = 100
+Told: TypeAlias = Mapping[Attribute, str | int | None]
+"""The attributes of a signal."""
 _NANOSECONDS = 1_000_000_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -92,11 +95,11 @@ class Telemetry:
         }
         attempted(partial(self._checked, since, label, told), log=log, where="telling of a check")
 
-    def signal(self, signal: Signal, told: Mapping[Attribute, str | int | None]) -> None:
+    def signal(self, signal: Signal, told: Told) -> None:
         """Tell operators of something that has happened, with every attribute that the catalogue lists for it."""
         attempted(partial(self._signal, signal, told), log=log, where=f"signal {signal}")
 
-    def signal_seldom(self, signal: Signal, told: Mapping[Attribute, str | int | None], *, now: datetime) -> None:
+    def signal_seldom(self, signal: Signal, told: Told, *, now: datetime) -> None:
         """Tell the same once an hour at most in this process, for what shows itself again with every look."""
         key = signal, repr(sorted(told.items()))
         if (due := self._due.get(key)) is not None and now < due:
@@ -130,7 +133,7 @@ class Telemetry:
         # Made only now, so that a sampler sees every attribute.
         self._tracer.start_span(Span.CHECK.value, start_time=since, attributes=present).end(max(since, ended))
 
-    def _signal(self, signal: Signal, told: Mapping[Attribute, str | int | None]) -> None:
+    def _signal(self, signal: Signal, told: Told) -> None:
         entry = SIGNALS[signal]
         listed = {name: told[name] for name in entry.attributes}
         if len(told) != len(listed):

@@ -10,7 +10,7 @@ from typing import TypeVar
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
-    AccessOf,
+    Accesses,
     Commands,
     CustomerReading,
     CustomerReconciling,
@@ -28,7 +28,7 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, InForce, catalog
+from domain.entitlements import Catalog, Entitlements, InForce, Overriding, catalog
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -50,7 +50,7 @@ from domain.telemetry import Telemetry
 from domain.wiring import gauges, jobs
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
-from domain.wiring.seams import SeatCallbacks, access_by, hooks_of, role_for
+from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
 
 T = TypeVar("T")
@@ -97,6 +97,11 @@ class Services:
     def linking(self) -> Linking:
         """What links accounts that were made elsewhere."""
         return Linking(clock=self.clock, processors=self.processors)
+
+    @property
+    def overriding(self) -> Overriding:
+        """What grants and revokes overrides."""
+        return Overriding(clock=self.clock, in_force=self.entitlements.in_force)
 
     @property
     def reconciling(self) -> Reconciling:
@@ -169,8 +174,8 @@ def build(
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, access_of=access_by(entitlements))
-    schedule = _schedule(rooms, inbox, in_force, commands.access_of)
+    commands = rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
+    schedule = _schedule(rooms, inbox, in_force, commands.accesses)
     joined = hooks_of(hooks or {}, members, commands)
     deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
     return Services(
@@ -190,7 +195,7 @@ def build(
         inbox=inbox,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, in_force, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, entitlements, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -220,10 +225,10 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, access_of: AccessOf) -> Schedule:
+def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, accesses: Accesses) -> Schedule:
     """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, access_of=access_of, wanted=wanted))
+    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted))
 
 
 def _doors(
@@ -248,7 +253,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
-    in_force: InForce,
+    entitlements: Entitlements,
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
@@ -259,7 +264,7 @@ def _worker(
     mailer: Mailer | None,
 ) -> Worker:
     """Make the worker with all that it goes round."""
-    database, clock = rooms.database, rooms.clock
+    database, clock, in_force = rooms.database, rooms.clock, entitlements.in_force
     sealer = Sealer(database=database, keys=settings.secret_keys)
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
@@ -271,4 +276,6 @@ def _worker(
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
         | jobs.reconciling(schedule)
+        | jobs.watching(entitlements),
+        told=lambda: database.telemetry.round_ended(clock.now()),
     )

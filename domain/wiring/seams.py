@@ -7,7 +7,7 @@ from domain import billing
 from domain.billing import Access, AccessOf, Commands, Customer, Departing, Owner, OwnerKind, Standing
 from domain.clock import Clock
 from domain.db import Session
-from domain.entitlements import Entitlements
+from domain.entitlements import Entitlements, Granted, granted_to
 from domain.hooks import LifecycleHook, LifecycleHooks, lifecycle_hooks
 from domain.identity import User
 from domain.organizations import (
@@ -151,16 +151,29 @@ async def role_for(session: Session, scope: Scope, customer: Customer) -> Role |
     return await role_in(session, organization_id=customer.owner_id, user_id=scope.user_id)
 
 
-def access_by(entitlements: Entitlements) -> AccessOf:
-    """Tell billing, which knows no plans, what rows of its mirror give; nothing in doubt."""
+class CatalogAccesses:
+    """Tells billing, which knows no plans and no overrides, what rows of its mirror give; nothing in doubt."""
 
-    def access_of(rows: Sequence[Standing], *, now: datetime) -> Access:
-        given = entitlements.given_by(rows, now=now)
-        return Access(
-            seat_limit=entitlements.catalog.seat_limit,
-            plans=given.plans,
-            features=given.features,
-            quantities=given.quantities,
-        )
+    def __init__(self, entitlements: Entitlements) -> None:
+        self._entitlements = entitlements
 
-    return access_of
+    async def of(self, session: Session, customer_ids: Sequence[str]) -> dict[str, AccessOf]:
+        """Read the overrides of customers; what one of them has is worked out from its rows and these."""
+        granted = await granted_to(session, customer_ids)
+        return {id: self._beside(granted.get(id, ())) for id in customer_ids}
+
+    def of_nobody(self, rows: Sequence[Standing], *, now: datetime) -> Access:
+        """Say what rows give by themselves."""
+        return self._beside(())(rows, now=now)
+
+    def _beside(self, granted: Sequence[Granted]) -> AccessOf:
+        def access_of(rows: Sequence[Standing], *, now: datetime) -> Access:
+            given = self._entitlements.given_by(rows, granted, now=now)
+            return Access(
+                seat_limit=self._entitlements.catalog.seat_limit,
+                plans=given.plans,
+                features=given.features,
+                quantities=given.quantities,
+            )
+
+        return access_of

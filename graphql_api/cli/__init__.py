@@ -13,7 +13,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.cli import audit, proving, reconciling, webhooks, working
+from graphql_api.cli import audit, proving, reconciling, watching, webhooks, working
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def serve(
     """Serve the API; settings come from the environment."""
     with told():
         settings = read_settings()
+        watching.export_spans()
         asyncio.run(_check(settings))
     typer.echo(f"Seatgate serves at {_address(settings)}/graphql. {tell_explorer(settings)}")
     _serve(settings, f"graphql_api.cli:application{'' if worker else '_without_worker'}")
@@ -143,6 +144,7 @@ def application() -> "Starlette":
     """Make the application of one server process."""
     from graphql_api.app import create_app
 
+    watching.export_spans()
     return create_app(read_settings())
 
 
@@ -150,6 +152,7 @@ def application_without_worker() -> "Starlette":
     """Make the application of one server process that leaves the worker's work to others."""
     from graphql_api.app import create_app
 
+    watching.export_spans()
     return create_app(read_settings(), worker=False)
 
 
@@ -184,19 +187,21 @@ async def _with(application: "Starlette", work: Callable[["Starlette"], Awaitabl
 def _serve(settings: Settings, factory: str) -> None:
     import uvicorn
 
-    uvicorn.run(
-        factory,
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        ws="none",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=10,
-    )
+    with watching.shared_metrics(settings):
+        uvicorn.run(
+            factory,
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            ws="none",
+            access_log=False,
+            log_config=watching.logging_of(settings),
+            log_level="warning",
+            server_header=False,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=10,
+        )
 
 
 def _development() -> Settings:

@@ -1,4 +1,4 @@
-"""The demo's host: what an application of yours would add to Seatgate, here one field behind a feature."""
+"""The demo's host: what an application of yours would add to Seatgate, here fields behind a feature and a plan."""
 
 import strawberry
 from starlette.applications import Starlette
@@ -11,7 +11,7 @@ from domain.settings import Settings
 from graphql_api.app import create_app
 from graphql_api.context import Context
 from graphql_api.described import described
-from graphql_api.permissions import require_feature
+from graphql_api.permissions import require_feature, require_plan
 
 
 @described
@@ -41,6 +41,12 @@ class HostQuery:
     def reports(self) -> list[Report]:
         """Reports, for organizations whose plan has the feature `reports`."""
         return [Report(title="Seats by month", pages=3), Report(title="Churn", pages=7)]
+
+    @require_plan("team", billable=organization_of_caller)
+    @strawberry.field
+    def forecast(self) -> Report:
+        """A forecast, for organizations that hold the plan `team`."""
+        return Report(title="Seats next year", pages=12)
 
 
 def demo_app(settings: Settings) -> Starlette:

@@ -13,6 +13,7 @@ from graphql_api.context import Context
 from graphql_api.permissions import require_feature
 from tests.graphql_api.conftest import Serve
 from tests.graphql_api.test_gates import DENIED, denial, own_organization, report
+from tests.support.statements import statements
 
 
 @pytest.mark.parametrize("wrong", ["raises", "text", "nothing"])
@@ -98,3 +99,38 @@ async def test_without_any_function_it_is_the_caller(serve: Serve) -> None:
 
         assert (await api.ask("{ personal }", "ann")).data == {"personal": "report"}
         assert await denial(api, "personal", "bob") == DENIED
+
+
+async def test_what_is_not_there_and_what_is_anothers_take_the_same_work(serve: Serve) -> None:
+    async def named(source: Any, info: Info[Context, None]) -> Billable | None:
+        async with info.context.database.snapshot() as session:
+            return await info.context.services.reading(info.context.caller).organization(session, id=source.of)
+
+    @strawberry.type
+    class Project:
+        of: str
+
+        @require_feature("reports", billable=named)
+        @strawberry.field
+        def churn(self) -> float:
+            return 0.02
+
+    @strawberry.type
+    class Projects:
+        @strawberry.field
+        def project(self, of: strawberry.ID) -> Project:
+            return Project(of=of)
+
+    async with serve(query=[Projects]) as api:
+        theirs = await api.organization("bob", "Bob's")
+        await api.holds(theirs["customer"])
+        await api.user("ann")
+        found = []
+        for id in (theirs["id"], f"org_{'0' * 32}"):
+            with statements(api.services.database) as sent:
+                answer = await api.ask("query($id: ID!) { project(of: $id) { churn } }", id=id)
+            found.append((answer.response.content, len(sent)))
+        granted = await api.ask("query($id: ID!) { project(of: $id) { churn } }", "bob", id=theirs["id"])
+
+    assert found[0] == found[1]
+    assert granted.data == {"project": {"churn": 0.02}}

@@ -41,11 +41,14 @@ def test_the_schema_at_the_root_is_what_the_code_prints() -> None:
 
 def test_the_demos_schema_is_what_the_code_prints_and_its_gates_can_deny() -> None:
     printed = print_schema(query=[HostQuery])
-    gated = [line for line in printed.splitlines() if " @requireFeature(" in line]
+    gated = [line for line in printed.splitlines() if " @requireFeature(" in line or " @requirePlan(" in line]
 
     assert (ROOT / "tests/demo.graphql").read_text() == printed, "run `make schema` and read the difference"
-    assert gated
-    assert not any("! @requireFeature" in line for line in gated)
+    assert [line.rpartition(" @")[2] for line in gated if not line.startswith("directive")] == [
+        'requirePlan(plan: "team")',
+        'requireFeature(feature: "reports")',
+    ]
+    assert not any("! @require" in line for line in gated)
 
 
 def own_types() -> list[GraphQLNamedType]:
@@ -148,8 +151,9 @@ def test_every_member_of_a_union_of_errors_is_a_user_error() -> None:
         assert all("UserError" in [interface.name for interface in member.interfaces] for member in union.types)
 
 
-def test_no_field_of_our_own_stands_behind_a_feature() -> None:
+def test_no_field_of_our_own_stands_behind_a_feature_or_a_plan() -> None:
     assert "@requireFeature" not in PRINTED
+    assert "@requirePlan" not in PRINTED
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -17,12 +17,13 @@ KINDS = {
     "organization(id)": "org",
     "organization(slug)": "slug",
     "organization(externalId)": "external",
-    "node(id)": "org usr mem inv cst bsb aud whe",
+    "node(id)": "org usr mem inv cst bsb aud whe ovr",
     "customer(id)": "cst",
     "auditEvents(organizationId)": "org",
     "auditEvents(filter.actorId)": "usr",
     "auditEvents(filter.subjectId)": "mem",
     "entitlements(customerId)": "cst",
+    "explain(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "updateOrganization(input.organizationId)": "org",
     "deleteOrganization(input.organizationId)": "org",
@@ -52,6 +53,8 @@ KINDS = {
     "replayWebhookEvent(input.webhookEventId)": "whe",
     "setFakeSubscriptionStatus(input.subscriptionId)": "bsb",
     "webhookEvents(filter.customerId)": "cst",
+    "grantOverride(input.customerId)": "cst",
+    "revokeOverride(input.overrideId)": "ovr",
 }
 
 
@@ -80,6 +83,8 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
     subscription = (await api.rows("billing_subscriptions"))[0].id
     invited = await invite(api, theirs, "guest@example.com")
     remembered = next(row.id for row in await api.rows("audit_events") if row.organization_id == theirs["id"])
+    given = {"customerId": theirs["customer"]["id"], "feature": "sso", "reason": "a present"}
+    present = await api.do("grantOverride", "ada", "override { id }", **given)
     own = await api.organization("eve", "Eve's")
     await api.holds(own["customer"])
     others = {
@@ -90,6 +95,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "cst": theirs["customer"]["id"],
         "bsb": subscription,
         "aud": remembered,
+        "ovr": present["override"]["id"],
         "whe": (await api.rows("webhook_events"))[0].id,
         "slug": "theirs",
         "external": "crm-7",
@@ -114,6 +120,8 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "linkProcessorAccount": {"processor": "FAKE", "processorId": "cus_eve"},
         "setFakeSubscriptionStatus": {"status": "ACTIVE"},
         "auditEvents": {"organizationId": own["id"]},
+        "grantOverride": {"feature": "sso", "reason": "a present"},
+        "revokeOverride": {"reason": "no present"},
     }
     return others, rest
 
@@ -141,8 +149,9 @@ async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
         )
     else:
         kind = "String" if argument in {"slug", "externalId"} else "ID"
+        more = ', feature: "sso"' if field == "explain" else ""
         found = await api.ask(
-            f"query($value: {kind}!) {{ {field}({argument}: $value) {{ __typename }} }}", "eve", value=value
+            f"query($value: {kind}!) {{ {field}({argument}: $value{more}) {{ __typename }} }}", "eve", value=value
         )
     return re.sub(r'"requestId": "[0-9a-f]+"', "", plain([found.response.status_code, found.body])).replace(value, "ID")
 

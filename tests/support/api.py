@@ -84,6 +84,7 @@ class Api:
     """Asks the application as one of several people; who has not been seen before becomes a user by asking."""
 
     def __init__(self, app: Starlette, client: httpx.AsyncClient, clock: FixedClock) -> None:
+        self.app = app
         self.client = client
         self.clock = clock
         self.services: Services = app.state.services
@@ -203,8 +204,8 @@ class Api:
         return await tables.dump(self.services.database)
 
 
-def make_settings(database_url: str, folder: Path, **variables: str) -> settings.Settings:
-    (folder / "catalog.toml").write_text(CATALOG)
+def make_settings(database_url: str, folder: Path, catalog: str = CATALOG, **variables: str) -> settings.Settings:
+    (folder / "catalog.toml").write_text(catalog)
     environment = {
         "DATABASE_URL": database_url,
         # A slow machine is no failure.
@@ -224,6 +225,7 @@ async def serving(
     clock: FixedClock,
     variables: Mapping[str, str] | None = None,
     *,
+    catalog: str = CATALOG,
     worker: bool = False,
     **host: Any,
 ) -> AsyncIterator[Api]:
@@ -231,7 +233,9 @@ async def serving(
 
     Its worker goes round when a test asks it to, or by itself where `worker` says so.
     """
-    app = create_app(make_settings(database_url, folder, **variables or {}), clock=clock, worker=worker, **host)
+    app = create_app(
+        make_settings(database_url, folder, catalog, **variables or {}), clock=clock, worker=worker, **host
+    )
     transport = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

@@ -1,4 +1,4 @@
-"""What is sent to the database."""
+"""What is sent to the database, and what becomes of it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -38,3 +38,22 @@ def statements(database: Database) -> Iterator[list[str]]:
     yield sent
     event.remove(database.engine.sync_engine, "before_cursor_execute", note)
     database._reader = noting.reader
+
+
+@contextmanager
+def lost(database: Database, table: str) -> Iterator[None]:
+    """Lose the connection whenever a lookup reads from a table."""
+    reader = database._reader
+
+    class Losing:
+        async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
+            if table in statement:
+                raise ConnectionResetError
+            return await reader.fetch(statement, values)
+
+        async def aclose(self) -> None:
+            await reader.aclose()
+
+    database._reader = Losing()
+    yield
+    database._reader = reader

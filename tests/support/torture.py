@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from domain.billing import (
     Access,
+    AccessOf,
     BillingSubscription,
     CustomerReconciling,
     ProcessorAccount,
@@ -20,7 +21,7 @@ from domain.billing import (
 from domain.billing.processors import shapes
 from domain.billing.processors.fake import FakeProcessor
 from domain.billing.states import Snapshot, SubscriptionState
-from domain.db import Database
+from domain.db import Database, Session
 from domain.proofs.webhooks import model
 from domain.proofs.webhooks.model import Said, Seen
 from domain.proofs.webhooks.stories import MS, Shape
@@ -118,8 +119,14 @@ class EveryPrice:
         return True
 
 
-def nothing_given(rows: Sequence[Standing], *, now: datetime) -> Access:
-    return Access(seat_limit="seats")
+class NothingGiven:
+    """A catalog without any plan."""
+
+    async def of(self, session: Session, customer_ids: Sequence[str]) -> dict[str, AccessOf]:
+        return dict.fromkeys(customer_ids, self.of_nobody)
+
+    def of_nobody(self, rows: Sequence[Standing], *, now: datetime) -> Access:
+        return Access(seat_limit="seats")
 
 
 async def reconcile_customer(arena: "Arena", walk: Walk) -> None:
@@ -130,7 +137,7 @@ async def reconcile_customer(arena: "Arena", walk: Walk) -> None:
         processors=arena.mirror.inbox.processors,
         inbox=arena.mirror.inbox,
         prices=EveryPrice(),
-        access_of=nothing_given,
+        accesses=NothingGiven(),
     )
     async with arena.database.snapshot() as session:
         account = await session.get_one(ProcessorAccount, (ProcessorName.FAKE, False, walk.story.customer))

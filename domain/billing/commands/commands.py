@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 
 from domain.billing import lifecycle
-from domain.billing.access import AccessOf
+from domain.billing.access import Accesses
 from domain.billing.commands.buying import Subscribe
 from domain.billing.commands.changing import SwapPlan, changed
 from domain.billing.commands.ending import Cancel
@@ -30,9 +30,9 @@ from domain.scope import Scope
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commands(Steps):
-    """Carries commands out (`do`), and previews what one would bring. `access_of` knows what plans give."""
+    """Carries commands out (`do`), and previews what one would bring. `accesses` knows what plans give."""
 
-    access_of: AccessOf
+    accesses: Accesses
 
     async def subscribe(
         self, *, scope: Scope, customer_id: str, items: Sequence[Purchase], call: Call | None = None
@@ -73,8 +73,7 @@ class Commands(Steps):
         except ProcessorUnavailable as error:
             raise UpstreamUnavailable(retry_after_seconds=error.retry_after) from error
         now = self.clock.now()
-        before = self.access_of(weighed.rows, now=now)
-        after = self.access_of(weighed.with_state(row.id, changed(row.current, change)).rows, now=now)
+        before, after = weighed.access(now), weighed.with_state(row.id, changed(row.current, change)).access(now)
         return PlanChange(
             invoice=invoice,
             access=compare(before, after, weighed.seats),
@@ -94,5 +93,5 @@ class Commands(Steps):
         hearing.require(Capability.PREVIEW, of=row.processor, livemode=row.livemode)
         customer = await session.get_one(Customer, row.customer_id)
         rows = await live_subscriptions(session, customer.id)
-        organization_id = customer.organization_id
-        return row, change, await Weighed.read(session, rows, organization_id=organization_id, now=hearing.now)
+        weighed = await Weighed.read(session, customer, rows, accesses=self.accesses, now=hearing.now)
+        return row, change, weighed

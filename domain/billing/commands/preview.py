@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.billing import seats
-from domain.billing.access import Access, Standing
+from domain.billing.access import Access, Accesses, AccessOf, Standing
+from domain.billing.customers import Customer
 from domain.billing.processors import InvoicePreview
 from domain.billing.seats import SeatCount
 from domain.billing.states import SubscriptionState
 from domain.billing.subscriptions import BillingSubscription
 from domain.db import Session
-from domain.ids import OrganizationId, SubscriptionId
+from domain.ids import SubscriptionId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,26 +52,34 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
-    """What the mirror holds of a customer when a change is weighed."""
+    """What is known of a customer when a change is weighed. `access_of` knows what it has beside its rows."""
 
     rows: tuple[Standing, ...]
     seats: SeatCount | None
+    access_of: AccessOf
 
     @classmethod
     async def read(
         cls,
         session: Session,
+        customer: Customer,
         rows: Sequence[BillingSubscription],
         *,
-        organization_id: OrganizationId | None,
+        accesses: Accesses,
         now: datetime,
     ) -> "Weighed":
         """Take all rows of a customer, and the seats of its organization where it has one."""
+        organization_id = customer.organization_id
         counted = {} if organization_id is None else await seats.counts(session, [organization_id], now=now)
         return cls(
             rows=tuple(row.standing for row in rows),
             seats=None if organization_id is None else counted.get(organization_id),
+            access_of=(await accesses.of(session, [customer.id]))[customer.id],
         )
+
+    def access(self, now: datetime) -> Access:
+        """Say what it all gives at `now`."""
+        return self.access_of(self.rows, now=now)
 
     def with_state(self, subscription_id: SubscriptionId, state: SubscriptionState) -> "Weighed":
         """Give the same with one subscription in another state."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain.billing import lifecycle
-from domain.billing.access import AccessOf
+from domain.billing.access import Accesses
 from domain.billing.customers import ProcessorAccount
 from domain.billing.processors import Capability
 from domain.billing.purchases import Prices
@@ -48,7 +48,7 @@ class Looking:
     asking: Asking
     database: Database
     prices: Prices
-    access_of: AccessOf
+    accesses: Accesses
     wanted: Wanted | None
     patience: timedelta
 
@@ -76,7 +76,7 @@ class Looking:
         """
         listing = await self.asking.listing(account.processor_id)
         async with self.database.snapshot() as session:
-            shelf = (await mirror.shelves(session, [account]))[account.customer_id]
+            shelf = (await mirror.shelves(session, [account], self.accesses))[account.customer_id]
             wanted = await self._wanted(session, shelf, listing.held)
         listed = {snapshot.processor_id for snapshot in listing.held}
         unlisted, own = shelf.rows.keys() - listed, missed.about(shelf.rows.keys() | listed)
@@ -92,7 +92,7 @@ class Looking:
         Give those that deserve a question of their own.
         """
         async with self.database.snapshot() as session:
-            shelves = await mirror.shelves(session, accounts)
+            shelves = await mirror.shelves(session, accounts, self.accesses)
             suspects = []
             for account in accounts:
                 shelf, own = shelves[account.customer_id], shares.get(account.processor_id, empty)
@@ -138,7 +138,7 @@ class Looking:
             closing=shelf.closing,
         )
         now = self.asking.clock.now()
-        return compare(holding, access_of=self.access_of, prices=self.prices, patience=self.patience, now=now)
+        return compare(holding, access_of=shelf.access_of, prices=self.prices, patience=self.patience, now=now)
 
     async def _wanted(self, session: Session, shelf: Shelf, held: Sequence[Snapshot]) -> dict[tuple[str, str], int]:
         """Ask how many of each live item there should be; who has no row is asked nothing."""

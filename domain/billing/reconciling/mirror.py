@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from domain.billing.access import Standing
+from domain.billing.access import Accesses, AccessOf, Standing
 from domain.billing.customers import Customer, ProcessorAccount
 from domain.billing.facts import Fact
 from domain.billing.processors import Processor
@@ -22,13 +22,17 @@ UNAPPLIED = frozenset({WebhookStatus.FAILED, WebhookStatus.DEAD})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """What the mirror has of one customer: the rows of the account's processor with their facts, and the others."""
+    """What the mirror has of one customer: the rows of the account's processor with their facts, and the others.
+
+    `access_of` works out what rows of this customer give, beside what it has without any.
+    """
 
     customer_id: CustomerId
     closing: bool
     rows: Mapping[str, BillingSubscription]
     mirrored: tuple[Mirrored, ...]
     elsewhere: tuple[Standing, ...]
+    access_of: AccessOf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,7 @@ class Misses:
         return tuple(each for id in sorted(subscription_ids) for each in self.by_subscription.get(id, ()))
 
 
-async def shelves(session: Session, accounts: Sequence[ProcessorAccount]) -> dict[str, Shelf]:
+async def shelves(session: Session, accounts: Sequence[ProcessorAccount], accesses: Accesses) -> dict[str, Shelf]:
     """Read what the mirror has of the customers of these accounts of one processor, by customer."""
     customer_ids = [account.customer_id for account in accounts]
     closing = select(Customer.id).where(Customer.id.in_(customer_ids), Customer.closing_at.is_not(None))
@@ -83,8 +87,9 @@ async def shelves(session: Session, accounts: Sequence[ProcessorAccount]) -> dic
     for row in (await session.execute(query.order_by(BillingSubscription.created_at))).scalars():
         rows.setdefault(row.customer_id, []).append(row)
     known = await _facts(session, [row.id for of_one in rows.values() for row in of_one])
+    access = await accesses.of(session, customer_ids)
     return {
-        id: _shelf(account, rows.get(id, []), known, closing=id in going)
+        id: _shelf(account, rows.get(id, []), known, closing=id in going, access_of=access[id])
         for id, account in zip(customer_ids, accounts, strict=True)
     }
 
@@ -149,6 +154,7 @@ def _shelf(
     known: Mapping[str, Sequence[Fact]],
     *,
     closing: bool,
+    access_of: AccessOf,
 ) -> Shelf:
     place = (account.processor, account.livemode)
     here = {row.processor_id: row for row in rows if (row.processor, row.livemode) == place}
@@ -167,4 +173,5 @@ def _shelf(
             for row in here.values()
         ),
         elsewhere=tuple(row.standing for row in rows if here.get(row.processor_id) is not row),
+        access_of=access_of,
     )

@@ -12,7 +12,7 @@ from domain.billing.reconciling.values import Finding
 from domain.billing.states import ProcessorName
 from domain.clock import Clock
 from domain.db import Database, Page, Session, Slice, keyset
-from domain.telemetry import Attribute, Signal
+from domain.telemetry import Attribute, Signal, Told
 
 KEPT = timedelta(days=90)
 PRUNED_AT_ONCE = 100
@@ -122,7 +122,7 @@ async def _prune(session: Session, *, before: datetime) -> int:
     return len(ids)
 
 
-def _told(drift: Drift) -> dict[Attribute, str | int | None]:
+def _told(drift: Drift) -> Told:
     return {
         Attribute.KIND: drift.kind.value,
         Attribute.ACCESS: drift.access.value,

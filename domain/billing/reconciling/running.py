@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 from domain.billing import lifecycle
-from domain.billing.access import AccessOf
+from domain.billing.access import Accesses
 from domain.billing.customers import ProcessorAccount
 from domain.billing.fetches import ask_to_fetch
 from domain.billing.processors import Capability, Processor
@@ -39,7 +39,7 @@ Found = list[tuple[Finding, None]]
 class Reconciling:
     """Compares facts, rows and processors, and puts right what a processor's answer can put right.
 
-    `access_of` computes what subscriptions give, and `wanted` how many of an item there should be; billing is handed
+    `accesses` computes what subscriptions give, and `wanted` how many of an item there should be; billing is handed
     both, because it knows neither the catalog's plans nor whom seats belong to.
     """
 
@@ -48,7 +48,7 @@ class Reconciling:
     processors: Mapping[ProcessorName, Processor]
     inbox: Inbox
     prices: Prices
-    access_of: AccessOf
+    accesses: Accesses
     wanted: Wanted | None = None
 
     async def everything(
@@ -96,7 +96,7 @@ class Reconciling:
             asking=Asking(processor=processor, clock=self.clock),
             database=self.database,
             prices=self.prices,
-            access_of=self.access_of,
+            accesses=self.accesses,
             wanted=self.wanted,
             patience=patience,
         )
@@ -210,7 +210,7 @@ class _Run:
         """Tell of every live subscription whose customer is nobody's here."""
         name, now = looking.asking.processor.name, self.rooms.clock.now()
         return [
-            (without_row(snapshot, processor=name, access_of=self.rooms.access_of, now=now), None)
+            (without_row(snapshot, processor=name, access_of=self.rooms.accesses.of_nobody, now=now), None)
             for snapshot in listing.held
             if snapshot.customer_processor_id not in known and not lifecycle.ended(snapshot.state)
         ]
@@ -248,7 +248,7 @@ class _Run:
 
     async def _owe_stale(self, accounts: Sequence[ProcessorAccount], session: Session) -> None:
         now = self.rooms.clock.now()
-        for shelf in (await mirror.shelves(session, accounts)).values():
+        for shelf in (await mirror.shelves(session, accounts, self.rooms.accesses)).values():
             for id, row in shelf.rows.items():
                 if stale(row.current, last_fact_at=row.last_fact_at, now=now):
                     log.warning("subscription %s: its period is over and nobody has said anything since", row.id)

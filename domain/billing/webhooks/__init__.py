@@ -10,6 +10,7 @@ from domain.billing.webhooks.listing import (
     fact_place,
     list_events,
     list_facts,
+    newest_facts,
 )
 from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEvent, WebhookStatus
 from domain.billing.webhooks.pruning import Pruning
@@ -35,4 +36,5 @@ __all__ = [
     "keep_waiting",
     "list_events",
     "list_facts",
+    "newest_facts",
 ]

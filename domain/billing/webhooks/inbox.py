@@ -22,7 +22,7 @@ from domain.clock import Clock
 from domain.db import Database, Session, passing
 from domain.errors import contained
 from domain.ids import Prefix, WebhookEventId
-from domain.telemetry import Attribute, Signal
+from domain.telemetry import Attribute, Signal, Told
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class Inbox:
         before = row.status
         _postpone(row, error, self.clock.now())
         if row.status is WebhookStatus.DEAD and before is not WebhookStatus.DEAD:
-            told = {Attribute.BOX: "inbox", Attribute.SOURCE: row.processor.value, Attribute.MESSAGE_ID: row.id}
+            told: Told = {Attribute.BOX: "inbox", Attribute.SOURCE: row.processor.value, Attribute.MESSAGE_ID: row.id}
             session.signal(Signal.DEAD_LETTER, told)
 
     async def _in_savepoint(self, session: Session, row: WebhookEvent, event: Event | None) -> str:

@@ -115,6 +115,17 @@ async def list_facts(session: Session, subscription_id: str, *, page: Page) -> S
     )
 
 
+async def newest_facts(session: Session, subscription_ids: Sequence[str]) -> dict[str, SubscriptionFact]:
+    """Find the last fact of each subscription in the order of the fold."""
+    order = (SubscriptionFact.occurred_at.desc(), SubscriptionFact.rank.desc(), SubscriptionFact.event_id.desc())
+    place = func.row_number().over(partition_by=SubscriptionFact.subscription_id, order_by=order).label("place")
+    placed = select(SubscriptionFact.sequence, place).where(SubscriptionFact.subscription_id.in_(subscription_ids))
+    newest = placed.subquery()
+    query = select(SubscriptionFact).join(newest, newest.c.sequence == SubscriptionFact.sequence)
+    rows = (await session.execute(query.where(newest.c.place == 1))).scalars()
+    return {row.subscription_id: row for row in rows}
+
+
 async def events_of_facts(
     session: Session, named: Sequence[tuple[ProcessorName, bool, str]]
 ) -> dict[tuple[ProcessorName, bool, str], WebhookEvent]:

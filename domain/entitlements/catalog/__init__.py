@@ -3,6 +3,7 @@
 No customer, no clock and no database enter here, and what `on_deny` names is not imported here.
 """
 
+from domain.entitlements.catalog.denying import read_on_deny
 from domain.entitlements.catalog.parsing import parse, read
 from domain.entitlements.catalog.values import (
     GREATEST,
@@ -36,4 +37,5 @@ __all__ = [
     "UnmappedAction",
     "parse",
     "read",
+    "read_on_deny",
 ]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -11,18 +10,14 @@ from pathlib import Path
 from domain.billing.lifecycle import NO_GRACE, Dunning, Grace, TerminalAction
 from domain.billing.quantities import SeatPolicy, SeatQuantity
 from domain.entitlements.catalog.checks import Checks, Node
+from domain.entitlements.catalog.denying import on_deny
 from domain.entitlements.catalog.values import (
     UNLIMITED,
-    Call,
     Catalog,
     Default,
-    Forbid,
     Limit,
     Merge,
-    OnDeny,
     Plan,
-    Redirect,
-    Respond,
     UnmappedAction,
 )
 from domain.errors import ConfigError
@@ -46,8 +41,6 @@ _TOP_KEYS = frozenset(
 _PLAN_KEYS = frozenset({"features", "limits", "price_ids", "braintree_plan_ids", "add_on", "seat_quantity"})
 _SEAT_QUANTITY_KEYS = frozenset({"up", "down", "debounce_seconds"})
 _LIMIT_KEYS = frozenset({"amount", "per", "times", "max", "merge"})
-_ADDRESS = re.compile(r"(/(?![/\\])|https?://)[!-~]*")
-_FUNCTION = re.compile(r"((?:[^\W\d]\w*\.)*[^\W\d]\w*):([^\W\d]\w*)")
 
 
 def read(paths: Sequence[Path]) -> Catalog:
@@ -101,7 +94,7 @@ def parse(documents: Mapping[str, str]) -> Catalog:
         dunning=dunning,
         stale_after_hours=checks.number(top["stale_after_hours"]) if "stale_after_hours" in top else None,
         unmapped_action=checks.choice(top.get("unmapped_action"), UnmappedAction.DENY),
-        on_deny=_on_deny(checks, top.get("on_deny")),
+        on_deny=on_deny(checks, top.get("on_deny")),
         seat_limit=seat_limit,
     )
     if checks.faults:
@@ -244,36 +237,3 @@ def _grace(checks: Checks, top: Mapping[str, Node], dunning: Dunning) -> Grace:
         checks.fault(node, 'must be "none", "dunning" or a number of days')
         return NO_GRACE
     return Grace(days=checks.number(node))
-
-
-def _on_deny(checks: Checks, node: Node | None) -> OnDeny:
-    if node is None or node.value == "forbidden":
-        return Forbid()
-    if isinstance(node.value, dict):
-        return _on_deny_table(checks, node)
-    match = checks.matching(node, _FUNCTION, '"forbidden", { redirect }, { status, body } or "module:function"')
-    return Call(match[1], match[2]) if match else Forbid()
-
-
-def _on_deny_table(checks: Checks, node: Node) -> OnDeny:
-    """Read `redirect`, or `status` and `body`."""
-    if isinstance(node.value, dict) and "redirect" in node.value:
-        path = checks.table(node, {"redirect"})["redirect"]
-        match = checks.matching(path, _ADDRESS, "a path that begins with one slash, or an http address")
-        return Redirect(match[0]) if match else Forbid()
-    keys = checks.table(node, {"status", "body"})
-    for key in sorted({"status", "body"} - keys.keys()):
-        checks.fault(node, f"must have {key}, or redirect alone")
-    return Respond(
-        status=checks.number(keys.get("status"), 403, least=400, most=599),
-        body=_body(checks, keys.get("body")),
-    )
-
-
-def _body(checks: Checks, node: Node | None) -> str:
-    """Read a body, which may be empty."""
-    if node is not None and isinstance(node.value, str):
-        return node.value
-    if node is not None:
-        checks.fault(node, "must be a text")
-    return ""

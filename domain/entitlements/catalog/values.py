@@ -102,7 +102,7 @@ class Respond:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Deny by asking a function of the host, found when it is first needed."""
+    """Deny by asking a function of the host."""
 
     module: str
     function: str

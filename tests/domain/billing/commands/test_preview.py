@@ -8,9 +8,11 @@ from domain.billing import Access, Cancel, ProcessorName, SeatCount, Subscribe
 from domain.billing.commands.preview import QuantityChange, compare
 from domain.billing.processors import Capability, Label
 from domain.billing.processors.fake import Fault, FaultKind
+from domain.entitlements import Wish
 from domain.errors import Forbidden, InvalidInput, NotFound, Unsupported, UpstreamUnavailable, WrongSubscriptionState
 from domain.scope import Role
 from tests.support.commanding import PACK, PRO, TEAM, Account, swap
+from tests.support.giving import grant
 from tests.support.scripted import ScriptedProcessor
 from tests.support.tables import unchanged
 from tests.support.wired import customer_of, member, user
@@ -70,6 +72,20 @@ async def test_it_tells_money_and_access_and_leaves_no_row(account: Account) -> 
     await account.do(price)
     async with account.database.snapshot() as session:
         assert await account.services.entitlements.seat_limit(session, account.acme.id) == seats.after
+
+
+async def test_what_an_override_gives_is_there_before_and_after(account: Account) -> None:
+    row = await account.buys(TEAM)
+    for name in ("bob", "cy", "di", "ed", "flo", "guy"):
+        await member(account.services, account.acme, await user(account.services, name), Role.MEMBER)
+    for wish in (Wish(feature="sso"), Wish(limit="seats", value=8)):
+        await grant(account.services, account.payer, wish)
+
+    change = await account.services.commands.preview(swap(row), scope=account.owner)
+
+    seats = next(each for each in change.access.quantities if each.key == "seats")
+    assert (seats.before, seats.after, seats.over_limit, change.seat_limit) == (8, 8, False, 8)
+    assert (change.access.plans_lost, change.access.features_lost) == (("team",), ())
 
 
 async def test_a_user_who_pays_has_no_seats(account: Account) -> None:

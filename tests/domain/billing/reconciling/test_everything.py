@@ -6,8 +6,10 @@ from datetime import timedelta
 from domain.billing import Drift, DriftAccess, DriftKind, ProcessorName, WebhookStatus
 from domain.billing.processors import Capability, Label
 from domain.billing.reconciling.models import ReportScope
+from domain.entitlements import Wish
 from tests.support.billing import events, row_counts, subscription, subscriptions
 from tests.support.drifting import PRO, SCOPE, TEAM, OtherFake, Shop
+from tests.support.giving import grant
 from tests.support.tables import dump, execute
 
 
@@ -38,6 +40,16 @@ async def test_an_end_that_never_arrived_is_found_as_access_wrongly_granted_sinc
     [end] = [event for event in await events(here.database) if event.type.endswith(".deleted")]
     assert end.status is WebhookStatus.APPLIED
     assert await here.reconcile() == []
+
+
+async def test_what_an_override_gives_is_neither_wrongly_granted_nor_withheld(here: Shop) -> None:
+    for wish in (Wish(feature="api"), Wish(limit="seats", unlimited=True)):
+        await grant(here.services, here.customer, wish)
+    await here.end_unheard(await here.buy())
+
+    [drift] = await here.reconcile(report_only=True)
+
+    assert told(drift) == (DriftKind.MISSED_EVENT, DriftAccess.WRONGLY_GRANTED, ["projects", "reports"])
 
 
 async def test_a_purchase_that_never_arrived_is_access_wrongly_withheld(here: Shop) -> None:
