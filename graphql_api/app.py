@@ -73,19 +73,24 @@ def create_app(
     check_gates(schema, services.catalog, routes=routes)
     adapter = auth or JwtAdapter.of(settings, clock=services.clock)
     make_context = ContextMaker(services, billable)
-    transport = Transport(schema, adapter=adapter, make_context=make_context)
     reception = Reception(services=services, adapter=adapter, make_context=make_context)
     app = Starlette(
-        routes=[Route("/graphql", transport), *_own_routes(services), *routes],
-        middleware=[
-            *edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins),
-            Middleware(Receiving, reception=reception),
+        routes=[
+            Route("/graphql", Transport(schema, adapter=adapter, make_context=make_context)),
+            *_own_routes(services),
+            *routes,
         ],
+        middleware=_middleware(settings, reception),
         lifespan=lambda _: living(services, worker=worker),
     )
     app.state.services = services
     app.state.reception = reception
     return app
+
+
+def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
+    own = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    return [*own, Middleware(Receiving, reception=reception)]
 
 
 def _own_routes(services: Services) -> list[BaseRoute]:

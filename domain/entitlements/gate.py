@@ -16,7 +16,7 @@ from domain.db import Database, Session
 from domain.entitlements import decisions, resolver
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog
-from domain.entitlements.decisions import Decision, Reason
+from domain.entitlements.decisions import Decision
 from domain.entitlements.in_force import InForce
 from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice
 from domain.entitlements.snapshot import (
@@ -27,6 +27,7 @@ from domain.entitlements.snapshot import (
     found_by_owners,
     visible_holdings,
 )
+from domain.entitlements.telling import Check, tell_unmapped
 from domain.errors import contained
 from domain.identity import User
 from domain.organizations import Organization
@@ -55,23 +56,31 @@ class Entitlements:
 
     async def has_active_plan(self, billable: Billable | None, plan: str, *, surface: str | None = None) -> bool:
         """Say whether a billable holds a plan, named by itself or by a price of it; every doubt is no."""
+        check = self._check(billable, surface)
         decision = decisions.decide_plan(await self._resolved(billable), self.catalog, plan)
-        _tell(decision, billable, surface)
+        check.of_plan(decision)
         return decision.granted
 
     async def decide(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> Decision:
         """Say whether a billable has a feature, and why; a failure to find out is the reason `error`."""
+        check = self._check(billable, surface)
         decision = decisions.decide_feature(await self._resolved(billable), feature)
-        _tell(decision, billable, surface)
+        check.of_feature(decision)
         return decision
 
     async def features_for(self, billable: Billable | None) -> list[str]:
         """List a billable's features, sorted; empty in doubt."""
-        return sorted((await self._resolved(billable)).features)
+        check = self._check(billable)
+        resolved = await self._resolved(billable)
+        check.of_features(resolved)
+        return sorted(resolved.features)
 
     async def entitlement_quantity(self, billable: Billable | None, key: str) -> int:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
-        return decisions.quantity(await self._resolved(billable), key)
+        check = self._check(billable)
+        resolved = await self._resolved(billable)
+        check.of_quantity(resolved, key)
+        return decisions.quantity(resolved, key)
 
     async def visible(self, reading: CustomerReading, customer_ids: Sequence[str]) -> dict[str, EntitlementSet]:
         """Give all answers for customers; those that are not there or not the caller's are left out."""
@@ -101,6 +110,15 @@ class Entitlements:
         limits = {id: decisions.quantity(self._resolve(_given(rows), now), seat_limit) for id, rows in found.items()}
         return {id: None if limit == UNLIMITED else limit for id, limit in limits.items()}
 
+    def _check(self, billable: object, surface: str | None = None) -> Check:
+        return Check(
+            telemetry=self.database.telemetry,
+            catalog=self.catalog,
+            resolver="local_map",
+            billable=billable,
+            surface=surface,
+        )
+
     async def _resolved(self, billable: Billable | None) -> Resolved:
         outcome = await contained(self._read(billable), log=log, where="gate")
         return FAILED if outcome.value is None else outcome.value
@@ -125,11 +143,14 @@ class Entitlements:
         """Work out what one customer has; nothing in doubt."""
         if given is None:
             return FAILED
+        telemetry = self.database.telemetry
         try:
-            return resolver.resolve(self.catalog, given.held, given.granted, now=now)
+            resolved = resolver.resolve(self.catalog, given.held, given.granted, now=now)
         except UnmappedPrice as error:
-            log.warning("unmapped price: %s", error)
+            tell_unmapped(telemetry, error.price_ids, now=now)
             return FAILED
+        tell_unmapped(telemetry, resolved.unmapped_price_ids, now=now)
+        return resolved
 
 
 def _given(found: Found) -> Given | None:
@@ -168,20 +189,3 @@ def _held(row: Standing) -> Held:
 
 def _usage(limit: int | None, count: SeatCount) -> SeatUsage:
     return SeatUsage(limit=limit, used=count.used, reserved=count.reserved)
-
-
-def _tell(decision: Decision, billable: Billable | None, surface: str | None) -> None:
-    """Leave the reason where operators look; it never reaches the caller, and no personal data is in it."""
-    # A host may hand over anything; what is no billable has been denied already.
-    subject = getattr(billable, "id", None)
-    level = logging.WARNING if decision.reason is Reason.ERROR else logging.DEBUG
-    log.log(
-        level,
-        "entitlement check feature=%s result=%s reason=%s surface=%s subject_type=%s subject_id=%s",
-        decision.feature,
-        decision.granted,
-        decision.reason,
-        surface,
-        type(billable).__name__,
-        subject,
-    )

@@ -29,6 +29,7 @@ from domain.billing import (
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
 from domain.entitlements import Catalog, Entitlements, InForce, Overriding, catalog
+from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
@@ -168,21 +169,20 @@ def build(
         ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url, telemetry=telemetry)
-    in_force = InForce(catalog.read(settings.catalog))
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
+    in_force = InForce(catalog.read(settings.catalog))
     entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
     rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
     doors = _doors(settings, clock, callbacks, entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
     commands = rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
     schedule = _schedule(rooms, inbox, in_force, commands.accesses)
-    joined = hooks_of(hooks or {}, members, commands)
-    deletions = Deletions(database=database, clock=clock, hooks=joined.on_delete, policy=settings.on_cancel_failure)
+    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        users=Users(database=database, clock=clock, hooks=joined, issuer=settings.jwt_issuer or ""),
+        users=users,
         deletions=deletions,
         step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=doors.made(Organizations),
@@ -197,6 +197,13 @@ def build(
         forwarding=forwarding,
         worker=_worker(settings, entitlements, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
+
+
+def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
+    """Let hooks look on when users come, and when they go."""
+    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
+    policy = settings.on_cancel_failure
+    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
