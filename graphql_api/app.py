@@ -23,6 +23,7 @@ from graphql_api import edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
 from graphql_api.context import ContextMaker
+from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
 from graphql_api.reception import Receiving, Reception
 from graphql_api.schema import build_schema
@@ -72,20 +73,19 @@ def create_app(
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     check_gates(schema, services.catalog, routes=routes)
     adapter = auth or JwtAdapter.of(settings, clock=services.clock)
-    make_context = ContextMaker(services, billable)
-    reception = Reception(services=services, adapter=adapter, make_context=make_context)
+    reception = Reception(services=services, adapter=adapter, make_context=ContextMaker(services, billable))
     app = Starlette(
-        routes=[
-            Route("/graphql", Transport(schema, adapter=adapter, make_context=make_context)),
-            *_own_routes(services),
-            *routes,
-        ],
+        routes=[_graphql(schema, reception), *_own_routes(services), *routes],
         middleware=_middleware(settings, reception),
         lifespan=lambda _: living(services, worker=worker),
     )
     app.state.services = services
     app.state.reception = reception
     return app
+
+
+def _graphql(schema: MaskingSchema, reception: Reception) -> Route:
+    return Route("/graphql", Transport(schema, adapter=reception.adapter, make_context=reception.make_context))
 
 
 def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:

@@ -24,6 +24,8 @@ from domain.telemetry.metrics import Metrics, States, exposition
 __all__ = ["OTHER", "States", "Subject", "Telemetry", "Told", "started"]
 
 log = logging.getLogger(__name__)
+checks = logging.getLogger("seatgate.checks")
+signals = logging.getLogger("seatgate.signals")
 
 OTHER = "other"
 """The label of whatever is not declared."""
@@ -128,8 +130,8 @@ class Telemetry:
         self._metrics.measure(Metric.CHECK_SECONDS, seconds, result, resolver, where)
         could_not = told[Attribute.REASON] == "error"
         level = logging.WARNING if could_not else logging.DEBUG
-        if log.isEnabledFor(level):
-            log.log(level, "entitlement check %s", _written(told), extra={"facts": present})
+        if checks.isEnabledFor(level):
+            checks.log(level, "entitlement check %s", _written(told), extra={"facts": present})
         # Made only now, so that a sampler sees every attribute.
         self._tracer.start_span(Span.CHECK.value, start_time=since, attributes=present).end(max(since, ended))
 
@@ -141,7 +143,7 @@ class Telemetry:
         self._metrics.count_signal(entry.metric, listed)
         present: dict[str, str | int] = {name.value: value for name, value in listed.items() if value is not None}
         facts = {Attribute.SIGNAL.value: signal.value, **present}
-        log.warning("signal %s %s", signal, _written(listed), extra={"facts": facts})
+        signals.warning("signal %s %s", signal, _written(listed), extra={"facts": facts})
         span = trace.get_current_span()
         if span.is_recording():
             span.add_event(f"seatgate.{signal}", present)

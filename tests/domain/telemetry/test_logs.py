@@ -71,6 +71,6 @@ def test_a_readable_line_names_the_request_and_shows_the_exception() -> None:
 
 @pytest.mark.parametrize(("as_json", "formatter"), [(True, logs.JsonLines), (False, logs.Readable)])
 def test_the_configuration_is_one(*, as_json: bool, formatter: type[logging.Formatter]) -> None:
-    made = logging.config.DictConfigurator(logs.configuration(as_json=as_json))  # type: ignore[no-untyped-call]
+    made = logging.config.DictConfigurator(logs.configuration(as_json=as_json))
 
     assert isinstance(made.configure_formatter(made.config["formatters"]["line"]), formatter)
