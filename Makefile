@@ -71,10 +71,12 @@ KILLS ?= 100
 SEED ?= 1
 WALKS ?= 10000
 CUSTOMERS ?= 1000
+HISTORIES ?= 10000
 .PHONY: prove
-prove: $(READY) ## Prove everything at full size on both engines: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, SEED
+prove: $(READY) ## Prove everything at full size on both engines: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, HISTORIES, SEED
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs faults
+	@$(BIN)/python -m tests.proofs past --histories $(HISTORIES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs.year --customers $(CUSTOMERS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
 

@@ -1,12 +1,13 @@
 """Why an answer is what it is, link by link, as the outside sees it. Told to administrators and to the OWNER alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import strawberry
 from strawberry import Info
 
+from domain import billing
 from domain.entitlements import Step
 from graphql_api import loaders
 from graphql_api.context import Context
@@ -25,6 +26,7 @@ class DecisionStep:
     """
 
     step: strawberry.Private[Step]
+    heard: strawberry.Private[Mapping[str, billing.SubscriptionFact] | None]
     kind: DecisionStepKind
     counts: bool = strawberry.field(description="Whether it carried on to the answer.")
     detail: str = strawberry.field(description="One sentence for people.")
@@ -36,10 +38,11 @@ class DecisionStep:
     until: datetime | None = strawberry.field(description="When this step changes by itself, inclusive.")
 
     @classmethod
-    def dress(cls, step: Step) -> "DecisionStep":
-        """Dress a link."""
+    def dress(cls, step: Step, heard: Mapping[str, billing.SubscriptionFact] | None) -> "DecisionStep":
+        """Dress a link; `heard` are the facts of its moment, None is now."""
         return cls(
             step=step,
+            heard=heard,
             kind=step.kind,
             counts=step.counts,
             detail=step.detail,
@@ -63,7 +66,9 @@ class DecisionStep:
         id = self.step.subscription_id
         if id is None or self.kind is not DecisionStepKind.SUBSCRIPTION or not info.context.caller.administrator:
             return None
-        row, newest = await loaders.current().subscriptions.load(id), await loaders.current().newest_facts.load(id)
+        found = loaders.current()
+        row = await found.subscriptions.load(id)
+        newest = await found.newest_facts.load(id) if self.heard is None else self.heard.get(id)
         return None if row is None or newest is None else SubscriptionFact.dress(newest, row)
 
     @strawberry.field
@@ -73,6 +78,8 @@ class DecisionStep:
         return None if id is None else Override.of(await loaders.current().overrides.load(id))
 
 
-def dressed(chain: Sequence[Step] | None) -> list[DecisionStep] | None:
+def dressed(
+    chain: Sequence[Step] | None, heard: Mapping[str, billing.SubscriptionFact] | None
+) -> list[DecisionStep] | None:
     """Dress a chain, or none."""
-    return None if chain is None else [DecisionStep.dress(step) for step in chain]
+    return None if chain is None else [DecisionStep.dress(step, heard) for step in chain]

@@ -23,7 +23,7 @@ MOST_NAMES = 100
 
 @described
 class Quantity:
-    """A limit. used and remaining: for seats; null for what Seatgate does not count."""
+    """A limit. used and remaining: for seats; null for what Seatgate does not count, and with asOf or knownAt."""
 
     answers: strawberry.Private[entitlements.EntitlementSet]
     organization_id: strawberry.Private[str | None]
@@ -47,7 +47,7 @@ class Quantity:
     def chain(self, info: ContextInfo) -> list[DecisionStep] | None:
         """What leads to the value, link by link; told to administrators and the OWNER."""
         told = self.answers.may_be_explained_to(info.context.caller)
-        return dressed(self.answers.chain_of_limit(self.key)) if told else None
+        return dressed(self.answers.chain_of_limit(self.key), self.answers.heard) if told else None
 
     async def _seats(self) -> entitlements.SeatUsage | None:
         # Asked only when the field is: counting seats is a read of its own.
@@ -83,7 +83,7 @@ class Decision:
     def chain(self, info: ContextInfo) -> list[DecisionStep] | None:
         """What leads to it, link by link; told to administrators and the OWNER."""
         told = self.answers.may_be_explained_to(info.context.caller)
-        return dressed(self.answers.chain_of(self.feature)) if told else None
+        return dressed(self.answers.chain_of(self.feature), self.answers.heard) if told else None
 
 
 @described
@@ -108,7 +108,7 @@ class EntitlementSet:
         return cls(
             answers=answers,
             as_of=answers.as_of,
-            known_at=answers.as_of,
+            known_at=answers.known_at,
             catalog_version=answers.catalog.version,
             valid_until=answers.resolved.valid_until,
             plans=sorted(answers.resolved.plans),
@@ -154,12 +154,43 @@ class EntitlementSet:
         return [Decision.of(self.answers, name, caller=info.context.caller) for name in names]
 
     def _quantity(self, key: str, value: int) -> Quantity:
-        counted = self.answers.customer.organization_id if key == self.answers.catalog.seat_limit else None
+        # How many were taken then is not kept, and how many are taken now says nothing of then.
+        counted = key == self.answers.catalog.seat_limit and not self.answers.looked_back
+        organization_id = self.answers.customer.organization_id if counted else None
         return Quantity(
-            answers=self.answers, organization_id=counted, key=key, value=value, unlimited=value == UNLIMITED
+            answers=self.answers,
+            organization_id=organization_id,
+            key=key,
+            value=value,
+            unlimited=value == UNLIMITED,
         )
 
 
-async def find_entitlements(customer_id: strawberry.ID) -> EntitlementSet | None:
-    """What the customer has paid for."""
-    return EntitlementSet.of(await loaders.current().entitlements.load(customer_id))
+async def find_entitlements(
+    customer_id: strawberry.ID, as_of: datetime | None = None, known_at: datetime | None = None
+) -> EntitlementSet | None:
+    """What the customer has paid for; as true at asOf, as recorded by knownAt: for administrators and the OWNER."""
+    return EntitlementSet.of(await answers_at(customer_id, as_of, known_at))
+
+
+async def answers_at(
+    customer_id: str, as_of: datetime | None, known_at: datetime | None
+) -> entitlements.EntitlementSet | None:
+    """Find a customer's answers, of now where neither instant is given; None for what is missing or not the caller's.
+
+    Raises:
+        Forbidden: the caller does not hear of this customer's past.
+        InvalidInput: nothing is known of that moment.
+    """
+    if as_of is None and known_at is None:
+        return await loaders.current().entitlements.load(customer_id)
+    return await loaders.current().entitlements_at(customer_id, as_of, known_at)
+
+
+async def list_entitlements(info: ContextInfo, customer_ids: list[strawberry.ID]) -> list[EntitlementSet | None] | None:
+    """The same for at most 100 customers in one read; null at the place of one that is missing or not yours."""
+    if len(customer_ids) > loaders.BATCH:
+        raise InvalidInput(f"At most {loaders.BATCH} customers at a time.")
+    services = info.context.services
+    found = await services.entitlements.visible(services.customers(info.context.caller), customer_ids)
+    return [EntitlementSet.of(found.get(customer_id)) for customer_id in customer_ids]

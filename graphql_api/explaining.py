@@ -6,11 +6,10 @@ import strawberry
 
 from domain import entitlements
 from domain.errors import Forbidden
-from graphql_api import loaders
 from graphql_api.catalog import CatalogPlan
 from graphql_api.customers import ContextInfo
 from graphql_api.described import described
-from graphql_api.entitlements import Decision
+from graphql_api.entitlements import Decision, answers_at
 
 
 @described
@@ -31,9 +30,15 @@ class Explanation:
         return Decision.of(self.answers, self.feature, caller=info.context.caller)
 
 
-async def explain(info: ContextInfo, customer_id: strawberry.ID, feature: str) -> Explanation | None:
+async def explain(
+    info: ContextInfo,
+    customer_id: strawberry.ID,
+    feature: str,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Explanation | None:
     """Why a feature is granted or not, and what would grant it. Administrators, and the OWNER for the own customer."""
-    answers = await answers_at(customer_id)
+    answers = await answers_at(customer_id, as_of, known_at)
     if answers is None:
         return None
     if not answers.owned_by(info.context.caller):
@@ -45,8 +50,3 @@ async def explain(info: ContextInfo, customer_id: strawberry.ID, feature: str) -
         catalog_version=answers.catalog.version,
         would_grant=[CatalogPlan.of(plan) for plan in answers.would_grant(feature)],
     )
-
-
-async def answers_at(customer_id: str) -> entitlements.EntitlementSet | None:
-    """Find what is explained; None for a customer that is not there or not the caller's."""
-    return await loaders.current().entitlements.load(customer_id)

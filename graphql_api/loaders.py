@@ -3,6 +3,7 @@
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextvars import ContextVar
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -42,6 +43,7 @@ class Loaders:
         self._services = services
         self._made: list[DataLoader[Any, Any]] = []
         reading, customers = services.reading(scope), services.customers(scope)
+        self._customers = customers
         entitlements = services.entitlements
         self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
         self.organizations: DataLoader[str, Organization | None] = self._loader(reading.organizations_by_id)
@@ -60,6 +62,7 @@ class Loaders:
         self.entitlements: DataLoader[str, EntitlementSet | None] = self._remember(
             partial(entitlements.visible, customers)
         )
+        self._then: dict[tuple[datetime | None, datetime | None], DataLoader[str, Any]] = {}
         may = scope.administrator
         self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
         self.override_nodes: DataLoader[str, Override | None] = self._loader(overrides_by_id if may else _none)
@@ -88,6 +91,23 @@ class Loaders:
         made = DataLoader(load, max_batch_size=BATCH)
         self._made.append(made)
         return made
+
+    async def entitlements_at(
+        self, customer_id: str, as_of: datetime | None, known_at: datetime | None
+    ) -> EntitlementSet | None:
+        """Give all answers for a customer at another moment than now; None for what is missing or not the caller's.
+
+        Raises:
+            Forbidden: the caller does not hear of this customer's past.
+            InvalidInput: nothing is known of that moment.
+        """
+        moment = (as_of, known_at)
+        if moment not in self._then:
+            read = partial(self._services.entitlements.visible_at, self._customers, as_of=as_of, known_at=known_at)
+            # A refusal in the place of an answer is raised where the answer is awaited.
+            self._then[moment] = self._remember(read)
+        found: EntitlementSet | None = await self._then[moment].load(customer_id)
+        return found
 
     def forget(self) -> None:
         """Read everything anew from here on: a mutation has changed what was read for the one before it."""

@@ -36,7 +36,7 @@ from graphql_api.connections import Connection, CountedConnection
 from graphql_api.credentials import ask_for_credentials
 from graphql_api.customers import BillingSubscription, Customer, find_customer
 from graphql_api.described import described
-from graphql_api.entitlements import EntitlementSet, find_entitlements
+from graphql_api.entitlements import EntitlementSet, find_entitlements, list_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.errors import MaskingSchema
 from graphql_api.explaining import Explanation, explain
@@ -102,6 +102,7 @@ class Query:
     organizations: CountedConnection[Organization] | None = _read(list_organizations, ApiScope.ORGANIZATIONS_READ)
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
+    entitlements_batch: list[EntitlementSet | None] | None = _read(list_entitlements, ApiScope.ENTITLEMENTS_READ)
     explain: Explanation | None = _read(explain)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)

@@ -23,6 +23,7 @@ from domain.billing.commands import (
 )
 from domain.billing.customers import (
     Customer,
+    CustomerClosing,
     CustomerReading,
     Owner,
     OwnerKind,
@@ -120,6 +121,7 @@ __all__ = [
     "CreateCheckout",
     "CreatePortal",
     "Customer",
+    "CustomerClosing",
     "CustomerReading",
     "CustomerReconciling",
     "Departing",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import ids, outbox
 from domain.billing.states import ProcessorName
-from domain.db import Base, Key, Session, UtcDateTime, closed
+from domain.db import Base, Counter, Key, Session, UtcDateTime, closed
 from domain.errors import InvalidInput
 from domain.ids import CustomerId, OrganizationId, Prefix, UserId
 from domain.scope import Scope
@@ -55,6 +55,22 @@ class Customer(Base):
     def organization_id(self) -> OrganizationId | None:
         """The organization that pays; None when a user does."""
         return OrganizationId(self.owner_id) if self.owner_kind is OwnerKind.ORGANIZATION else None
+
+
+class CustomerClosing(Base):
+    """That a customer's owner began to go (`closing`), or came back, and when; appended and never changed.
+
+    The last row says what `closing_at` says now. Answers about the past need the others.
+    """
+
+    __tablename__ = "customer_closings"
+
+    sequence: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    customer_id: Mapped[CustomerId] = mapped_column(Key, ForeignKey("customers.id"))
+    closing: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index(None, "customer_id", "sequence"),)
 
 
 class ProcessorAccount(Base):
@@ -158,6 +174,8 @@ async def _set_closing(session: Session, owner: Owner, *, at: datetime | None, n
     found = await find_customer(session, owner=owner)
     customer = None if found is None else await locked_customer(session, found.id)
     assert customer is not None, "every owner has a customer"
+    if (at is None) != (customer.closing_at is None):
+        session.add(CustomerClosing(customer_id=customer.id, closing=at is not None, at=now))
     customer.closing_at = at
     await ask_for_closing(session, customer.id, now=now)
     return customer

@@ -1,9 +1,10 @@
 """What the gate answers with: frozen values, each from one read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.billing import Customer
+from domain.billing import Customer, SubscriptionFact
 from domain.entitlements import chains, decisions
 from domain.entitlements.catalog import Catalog, Plan
 from domain.entitlements.decisions import Decision
@@ -16,7 +17,9 @@ from domain.scope import Role, Scope
 class EntitlementSet:
     """All answers for one customer at one instant, from one read. `role` is the caller's, for what it may be told.
 
-    `given` is what the answers were worked out from; None where it could not be read, or does not count.
+    `as_of` is the instant they are true for, and only what was recorded by `known_at` was looked at. `given` is what
+    the answers were worked out from; None where it could not be read. `heard` has the newest fact of each subscription
+    that was looked at, where somebody named one of the two instants; None otherwise, when it is the newest there is.
     """
 
     customer: Customer
@@ -26,6 +29,12 @@ class EntitlementSet:
     catalog: Catalog
     given: Given | None
     resolved: Resolved
+    heard: Mapping[str, SubscriptionFact] | None = None
+
+    @property
+    def looked_back(self) -> bool:
+        """Say whether this is of another moment than now."""
+        return self.heard is not None
 
     @property
     def revision(self) -> str:

@@ -5,7 +5,7 @@ What Stripe itself says of entitlements never comes near this room.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.catalog import UNLIMITED, Catalog
 from domain.entitlements.decisions import Decision
 from domain.entitlements.in_force import InForce
+from domain.entitlements.past import Moment, Recalled, recall
 from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice
 from domain.entitlements.snapshot import (
     Found,
@@ -28,7 +29,7 @@ from domain.entitlements.snapshot import (
     visible_holdings,
 )
 from domain.entitlements.telling import Check, tell_unmapped
-from domain.errors import contained
+from domain.errors import DomainError, contained
 from domain.identity import User
 from domain.organizations import Organization
 
@@ -87,6 +88,30 @@ class Entitlements:
         found, now = await visible_holdings(self.database, reading, customer_ids), self.clock.now()
         return {customer_id: self._answers(holdings, now) for customer_id, holdings in found.items()}
 
+    async def visible_at(
+        self,
+        reading: CustomerReading,
+        customer_ids: Sequence[str],
+        *,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+    ) -> dict[str, EntitlementSet | DomainError]:
+        """Give all answers as true at `as_of`, from what was recorded by `known_at`; both are now unless given.
+
+        With both the same it is what the gate answered then. Those that are not there or not the caller's are left out.
+        Refusals stand in their places: Forbidden for those of whose past the caller does not hear (administrators do,
+        owners of the organization, and a user for the own customer), InvalidInput where no catalog was in force yet.
+
+        Raises:
+            InvalidInput: an instant is in the future.
+        """
+        moment = Moment.of(as_of, known_at, now=self.clock.now())
+        found = await recall(self.database, reading, customer_ids, moment)
+        return {
+            customer_id: one if isinstance(one, DomainError) else _looked_back(one, moment)
+            for customer_id, one in found.items()
+        }
+
     async def seat_limit(self, session: Session, organization_id: str) -> int | None:
         """Tell an organization's seat limit inside the caller's transaction; None is unlimited, a doubt is 0."""
         return (await self._seat_limits(session, [organization_id])).get(organization_id, 0)
@@ -140,25 +165,41 @@ class Entitlements:
         )
 
     def _resolve(self, given: Given | None, now: datetime) -> Resolved:
-        """Work out what one customer has; nothing in doubt."""
-        if given is None:
-            return FAILED
-        telemetry = self.database.telemetry
-        try:
-            resolved = resolver.resolve(self.catalog, given.held, given.granted, now=now)
-        except UnmappedPrice as error:
-            tell_unmapped(telemetry, error.price_ids, now=now)
-            return FAILED
-        tell_unmapped(telemetry, resolved.unmapped_price_ids, now=now)
+        resolved = _resolve(self.catalog, given, now)
+        tell_unmapped(self.database.telemetry, resolved.unmapped_price_ids, now=now)
         return resolved
 
 
-def _given(found: Found) -> Given | None:
+def _resolve(catalog: Catalog, given: Given | None, now: datetime) -> Resolved:
+    """Work out what one customer has; nothing in doubt."""
+    if given is None:
+        return FAILED
+    try:
+        return resolver.resolve(catalog, given.held, given.granted, now=now)
+    except UnmappedPrice as error:
+        return replace(FAILED, unmapped_price_ids=error.price_ids)
+
+
+def _looked_back(recalled: Recalled, moment: Moment) -> EntitlementSet:
+    given = _given(recalled)
+    return EntitlementSet(
+        customer=recalled.customer,
+        role=recalled.role,
+        as_of=moment.as_of,
+        known_at=moment.known_at,
+        catalog=recalled.catalog,
+        given=given,
+        resolved=_resolve(recalled.catalog, given, moment.as_of) if recalled.counted else Resolved(),
+        heard=recalled.heard,
+    )
+
+
+def _given(found: Found | Recalled) -> Given | None:
     """Make sense of what was read; rows that cannot be read fail for their own customer and for no other."""
     try:
         return found.given
     except ValidationError:
-        log.exception("a subscription's row cannot be read")
+        log.exception("what is known of a subscription cannot be read")
         return None
 
 

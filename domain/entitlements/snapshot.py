@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, select
+from sqlalchemy import ScalarSelect, Select, and_, bindparam, select
 
 from domain.billing import (
     BillingSubscription,
@@ -16,6 +16,7 @@ from domain.billing import (
     CustomerReading,
     OwnerKind,
     OwnOrganizations,
+    UserParameter,
     facts,
     lifecycle,
     owned_by,
@@ -33,7 +34,9 @@ _HELD = (
     BillingSubscription.past_due_since,
     BillingSubscription.last_fact_at,
 )
-_GRANTED = (Override.id, Override.feature, Override.limit_key, Override.value, Override.expires_at)
+GRANTED = (Override.id, Override.feature, Override.limit_key, Override.value, Override.expires_at)
+"""The columns that `granted_by` reads."""
+
 _WIDTH = len(_HELD)
 
 _COUNTS = and_(
@@ -45,7 +48,7 @@ _LIVES = and_(Override.customer_id == Customer.id, Override.revoked_at.is_(None)
 # A customer whose owner goes is to these reads as if it were not there: no plan, and no default either.
 _STAYING = Customer.closing_at.is_(None)
 _OF_ANYONE = (
-    select(Customer.owner_id, *_HELD, *_GRANTED)
+    select(Customer.owner_id, *_HELD, *GRANTED)
     .outerjoin(BillingSubscription, _COUNTS)
     .outerjoin(Override, _LIVES)
     .where(_STAYING)
@@ -81,7 +84,7 @@ class Found:
         """
         return Given(
             held=tuple([_held(columns) for columns in self.held.values()]),
-            granted=tuple([_granted(columns) for columns in self.granted.values()]),
+            granted=tuple([granted_by(columns) for columns in self.granted.values()]),
         )
 
 
@@ -125,14 +128,20 @@ async def found_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence
     return _by_owner((await session.execute(_OF_OWNERS, {"kind": kind, "owners": list(owner_ids)})).all())
 
 
+def role_of(caller: UserParameter) -> ScalarSelect[Role]:
+    """Select the caller's role in the organization that owns the customer of the statement around."""
+    member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
+    return select(Membership.role).where(member).correlate(Customer).scalar_subquery()
+
+
 async def granted_to(session: Session, customer_ids: Sequence[str]) -> dict[str, tuple[Granted, ...]]:
     """Read the overrides that have not been revoked, by customer, inside the caller's transaction."""
-    query = select(Override.customer_id, *_GRANTED).where(
+    query = select(Override.customer_id, *GRANTED).where(
         Override.customer_id.in_(customer_ids), Override.revoked_at.is_(None)
     )
     gathered: dict[str, list[Granted]] = {}
     for customer_id, *columns in (await session.execute(query)).all():
-        gathered.setdefault(customer_id, []).append(_granted(columns))
+        gathered.setdefault(customer_id, []).append(granted_by(columns))
     return {customer_id: tuple(granted) for customer_id, granted in gathered.items()}
 
 
@@ -146,7 +155,8 @@ def _held(columns: Sequence[Any]) -> Held:
     )
 
 
-def _granted(columns: Sequence[Any]) -> Granted:
+def granted_by(columns: Sequence[Any]) -> Granted:
+    """Make sense of an override that was read."""
     return Granted(
         override_id=columns[0],
         feature=columns[1],
@@ -187,8 +197,6 @@ def _visible_many(own_organizations: OwnOrganizations, everyone: bool) -> Select
 
 def _visible(own_organizations: OwnOrganizations, everyone: bool) -> Select[Any]:  # noqa: FBT001 - the same
     caller = bindparam("caller", type_=Key)
-    member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
-    role = select(Membership.role).where(member).correlate(Customer).scalar_subquery()
-    query = select(*_CUSTOMER, role, *_HELD, *_GRANTED).outerjoin(BillingSubscription, _COUNTS)
+    query = select(*_CUSTOMER, role_of(caller), *_HELD, *GRANTED).outerjoin(BillingSubscription, _COUNTS)
     query = query.outerjoin(Override, _LIVES)
     return query if everyone else query.where(owned_by(caller, own_organizations))

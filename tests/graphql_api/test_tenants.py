@@ -23,6 +23,7 @@ KINDS = {
     "auditEvents(filter.actorId)": "usr",
     "auditEvents(filter.subjectId)": "mem",
     "entitlements(customerId)": "cst",
+    "entitlementsBatch(customerIds)": "cst",
     "explain(customerId)": "cst",
     "createOrganization(input.ownerId)": "usr",
     "updateOrganization(input.organizationId)": "org",
@@ -148,10 +149,12 @@ async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
             value=value,
         )
     else:
-        kind = "String" if argument in {"slug", "externalId"} else "ID"
+        kind = {"slug": "String", "externalId": "String", "customerIds": "[ID!]"}.get(argument, "ID")
         more = ', feature: "sso"' if field == "explain" else ""
         found = await api.ask(
-            f"query($value: {kind}!) {{ {field}({argument}: $value{more}) {{ __typename }} }}", "eve", value=value
+            f"query($value: {kind}!) {{ {field}({argument}: $value{more}) {{ __typename }} }}",
+            "eve",
+            value=[value] if kind.startswith("[") else value,
         )
     return re.sub(r'"requestId": "[0-9a-f]+"', "", plain([found.response.status_code, found.body])).replace(value, "ID")
 

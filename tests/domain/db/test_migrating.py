@@ -24,10 +24,15 @@ async def test_a_fresh_database_is_at_the_newest_migration(database: Database) -
 
 @pytest.mark.parametrize(
     ("table", "column"),
-    [("audit_events", "occurred_at"), ("audit_seals", "seal"), ("subscription_facts", "occurred_at")],
+    [
+        ("audit_events", "occurred_at"),
+        ("audit_seals", "seal"),
+        ("customer_closings", "at"),
+        ("subscription_facts", "occurred_at"),
+    ],
 )
 @pytest.mark.parametrize("deed", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {0}"])
-async def test_the_ledger_and_the_facts_refuse_to_be_changed(
+async def test_the_ledger_and_what_was_learned_refuse_to_be_changed(
     database: Database, table: str, column: str, deed: str
 ) -> None:
     await _fill(database)
@@ -42,6 +47,7 @@ async def _fill(database: Database) -> None:
     now = "'2026-11-21 12:00:00.000000'"
     rows = {
         "customers (id, owner_kind, owner_id, created_at)": f"'cst_1', 'user', 'usr_1', {now}",
+        "customer_closings (customer_id, closing, at)": f"'cst_1', true, {now}",
         "billing_subscriptions (id, customer_id, processor, livemode, processor_id, status, state, last_fact_at,"
         " fetch_owed, fetch_attempts, version, created_at)": "'bsb_1', 'cst_1', 'fake', false, 'sub_1', 'active', '{}',"
         f" {now}, false, 0, 1, {now}",

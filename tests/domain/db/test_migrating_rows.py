@@ -66,3 +66,29 @@ def test_letting_organizations_be_deleted_loses_no_row_on_the_way_up_or_down(
     assert living == ["org_1 mem_1", "org_1 mem_2", "org_2 mem_3"]
     assert {**before, "alembic_version": []} == {**after, "alembic_version": []}
     assert [len(before[name]) for name in ("users", "organizations", "memberships", "customers")] == [2, 2, 3, 1]
+
+
+def test_who_is_closing_counts_as_closing_from_the_start(engine: Engine, tmp_path: Path) -> None:
+    url = engine.fresh(tmp_path, empty=True)
+    migrating.upgrade(url, to="0029")
+    asyncio.run(_fill(url))
+    asyncio.run(_close(url))
+    before = asyncio.run(_dump(url))
+
+    migrating.upgrade(url, to="0026")
+    migrated = asyncio.run(_dump(url))["customer_closings"]
+    migrating.downgrade(url, to="0029")
+
+    assert len(migrated) == 1
+    assert "'cst_2'" in migrated[0]
+    assert "2026-11-20" in migrated[0].replace("datetime.datetime(2026, 11, 20", "2026-11-20")
+    assert asyncio.run(_dump(url)) == before
+
+
+async def _close(url: str) -> None:
+    database = open_database(url)
+    zone = "" if database.dialect == "sqlite" else "+00"
+    made, closing = (f"'2026-11-{day} 12:00:00.000000{zone}'" for day in (20, 30))
+    values = f"('cst_2', 'organization', 'org_2', {made}, {closing})"
+    await execute(database, f"INSERT INTO customers (id, owner_kind, owner_id, created_at, closing_at) VALUES {values}")
+    await database.aclose()

@@ -75,6 +75,7 @@ async def test_deleting_hides_the_organization_and_leaves_its_members_and_their_
         "organizations": (1, 1),
         "audit_events": (0, 1),
         "customers": (1, 1),
+        "customer_closings": (0, 1),
         "outbox_messages": (0, 1),
     }
     assert await acme.house.holders(acme.organization) == (3, 3, 3)

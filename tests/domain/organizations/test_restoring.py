@@ -45,6 +45,7 @@ async def test_an_organization_comes_back_with_its_members_their_roles_and_their
         "organizations": (1, 1),
         "audit_events": (0, 1),
         "customers": (1, 1),
+        "customer_closings": (0, 1),
     }
     query = "SELECT count(*) FROM audit_events WHERE action = 'organization.restored' AND subject_id = :id"
     assert await scalar(made.database, query, id=organization.id) == 1
