@@ -64,10 +64,23 @@ def exposition(registry: CollectorRegistry, states: States, *, accept: str) -> t
     if SHARED in os.environ:
         MultiProcessCollector(whole)  # type: ignore[no-untyped-call]  # prometheus-client carries no types here
     else:
-        whole.register(registry)
+        whole.register(_Counted(registry))
     whole.register(_States(states))
     encode, content_type = choose_encoder(accept)
     return encode(whole), content_type
+
+
+class _Counted(Collector):
+    """Shows a registry without the series that say since when each of its counters counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Family]:
+        """Give each family."""
+        for family in self._registry.collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
 
 
 class _States(Collector):
