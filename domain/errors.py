@@ -21,6 +21,7 @@
     ├── UpstreamUnavailable         the processor refused to answer, or did not in time
     └── Refused                     a seam said no; hosts raise it with a reason
         ├── SeatLimitReached        every seat is taken
+        ├── LimitReached            everything that a limit allows is taken
         └── CallbackRefused         how a host's refusal reaches the caller
 
 No HTTP and no GraphQL here: the outside decides how each of them looks.
@@ -240,6 +241,16 @@ class SeatLimitReached(Refused):
         self.limit = limit
 
 
+class LimitReached(Refused):
+    """Everything that a limit allows is taken; `limit` is 0 where nothing is allowed, or nobody can say."""
+
+    def __init__(self, *, key: str, limit: int) -> None:
+        super().__init__("limit_reached")
+        self.message = "This limit is reached."
+        self.key = key
+        self.limit = limit
+
+
 class CallbackRefused(Refused):
     """How a host's refusal reaches the caller: which operation, at which step, and the host's own reason."""
 
@@ -260,8 +271,9 @@ class Contained(Generic[T]):
 async def contained(work: Awaitable[T], *, log: logging.Logger, where: str) -> Contained[T]:
     """Await `work` and hand back its outcome, whatever it was; an exception is logged once under `where`.
 
-    With `attempted` the only `except Exception` of the project. Its callers are the gate, forwarders, the worker, the
-    inbox's apply, the steps of a deletion and the GraphQL edge. Cancellation passes through.
+    With `attempted` the only `except Exception` of the project. Its callers are the gate, what asks a host's resolver,
+    forwarders, the worker, the inbox's apply, the steps of a deletion and the GraphQL edge. Cancellation passes
+    through.
     """
     try:
         return Contained(value=await work)

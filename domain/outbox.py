@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Index, delete, func, select
+from sqlalchemy import Index, delete, func, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.clock import Clock
@@ -73,10 +73,10 @@ async def put_all(
     """Ask for many effects of one topic at once, each a key and a payload, in this order."""
     if messages:
         session.info["effects"] = True
-        session.add_all(
-            OutboxMessage(topic=topic, key=key, payload=payload, created_at=at, due_at=at) for key, payload in messages
+        shared = {"topic": topic, "created_at": at, "due_at": at}
+        await session.execute(
+            insert(OutboxMessage), [{**shared, "key": key, "payload": payload} for key, payload in messages]
         )
-        await session.flush()
 
 
 async def put_once(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:

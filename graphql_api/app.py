@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -11,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from domain.audit import Forwarder
 from domain.clock import Clock
 from domain.db import answers, migrating
+from domain.entitlements import Resolver
 from domain.errors import ConfigError
 from domain.identity import AuthAdapter
 from domain.mail import Mailer
@@ -18,6 +20,7 @@ from domain.organizations import OrganizationCallbacks
 from domain.settings import Settings
 from domain.telemetry import Telemetry
 from domain.wiring import Services, build
+from domain.wiring.gauges import metrics
 from domain.worker import Worker
 from graphql_api import edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
@@ -41,6 +44,8 @@ def create_app(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     billable: BillableOf | None = None,
     clock: Clock | None = None,
     mailer: Mailer | None = None,
@@ -52,13 +57,15 @@ def create_app(
     `query`, `mutation` and `subscription` are Strawberry types whose fields stand beside Seatgate's; `routes` are the
     host's own and come after Seatgate's. `callbacks` and `hooks` run in the order given, inside the transactions that
     they may refuse. `auth` tells who is asking, in the place of the bearer tokens that the settings describe.
-    `forwarders` are told of every audit event after its commit. `billable` tells whose entitlements count for a gate on
-    a field that does not say so itself. `mailer` sends mail in the place of the configured server. Without `worker`
-    this process leaves what falls due to others, `seatgate worker` for one.
+    `forwarders` are told of every audit event after its commit. `resolver` says what customers have, in the place of
+    the catalog and the mirror. `counted` names the limits that the host claims from. `billable` tells whose
+    entitlements count for a gate on a field that does not say so itself. `mailer` sends mail in the place of the
+    configured server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
     `telemetry` is told what happens, in the place of one with a registry of its own and OpenTelemetry's global tracer.
 
     Raises:
-        ConfigError: the catalog, the adapter, a hook, a forwarder or a gate is wrong; every fault is named.
+        ConfigError: the catalog, the adapter, the resolver, a hook, a forwarder, a gate or what is counted is wrong;
+            every fault is named.
     """
     services = build(
         settings,
@@ -66,35 +73,49 @@ def create_app(
         hooks=hooks,
         auth=auth,
         forwarders=forwarders,
+        resolver=resolver,
+        counted=counted,
         clock=clock,
         mailer=mailer,
         telemetry=telemetry,
     )
-    schema = build_schema(query=query, mutation=mutation, subscription=subscription)
-    check_gates(schema, services.catalog, routes=routes)
-    adapter = auth or JwtAdapter.of(settings, clock=services.clock)
-    reception = Reception(services=services, adapter=adapter, make_context=ContextMaker(services, billable))
+    schema = _checked(build_schema(query=query, mutation=mutation, subscription=subscription), services, routes)
+    reception, transport = _reception(services, schema, auth, billable)
     app = Starlette(
-        routes=[_graphql(schema, reception), *_own_routes(services), *routes],
+        routes=[Route("/graphql", transport), *_own_routes(services), *routes],
         middleware=_middleware(settings, reception),
         lifespan=lambda _: living(services, worker=worker),
     )
-    app.state.services = services
-    app.state.reception = reception
+    app.state.services, app.state.reception = services, reception
     return app
 
 
-def _graphql(schema: MaskingSchema, reception: Reception) -> Route:
-    return Route("/graphql", Transport(schema, adapter=reception.adapter, make_context=reception.make_context))
+def _checked(schema: MaskingSchema, services: Services, routes: Sequence[BaseRoute]) -> MaskingSchema:
+    """Hand the schema on when every gate in it and on the routes can be passed by somebody."""
+    check_gates(schema, services.catalog, routes=routes)
+    return schema
+
+
+def _reception(
+    services: Services, schema: MaskingSchema, auth: AuthAdapter | None, billable: BillableOf | None
+) -> tuple[Reception, Transport]:
+    """Make the two that ask who is there: the one at a host's routes, and GraphQL."""
+    adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
+    make_context = ContextMaker(services, billable)
+    reception = Reception(services=services, adapter=adapter, make_context=make_context)
+    return reception, Transport(schema, adapter=adapter, make_context=make_context)
 
 
 def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
-    own = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
-    return [*own, Middleware(Receiving, reception=reception)]
+    outermost = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    return [*outermost, Middleware(Receiving, reception=reception)]
 
 
 def _own_routes(services: Services) -> list[BaseRoute]:
-    asked = [*health.routes(ready=lambda: ready(services)), health.metrics_route(services.metrics)]
+    asked = [
+        *health.routes(ready=lambda: ready(services)),
+        health.metrics_route(partial(metrics, services.database, services.clock)),
+    ]
     return [*explorer.routes(), *webhooks.routes(services), *asked]
 
 

@@ -23,25 +23,26 @@ MOST_NAMES = 100
 
 @described
 class Quantity:
-    """A limit. used and remaining: for seats; null for what Seatgate does not count, and with asOf or knownAt."""
+    """A limit. used and remaining: for seats and what the host counts with limited(…), null otherwise and with asOf."""
 
     answers: strawberry.Private[entitlements.EntitlementSet]
-    organization_id: strawberry.Private[str | None]
     key: str
     value: int
     unlimited: bool
 
     @strawberry.field
-    async def used(self) -> int | None:
+    async def used(self, info: ContextInfo) -> int | None:
         """How many are taken."""
         seats = await self._seats()
-        return seats.used if seats else None
+        return seats.used if seats else await self._counted(info)
 
     @strawberry.field
-    async def remaining(self) -> int | None:
+    async def remaining(self, info: ContextInfo) -> int | None:
         """How many are left, never below zero."""
-        seats = await self._seats()
-        return seats.available if seats else None
+        if seats := await self._seats():
+            return seats.available
+        used = await self._counted(info)
+        return None if used is None or self.unlimited else max(0, self.value - used)
 
     @strawberry.field
     def chain(self, info: ContextInfo) -> list[DecisionStep] | None:
@@ -49,9 +50,18 @@ class Quantity:
         told = self.answers.may_be_explained_to(info.context.caller)
         return dressed(self.answers.chain_of_limit(self.key), self.answers.heard) if told else None
 
+    # How many were taken then is not kept, and how many are taken now says nothing of then.
     async def _seats(self) -> entitlements.SeatUsage | None:
-        # Asked only when the field is: counting seats is a read of its own.
-        return await loaders.current().seats.load(self.organization_id) if self.organization_id else None
+        organization_id = self.answers.customer.organization_id
+        if organization_id is None or self.key != self.answers.catalog.seat_limit or self.answers.looked_back:
+            return None
+        return await loaders.current().seats.load(organization_id)
+
+    async def _counted(self, info: ContextInfo) -> int | None:
+        if self.key not in info.context.services.counting.keys or self.answers.looked_back:
+            return None
+        used = await loaders.current().counted.load(self.answers.customer.id)
+        return None if used is None else used[self.key]
 
 
 @described
@@ -154,16 +164,7 @@ class EntitlementSet:
         return [Decision.of(self.answers, name, caller=info.context.caller) for name in names]
 
     def _quantity(self, key: str, value: int) -> Quantity:
-        # How many were taken then is not kept, and how many are taken now says nothing of then.
-        counted = key == self.answers.catalog.seat_limit and not self.answers.looked_back
-        organization_id = self.answers.customer.organization_id if counted else None
-        return Quantity(
-            answers=self.answers,
-            organization_id=organization_id,
-            key=key,
-            value=value,
-            unlimited=value == UNLIMITED,
-        )
+        return Quantity(answers=self.answers, key=key, value=value, unlimited=value == UNLIMITED)
 
 
 async def find_entitlements(

@@ -1,7 +1,7 @@
 """Batched reads, made anew for each operation; each batch opens a short read and closes it before it returns."""
 
 from asyncio import Future
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
@@ -51,6 +51,7 @@ class Loaders:
         self.invitations: DataLoader[str, Invitation | None] = self._loader(services.invitation_reading(scope).by_id)
         self.roles: DataLoader[str, Role | None] = self._loader(reading.roles)
         self.seats: DataLoader[str, SeatUsage | None] = self._loader(entitlements.seat_usages)
+        self.counted: DataLoader[str, Mapping[str, int] | None] = self._loader(services.counting.used)
         self.customers: DataLoader[str, Customer | None] = self._loader(customers.by_id)
         self.customers_by_owner: DataLoader[str, Customer | None] = self._loader(customers.by_owner)
         self.accounts: DataLoader[str, list[ProcessorAccount] | None] = self._loader(billing.accounts_of)

@@ -179,6 +179,7 @@ MEMBERS: dict[type[DomainError], tuple[type[UserError], Facts]] = {
         CallbackRefusedError,
         lambda e: {"operation": e.operation, "step": e.step, "reason": e.reason},
     ),
+    errors.LimitReached: (CallbackRefusedError, lambda e: {"operation": "claim", "step": e.key, "reason": e.reason}),
     errors.LastOwner: (LastOwnerError, lambda e: {"organization_id": e.organization_id}),
     errors.InvitationInvalid: (InvitationInvalidError, _none),
     errors.StepUpRequired: (StepUpRequiredError, lambda e: {"action": e.action, "challenge": e.challenge}),

@@ -15,14 +15,18 @@ from domain.entitlements import catalog
 from domain.errors import ConfigError
 from domain.identity.adapter import ASKED
 from domain.organizations import OrganizationCallbacks
+from domain.wiring import build
 from tests.support.api import serving
+from tests.support.billing import linked
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
-from tests.support.wired import customer_of, user, wired
+from tests.support.telling import tell
+from tests.support.wired import customer_of, organization, settings_of, user, wired
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 FORWARDING = ("forward", "aclose")
+RESOLVING = ("resolve",)
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -90,7 +94,42 @@ def test_every_seam_is_in_its_guide_and_no_other() -> None:
     seams = [name for kind in (OrganizationCallbacks, hooks.LifecycleHook) for name in vars(kind) if name[0] != "_"]
     told = re.findall(r"^\| `(\w+)` \|", (DOCS / "seams.md").read_text(), flags=re.MULTILINE)
 
-    assert sorted(told) == sorted([*seams, *hooks.NAMES, *FORWARDING])
+    assert sorted(told) == sorted([*seams, *hooks.NAMES, *RESOLVING, *FORWARDING])
+
+
+async def test_the_resolver_of_the_seams_guide_answers(sqlite: Sqlite, tmp_path: Path, clock: FixedClock) -> None:
+    made: dict[str, Any] = {}
+    [text] = blocks("seams.md", "python")
+    exec(compile(text, "seams.md", "exec"), made)
+    services = build(settings_of(sqlite.fresh(tmp_path)), clock=clock, resolver=made["PriceTable"]())
+    acme = await organization(services, await user(services, "ann"))
+
+    assert services.entitlements.source.name == "price_table"
+    assert await services.entitlements.features_for(acme) == ["api", "reports"]
+    await services.aclose()
+
+
+async def test_the_questions_of_the_python_guide_are_answered(
+    sqlite: Sqlite, tmp_path: Path, clock: FixedClock
+) -> None:
+    made: dict[str, Any] = {}
+    [text] = blocks("python-api.md", "python")
+    exec(compile(text, "python-api.md", "exec"), made)
+    services = wired(sqlite.fresh(tmp_path), clock)
+    ann = await user(services, "ann")
+    acme, other = await organization(services, ann), await organization(services, ann, "Other")
+
+    unpaid = await made["page"](services, [acme])
+    await linked(services.database, clock, await customer_of(services, acme))
+    await tell(services)
+    team = await made["page"](services, [acme])
+    clock.forward(seconds=1)
+    await tell(services, price="price_pro_monthly")
+    pro = await made["page"](services, [acme])
+
+    assert [unpaid, team, pro] == ["upsell", "team of 7 with api, reports, sso", "no sso: not_entitled"]
+    assert await made["overview"](services, [other, acme, other]) == [[], ["reports"], []]
+    await services.aclose()
 
 
 def test_the_code_of_the_ledgers_guide_is_code() -> None:

@@ -78,7 +78,11 @@ async def hear(session: Session, heard: Heard, *, account: ProcessorAccount, now
     known = await session.get(Invoice, key, populate_existing=True)
     if known is not None and _rank(known) >= _rank(_row(heard, account)):
         return
-    row = await session.merge(_row(heard, account))
+    row = _row(heard, account)
+    if known is None:
+        session.add(row)
+    else:
+        row = await session.merge(row)
     await session.flush()
     if _contradicted(row, await _mirrored(session, row)):
         payload = {

@@ -117,21 +117,24 @@ async def absorb(
         processor_id=statement.snapshot.processor_id,
     )
     if row is None:
-        row = _begin(session, account, statement, now)
+        row, known = _begin(session, account, statement, now), list[Fact]()
         if customer is not None and customer.closing_at is not None:
             # What was bought or made elsewhere while the owner went must end with the rest.
             await ask_for_closing(session, customer.id, now=now)
     elif row.customer_id != account.customer_id:
         raise ForeignSubscription
-    await session.flush()
-    known = await _facts(session, row.id)
+    else:
+        known = await _facts(session, row.id)
     if all(fact.event_id != statement.event_id for fact in known):
         fact = _fact(row.id, statement, now)
-        session.add(fact)
         before = _summary(row) if row.version else None
         _write(row, facts.fold([*known, fact_of(fact)]), now)
-        await session.flush()
+        if before is None:
+            # The row must be there before its fact, and nothing else tells the session which comes first.
+            await session.flush()
+        session.add(fact)
         await _remember(session, row, before=before, scope=scope, now=now)
+        await session.flush()
     return row
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from domain.db import sqlite
+from domain.db import sqlite, sqlite_driver
 from domain.db.lookup import Lookup, PostgresqlReader, Reader, SqliteReader
 from domain.errors import ConfigError, Unavailable
 from domain.telemetry import Signal, Telemetry, Told
@@ -249,7 +249,7 @@ def open_database(url: str, *, telemetry: Telemetry | None = None) -> Database:
         max_overflow=0,
         pool_timeout=POOL_SECONDS,
         hide_parameters=True,
-        connect_args={"timeout": sqlite.BUSY_SECONDS},
+        async_creator=sqlite_driver.opener(make_url(url), busy_seconds=sqlite.BUSY_SECONDS),
     )
     sqlite.prepare(engine.sync_engine)
     return Database(engine, telemetry=telemetry)

@@ -2,6 +2,7 @@
 
 from domain.entitlements import advisory, catalog
 from domain.entitlements.answers import EntitlementSet, SeatUsage
+from domain.entitlements.billables import Billable
 from domain.entitlements.catalog import (
     UNLIMITED,
     Call,
@@ -15,21 +16,25 @@ from domain.entitlements.catalog import (
     Respond,
     read_on_deny,
 )
+from domain.entitlements.counting import Counting
 from domain.entitlements.decisions import Decision, Reason
-from domain.entitlements.gate import Billable, Entitlements
+from domain.entitlements.gate import Entitlements
+from domain.entitlements.hosting import Resolver, check_resolver
 from domain.entitlements.in_force import InForce
 from domain.entitlements.links import Step, StepKind
 from domain.entitlements.over_limit import OverLimit
 from domain.entitlements.overrides import Override, list_overrides, overrides_by_id
 from domain.entitlements.overriding import Overriding, Wish
-from domain.entitlements.resolver import Given, Granted, Held, UnmappedPrice, resolve
+from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice, resolve
 from domain.entitlements.snapshot import granted_to
 
 __all__ = [
+    "FAILED",
     "UNLIMITED",
     "Billable",
     "Call",
     "Catalog",
+    "Counting",
     "Decision",
     "EntitlementSet",
     "Entitlements",
@@ -47,6 +52,8 @@ __all__ = [
     "Plan",
     "Reason",
     "Redirect",
+    "Resolved",
+    "Resolver",
     "Respond",
     "SeatUsage",
     "Step",
@@ -55,6 +62,7 @@ __all__ = [
     "Wish",
     "advisory",
     "catalog",
+    "check_resolver",
     "granted_to",
     "list_overrides",
     "overrides_by_id",

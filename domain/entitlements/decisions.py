@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from domain.entitlements.catalog import Catalog
-from domain.entitlements.resolver import FAILED, Resolved
+from domain.entitlements.resolver import Resolved
 
 
 class Reason(StrEnum):
@@ -71,7 +71,7 @@ def decide_plan(resolved: Resolved, catalog: Catalog, plan_or_price: str) -> Dec
 
 def failed(feature: str) -> Decision:
     """Give the answer of a resolution that did not succeed: no, because of an error."""
-    return decide_feature(FAILED, feature)
+    return Decision(feature=feature, reason=Reason.ERROR, valid_until=None)
 
 
 def quantity(resolved: Resolved, key: str) -> int:
@@ -88,7 +88,7 @@ def reason_of_features(resolved: Resolved) -> Reason:
 
 def reason_of_quantity(resolved: Resolved, key: str) -> Reason:
     """Say why a customer may have so many of something; what it is given is entitled, even if that is 0."""
-    return Reason.ENTITLED if key in resolved.quantities else _refusal(resolved)
+    return _refusal(resolved) if resolved.failed or key not in resolved.quantities else Reason.ENTITLED
 
 
 def revision(resolved: Resolved, catalog: Catalog) -> str:

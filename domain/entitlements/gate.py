@@ -3,48 +3,58 @@
 What Stripe itself says of entitlements never comes near this room.
 """
 
+import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from domain.billing import BillingSubscription, Customer, CustomerReading, OwnerKind, SeatCount, Standing, seats
+from domain.billing import CustomerReading, Owner, OwnerKind, SeatCount, Standing, seats
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.entitlements import decisions, resolver
 from domain.entitlements.answers import EntitlementSet, SeatUsage
+from domain.entitlements.billables import Billable, Payer, payer_of
 from domain.entitlements.catalog import UNLIMITED, Catalog
 from domain.entitlements.decisions import Decision
+from domain.entitlements.hosting import Host, Resolver
 from domain.entitlements.in_force import InForce
-from domain.entitlements.past import Moment, Recalled, recall
-from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice
-from domain.entitlements.snapshot import (
-    Found,
-    Holdings,
-    found_by_customer,
-    found_by_owner,
-    found_by_owners,
-    visible_holdings,
-)
-from domain.entitlements.telling import Check, tell_unmapped
-from domain.errors import DomainError, contained
-from domain.identity import User
-from domain.organizations import Organization
+from domain.entitlements.past import Moment, recall
+from domain.entitlements.resolver import FAILED, Granted, Held, Resolved, UnmappedPrice
+from domain.entitlements.sources import Mirror, Source, looked_back
+from domain.entitlements.telling import Check
+from domain.errors import DomainError, InvalidInput, contained
 
 log = logging.getLogger(__name__)
 
-Billable = Organization | User | Customer | BillingSubscription
+T = TypeVar("T")
+
+SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entitlements:
-    """Answers what customers have paid for. Reads the primary's current rows; asks no processor and writes nothing."""
+    """Answers what customers have paid for. Reads the primary's current rows; asks no processor and writes nothing.
+
+    Questions about billables raise nothing, whatever is handed in, and are answered within `seconds`: every doubt, and
+    every answer that has not come by then, is no. Those inside a caller's transaction are answered or fail with it.
+    """
 
     database: Database
     clock: Clock
     in_force: InForce
+    resolver: Resolver | None = None
+    seconds: float = SECONDS
+    source: Source = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Let the host's resolver answer where there is one."""
+        database, clock, in_force = self.database, self.clock, self.in_force
+        source: Source = Mirror(database=database, clock=clock, in_force=in_force)
+        if (host := self.resolver) is not None:
+            source = Host(database=database, clock=clock, in_force=in_force, resolver=host, seconds=self.seconds)
+        object.__setattr__(self, "source", source)
 
     @property
     def catalog(self) -> Catalog:
@@ -52,41 +62,65 @@ class Entitlements:
         return self.in_force.catalog
 
     async def entitled(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> bool:
-        """Say whether a billable has a feature; every doubt is no, and nothing is ever raised."""
+        """Say whether a billable has a feature; every doubt is no."""
         return (await self.decide(billable, feature, surface=surface)).granted
+
+    async def entitled_many(
+        self, billables: Sequence[Billable | None], feature: str, *, surface: str | None = None
+    ) -> list[bool]:
+        """Say the same of many billables, in their order and from one read, as a batched loader wants it."""
+        decided = await self.decide_many(billables, [feature], surface=surface)
+        return [any(decision.granted for decision in each.values()) for each in decided]
 
     async def has_active_plan(self, billable: Billable | None, plan: str, *, surface: str | None = None) -> bool:
         """Say whether a billable holds a plan, named by itself or by a price of it; every doubt is no."""
         check = self._check(billable, surface)
-        decision = decisions.decide_plan(await self._resolved(billable), self.catalog, plan)
+        decision = await _answered(self._plan_decided(billable, plan)) or decisions.failed(plan)
         check.of_plan(decision)
         return decision.granted
 
     async def decide(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> Decision:
         """Say whether a billable has a feature, and why; a failure to find out is the reason `error`."""
         check = self._check(billable, surface)
-        decision = decisions.decide_feature(await self._resolved(billable), feature)
+        decision = await _answered(self._decided(billable, feature)) or decisions.failed(feature)
         check.of_feature(decision)
         return decision
+
+    async def decide_many(
+        self, billables: Sequence[Billable | None], features: Sequence[str], *, surface: str | None = None
+    ) -> list[dict[str, Decision]]:
+        """Decide each feature for each billable, from one read: one mapping by feature a billable, in their order.
+
+        The same may stand there twice, and None; each doubt denies only itself. What is no string names no feature and
+        is left out. Nothing comes back for what cannot be listed at all.
+        """
+        return await _answered(self._all_decided(billables, features, surface)) or []
 
     async def features_for(self, billable: Billable | None) -> list[str]:
         """List a billable's features, sorted; empty in doubt."""
         check = self._check(billable)
-        resolved = await self._resolved(billable)
+        resolved = await _answered(self._of(billable)) or FAILED
         check.of_features(resolved)
         return sorted(resolved.features)
 
     async def entitlement_quantity(self, billable: Billable | None, key: str) -> int:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
         check = self._check(billable)
-        resolved = await self._resolved(billable)
-        check.of_quantity(resolved, key)
-        return decisions.quantity(resolved, key)
+        resolved, amount = await _answered(self._quantity(billable, key)) or (FAILED, 0)
+        check.of_quantity(resolved, key, amount)
+        return amount
 
     async def visible(self, reading: CustomerReading, customer_ids: Sequence[str]) -> dict[str, EntitlementSet]:
-        """Give all answers for customers; those that are not there or not the caller's are left out."""
-        found, now = await visible_holdings(self.database, reading, customer_ids), self.clock.now()
-        return {customer_id: self._answers(holdings, now) for customer_id, holdings in found.items()}
+        """Give all answers for customers; those that are not there or not the caller's are left out.
+
+        Raises:
+            Unavailable: the database could not be reached.
+        """
+        return await self.source.visible(reading, customer_ids)
+
+    async def limit(self, session: Session, payer: Payer, key: str) -> int | None:
+        """Tell a customer's limit of something inside the caller's transaction; None is unlimited, a doubt is 0."""
+        return (await self._limits(session, [payer], key)).get(payer, 0)
 
     async def visible_at(
         self,
@@ -103,119 +137,108 @@ class Entitlements:
         owners of the organization, and a user for the own customer), InvalidInput where no catalog was in force yet.
 
         Raises:
-            InvalidInput: an instant is in the future.
+            InvalidInput: an instant is in the future, or a host's resolver answers, which keeps no past here.
         """
         moment = Moment.of(as_of, known_at, now=self.clock.now())
+        if self.resolver is not None:
+            raise InvalidInput("Answers about the past are not kept here.")
         found = await recall(self.database, reading, customer_ids, moment)
         return {
-            customer_id: one if isinstance(one, DomainError) else _looked_back(one, moment)
+            customer_id: one if isinstance(one, DomainError) else looked_back(one, moment)
             for customer_id, one in found.items()
         }
 
     async def seat_limit(self, session: Session, organization_id: str) -> int | None:
         """Tell an organization's seat limit inside the caller's transaction; None is unlimited, a doubt is 0."""
-        return (await self._seat_limits(session, [organization_id])).get(organization_id, 0)
+        return await self.limit(session, _organization(organization_id), self.catalog.seat_limit)
 
     async def seat_usages(self, session: Session, organization_ids: Sequence[str]) -> dict[str, SeatUsage]:
         """Read the seats of many organizations; `session` is one snapshot, so limit and counts add up."""
-        limits = await self._seat_limits(session, organization_ids)
+        payers = [_organization(id) for id in organization_ids]
+        limits = await self._limits(session, payers, self.catalog.seat_limit)
         counted = await seats.counts(session, organization_ids, now=self.clock.now())
-        return {id: _usage(limits.get(id, 0), count) for id, count in counted.items()}
+        return {id: _usage(limits.get(_organization(id), 0), count) for id, count in counted.items()}
 
     def given_by(self, rows: Sequence[Standing], granted: Sequence[Granted] = (), *, now: datetime) -> Resolved:
-        """Work out what these rows and overrides of one customer would give at `now`, all of them; nothing in doubt."""
+        """Work out what these rows and overrides of one customer would give at `now`, all of them; nothing in doubt.
+
+        A host's resolver is not asked: it answers for customers as they are, and these rows need not be.
+        """
         try:
             return resolver.resolve(self.catalog, [_held(row) for row in rows], granted, now=now)
         except UnmappedPrice:
             return FAILED
 
-    async def _seat_limits(self, session: Session, organization_ids: Sequence[str]) -> Mapping[str, int | None]:
-        found, now = await found_by_owners(session, OwnerKind.ORGANIZATION, organization_ids), self.clock.now()
-        seat_limit = self.catalog.seat_limit
-        limits = {id: decisions.quantity(self._resolve(_given(rows), now), seat_limit) for id, rows in found.items()}
-        return {id: None if limit == UNLIMITED else limit for id, limit in limits.items()}
+    async def _limits(self, session: Session, payers: Sequence[Payer], key: str) -> Mapping[Payer, int | None]:
+        found = await self.source.within(session, payers)
+        limits = {payer: decisions.quantity(resolved, key) for payer, resolved in found.items()}
+        return {payer: None if limit == UNLIMITED else limit for payer, limit in limits.items()}
 
     def _check(self, billable: object, surface: str | None = None) -> Check:
-        return Check(
-            telemetry=self.database.telemetry,
-            catalog=self.catalog,
-            resolver="local_map",
-            billable=billable,
-            surface=surface,
-        )
+        telemetry, source = self.database.telemetry, self.source.name
+        return Check(telemetry=telemetry, catalog=self.catalog, resolver=source, billable=billable, surface=surface)
 
-    async def _resolved(self, billable: Billable | None) -> Resolved:
-        outcome = await contained(self._read(billable), log=log, where="gate")
-        return FAILED if outcome.value is None else outcome.value
+    async def _decided(self, billable: Billable | None, feature: str) -> Decision:
+        return decisions.decide_feature(await self._of(billable), feature)
 
-    async def _read(self, billable: Billable | None) -> Resolved:
-        found = await _found_of(self.database, billable)
-        return Resolved() if found is None else self._resolve(_given(found), self.clock.now())
+    async def _plan_decided(self, billable: Billable | None, plan: str) -> Decision:
+        return decisions.decide_plan(await self._of(billable), self.catalog, plan)
 
-    def _answers(self, holdings: Holdings, now: datetime) -> EntitlementSet:
-        given = _given(holdings.found) if holdings.customer.closing_at is None else Given()
-        return EntitlementSet(
-            customer=holdings.customer,
-            role=holdings.role,
-            as_of=now,
-            known_at=now,
-            catalog=self.catalog,
-            given=given,
-            resolved=self._resolve(given, now) if holdings.customer.closing_at is None else Resolved(),
-        )
+    async def _quantity(self, billable: Billable | None, key: str) -> tuple[Resolved, int]:
+        resolved = await self._of(billable)
+        return resolved, decisions.quantity(resolved, key)
 
-    def _resolve(self, given: Given | None, now: datetime) -> Resolved:
-        resolved = _resolve(self.catalog, given, now)
-        tell_unmapped(self.database.telemetry, resolved.unmapped_price_ids, now=now)
-        return resolved
+    async def _all_decided(
+        self, billables: Sequence[Billable | None], features: Sequence[str], surface: str | None
+    ) -> list[dict[str, Decision]]:
+        asked, names, decided = list(billables), _names(features), []
+        checks = [self._check(billable, surface) for billable in asked]
+        for check, resolved in zip(checks, await self._all_resolved(asked), strict=True):
+            each = {name: decisions.decide_feature(resolved, name) for name in names}
+            for decision in each.values():
+                check.of_feature(decision)
+            decided.append(each)
+        return decided
 
+    async def _of(self, billable: object) -> Resolved:
+        """Find what the customer has that pays for a billable; who is billed by nobody has nothing."""
+        payer = payer_of(billable)
+        return Resolved() if payer is None else await _answered(self._one(payer)) or FAILED
 
-def _resolve(catalog: Catalog, given: Given | None, now: datetime) -> Resolved:
-    """Work out what one customer has; nothing in doubt."""
-    if given is None:
-        return FAILED
-    try:
-        return resolver.resolve(catalog, given.held, given.granted, now=now)
-    except UnmappedPrice as error:
-        return replace(FAILED, unmapped_price_ids=error.price_ids)
+    async def _all_resolved(self, billables: Sequence[object]) -> list[Resolved]:
+        """Find the same for many; one whose id cannot even be read fails alone."""
+        named = [await contained(_named(billable), log=log, where="gate") for billable in billables]
+        payers = list({one.value for one in named if one.value is not None})
+        outcome = await contained(self._many(payers), log=log, where="gate")
+        found = dict.fromkeys(payers, FAILED) if outcome.value is None else outcome.value
+        nothing = Resolved()
+        return [found.get(one.value, nothing) if one.value else FAILED if one.error else nothing for one in named]
 
+    async def _one(self, payer: Payer) -> Resolved:
+        async with asyncio.timeout(self.seconds):
+            return await self.source.one(payer)
 
-def _looked_back(recalled: Recalled, moment: Moment) -> EntitlementSet:
-    given = _given(recalled)
-    return EntitlementSet(
-        customer=recalled.customer,
-        role=recalled.role,
-        as_of=moment.as_of,
-        known_at=moment.known_at,
-        catalog=recalled.catalog,
-        given=given,
-        resolved=_resolve(recalled.catalog, given, moment.as_of) if recalled.counted else Resolved(),
-        heard=recalled.heard,
-    )
+    async def _many(self, payers: Sequence[Payer]) -> Mapping[Payer, Resolved]:
+        async with asyncio.timeout(self.seconds):
+            return await self.source.many(payers) if payers else {}
 
 
-def _given(found: Found | Recalled) -> Given | None:
-    """Make sense of what was read; rows that cannot be read fail for their own customer and for no other."""
-    try:
-        return found.given
-    except ValidationError:
-        log.exception("what is known of a subscription cannot be read")
-        return None
+def _names(features: Sequence[Any]) -> list[str]:
+    """Tell names from what is none. A single name is a sequence of letters too, and nobody means those."""
+    return [features] if isinstance(features, str) else [name for name in features if isinstance(name, str)]
 
 
-async def _found_of(database: Database, billable: Billable | None) -> Found | None:
-    """Read the rows and overrides of a billable's customer; None for whatever is none."""
-    match billable:
-        case Organization():
-            return await found_by_owner(database, OwnerKind.ORGANIZATION, billable.id)
-        case User():
-            return await found_by_owner(database, OwnerKind.USER, billable.id)
-        case Customer():
-            return await found_by_customer(database, billable.id)
-        case BillingSubscription():
-            return await found_by_customer(database, billable.customer_id)
-        case _:
-            return None
+async def _answered(asked: Awaitable[T]) -> T | None:
+    """Await an answer; None when anything goes wrong on the way."""
+    return (await contained(asked, log=log, where="gate")).value
+
+
+async def _named(billable: object) -> Payer | None:
+    return payer_of(billable)
+
+
+def _organization(id: str) -> Owner:
+    return Owner(kind=OwnerKind.ORGANIZATION, id=id)
 
 
 def _held(row: Standing) -> Held:

@@ -3,17 +3,18 @@
 The statements are made once and given their values when they run: putting one together anew costs more than running it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ScalarSelect, Select, and_, bindparam, select
+from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Select, and_, bindparam, or_, select
 
 from domain.billing import (
     BillingSubscription,
     Customer,
     CustomerReading,
+    Owner,
     OwnerKind,
     OwnOrganizations,
     UserParameter,
@@ -22,10 +23,14 @@ from domain.billing import (
     owned_by,
 )
 from domain.db import Database, Key, Lookup, Session
+from domain.entitlements.billables import Payer
 from domain.entitlements.overrides import Override
 from domain.entitlements.resolver import Given, Granted, Held
+from domain.ids import CustomerId
 from domain.organizations import Membership
 from domain.scope import Role
+
+T = TypeVar("T")
 
 _HELD = (
     BillingSubscription.id,
@@ -45,20 +50,22 @@ _COUNTS = and_(
 )
 _LIVES = and_(Override.customer_id == Customer.id, Override.revoked_at.is_(None))
 
+
+def _holdings(*columns: Any) -> Select[Any]:
+    """Select these columns of customers, then what each holds and what it was given."""
+    query = select(*columns, *_HELD, *GRANTED).select_from(Customer)
+    return query.outerjoin(BillingSubscription, _COUNTS).outerjoin(Override, _LIVES)
+
+
 # A customer whose owner goes is to these reads as if it were not there: no plan, and no default either.
 _STAYING = Customer.closing_at.is_(None)
-_OF_ANYONE = (
-    select(Customer.owner_id, *_HELD, *GRANTED)
-    .outerjoin(BillingSubscription, _COUNTS)
-    .outerjoin(Override, _LIVES)
-    .where(_STAYING)
-)
-_OF_OWNERS = _OF_ANYONE.where(
-    Customer.owner_kind == bindparam("kind"), Customer.owner_id.in_(bindparam("owners", expanding=True))
-)
-_OF_OWNER = Lookup(_OF_ANYONE.where(Customer.owner_kind == bindparam("kind"), Customer.owner_id == bindparam("owner")))
-_OF_CUSTOMER = Lookup(_OF_ANYONE.where(Customer.id == bindparam("customer")))
+_OWNED = and_(Customer.owner_kind == bindparam("kind"), Customer.owner_id == bindparam("owner"))
+_OF_OWNER = Lookup(_holdings().where(_STAYING, _OWNED))
+_OF_CUSTOMER = Lookup(_holdings().where(_STAYING, Customer.id == bindparam("customer")))
 _CUSTOMER = tuple(Customer.__table__.columns)
+_NAMES = (Customer.id, Customer.owner_kind, Customer.owner_id)
+_MOST = 5000
+"""How many customers one statement asks for: both engines have a limit to the values of a statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +117,39 @@ async def visible_holdings(
         return _gathered((await session.execute(_visible_many(*kind), values)).all())
 
 
-async def found_by_owner(database: Database, kind: OwnerKind, owner_id: str) -> Found | None:
-    """Read what an owner's customer holds; no caller is asked for. None: there is none that stays."""
-    return _by_owner(await database.look_up(_OF_OWNER, kind=kind.value, owner=owner_id)).get(owner_id)
+async def found_by_payer(database: Database, payer: Payer) -> Found | None:
+    """Read what one customer holds, the shortest way; no caller is asked for. None: there is none that stays."""
+    if isinstance(payer, Owner):
+        rows = await database.look_up(_OF_OWNER, kind=payer.kind.value, owner=payer.id)
+    else:
+        rows = await database.look_up(_OF_CUSTOMER, customer=payer)
+    found = Found()
+    for row in rows:
+        found.take(row)
+    return found if rows else None
 
 
-async def found_by_customer(database: Database, customer_id: str) -> Found | None:
-    """Read the same of one customer."""
-    return next(iter(_by_owner(await database.look_up(_OF_CUSTOMER, customer=customer_id)).values()), None)
+async def found_by_payers(session: Session, payers: Sequence[Payer]) -> dict[Payer, Found]:
+    """Read what many customers hold inside the caller's transaction, in one statement; each is there by both names.
 
-
-async def found_by_owners(session: Session, kind: OwnerKind, owner_ids: Sequence[str]) -> Mapping[str, Found]:
-    """Read what the customers of these owners hold, by owner, inside the caller's transaction.
-
-    A customer without rows is there and empty; who is no customer is missing.
+    A customer without rows is there and empty; who is no customer that stays is missing.
     """
-    return _by_owner((await session.execute(_OF_OWNERS, {"kind": kind, "owners": list(owner_ids)})).all())
+    gathered: dict[str, tuple[Owner, Found]] = {}
+    for kinds, values in _asked(payers):
+        for row in await session.execute(_found_by(kinds), values):
+            owner = Owner(kind=row[1], id=row[2])
+            gathered.setdefault(row[0], (owner, Found()))[1].take(row[3:])
+    return _by_both_names(gathered)
+
+
+async def customers_by_payers(session: Session, payers: Sequence[Payer]) -> dict[Payer, Customer]:
+    """Read the customers alone, those whose owners go left out; each is there by both names."""
+    gathered: dict[str, tuple[Owner, Customer]] = {}
+    for kinds, values in _asked(payers):
+        for row in await session.execute(_customers_by(kinds), values):
+            customer = _customer(row)
+            gathered[customer.id] = Owner(kind=customer.owner_kind, id=customer.owner_id), customer
+    return _by_both_names(gathered)
 
 
 def role_of(caller: UserParameter) -> ScalarSelect[Role]:
@@ -166,11 +190,9 @@ def granted_by(columns: Sequence[Any]) -> Granted:
     )
 
 
-def _by_owner(rows: Sequence[Sequence[Any]]) -> dict[str, Found]:
-    gathered: dict[str, Found] = {}
-    for row in rows:
-        gathered.setdefault(row[0], Found()).take(row[1:])
-    return gathered
+def _customer(columns: Sequence[Any]) -> Customer:
+    """Make a customer that belongs to no session, so that whoever is handed it changes nothing by it."""
+    return Customer(**{column.key: value for column, value in zip(_CUSTOMER, columns, strict=True)})
 
 
 def _gathered(found: Sequence[Sequence[Any]]) -> dict[str, Holdings]:
@@ -179,10 +201,55 @@ def _gathered(found: Sequence[Sequence[Any]]) -> dict[str, Holdings]:
         columns, role, rest = row[: len(_CUSTOMER)], row[len(_CUSTOMER)], row[len(_CUSTOMER) + 1 :]
         holdings = gathered.get(columns[0])
         if holdings is None:
-            customer = Customer(**{column.key: value for column, value in zip(_CUSTOMER, columns, strict=True)})
+            customer = _customer(columns)
             holdings = gathered[customer.id] = Holdings(customer=customer, role=Role(role) if role else None)
         holdings.found.take(rest)
     return gathered
+
+
+def _by_both_names(gathered: dict[str, tuple[Owner, T]]) -> dict[Payer, T]:
+    named: dict[Payer, T] = {}
+    for customer_id, (owner, found) in gathered.items():
+        named[CustomerId(customer_id)] = named[owner] = found
+    return named
+
+
+_Kinds = frozenset[OwnerKind | None]
+"""What kinds of owners are named, None where a customer is itself."""
+
+
+def _asked(payers: Sequence[Payer]) -> Iterator[tuple[_Kinds, dict[str, list[str]]]]:
+    """Sort payers by how they are named, into what each statement is given."""
+    for start in range(0, len(payers), _MOST):
+        named: dict[OwnerKind | None, list[str]] = {}
+        for payer in payers[start : start + _MOST]:
+            kind, id = (payer.kind, payer.id) if isinstance(payer, Owner) else (None, payer)
+            named.setdefault(kind, []).append(id)
+        yield frozenset(named), {_parameter(kind): ids for kind, ids in named.items()}
+
+
+def _parameter(kind: OwnerKind | None) -> str:
+    return f"of_{kind or 'customer'}"
+
+
+def _one_of(kinds: _Kinds) -> ColumnElement[bool]:
+    """Name only what is asked for: an empty list in the condition would keep PostgreSQL from its indexes."""
+    return or_(*[_one_of_kind(kind) for kind in (*OwnerKind, None) if kind in kinds])
+
+
+def _one_of_kind(kind: OwnerKind | None) -> ColumnElement[bool]:
+    ids: BindParameter[Any] = bindparam(_parameter(kind), expanding=True)
+    return Customer.id.in_(ids) if kind is None else and_(Customer.owner_kind == kind, Customer.owner_id.in_(ids))
+
+
+@lru_cache(maxsize=8)
+def _found_by(kinds: _Kinds) -> Select[Any]:
+    return _holdings(*_NAMES).where(_STAYING, _one_of(kinds))
+
+
+@lru_cache(maxsize=8)
+def _customers_by(kinds: _Kinds) -> Select[Any]:
+    return select(*_CUSTOMER).where(_STAYING, _one_of(kinds))
 
 
 @lru_cache(maxsize=8)
@@ -197,6 +264,5 @@ def _visible_many(own_organizations: OwnOrganizations, everyone: bool) -> Select
 
 def _visible(own_organizations: OwnOrganizations, everyone: bool) -> Select[Any]:  # noqa: FBT001 - the same
     caller = bindparam("caller", type_=Key)
-    query = select(*_CUSTOMER, role_of(caller), *_HELD, *GRANTED).outerjoin(BillingSubscription, _COUNTS)
-    query = query.outerjoin(Override, _LIVES)
+    query = _holdings(*_CUSTOMER, role_of(caller))
     return query if everyone else query.where(owned_by(caller, own_organizations))

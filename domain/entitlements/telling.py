@@ -3,7 +3,8 @@
 Nothing of it reaches the audit ledger: a check is asked far too often to be an event.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +12,10 @@ from domain.entitlements import decisions
 from domain.entitlements.catalog import Catalog
 from domain.entitlements.decisions import Decision, Reason
 from domain.entitlements.resolver import Resolved
+from domain.errors import attempted
 from domain.telemetry import OTHER, Attribute, Signal, Subject, Telemetry, started
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,31 +32,34 @@ class Check:
     def of_feature(self, decision: Decision) -> None:
         """Tell of a feature."""
         name = decision.feature
-        label = name if name in self.catalog.features else OTHER
-        self._tell(name, label, result=decision.granted, reason=decision.reason)
+        self._tell(name, lambda: name if name in self.catalog.features else OTHER, decision.granted, decision.reason)
 
     def of_plan(self, decision: Decision) -> None:
         """Tell of a plan; a price counts for the plan that has it."""
-        name = decision.feature
-        plan = self.catalog.find_plan(name)
-        self._tell(name, OTHER if plan is None else plan.name, result=decision.granted, reason=decision.reason)
+        self._tell(decision.feature, lambda: self._plan(decision.feature), decision.granted, decision.reason)
 
     def of_features(self, resolved: Resolved) -> None:
         """Tell of all features at once: granted when there is one."""
-        reason = decisions.reason_of_features(resolved)
-        self._tell(None, "", result=bool(resolved.features), reason=reason)
+        self._tell(None, str, bool(resolved.features), decisions.reason_of_features(resolved))
 
-    def of_quantity(self, resolved: Resolved, key: str) -> None:
+    def of_quantity(self, resolved: Resolved, key: str, amount: int) -> None:
         """Tell of a limit: granted when it is above zero."""
-        known = key == self.catalog.seat_limit or any(key in plan.limits for plan in self.catalog.plans.values())
-        result = decisions.quantity(resolved, key) > 0
-        self._tell(key, key if known else OTHER, result=result, reason=decisions.reason_of_quantity(resolved, key))
+        self._tell(key, lambda: self._limit(key), amount > 0, decisions.reason_of_quantity(resolved, key))
 
-    def _tell(self, asked: object, label: str, *, result: bool, reason: Reason) -> None:
+    def _plan(self, name: str) -> str:
+        plan = self.catalog.find_plan(name)
+        return OTHER if plan is None else plan.name
+
+    def _limit(self, key: str) -> str:
+        declared = (self.catalog.default.limits, *(plan.limits for plan in self.catalog.plans.values()))
+        return key if any(key in limits for limits in declared) else OTHER
+
+    def _tell(self, asked: object, label: Callable[[], str], result: bool, reason: Reason) -> None:  # noqa: FBT001 - the question's own answer
         self.telemetry.checked(
             self.since,
             feature=asked,
-            label=label,
+            # Anything can be asked for, even what nothing can be compared with.
+            label=attempted(label, log=log, where="label of a check").value or "",
             result=result,
             resolver=self.resolver,
             reason=reason.value,

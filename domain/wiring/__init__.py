@@ -3,14 +3,13 @@
 Nothing else knows both. Without the billing callbacks and hook handed in here, organizations work on unlimited.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
 from domain.billing import (
-    Accesses,
     Commands,
     CustomerReading,
     CustomerReconciling,
@@ -28,7 +27,7 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Entitlements, InForce, Overriding, catalog
+from domain.entitlements import Catalog, Counting, Entitlements, InForce, Overriding, Resolver, catalog
 from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
@@ -48,7 +47,8 @@ from domain.organizations import (
 from domain.scope import Scope
 from domain.settings import Settings
 from domain.telemetry import Telemetry
-from domain.wiring import gauges, jobs
+from domain.wiring import jobs
+from domain.wiring.answering import counting_of
 from domain.wiring.handlers import handlers_of
 from domain.wiring.processors import processors_of
 from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
@@ -72,12 +72,17 @@ class Services:
     ownership: Ownership
     standing: Standing
     invitations: Invitations
-    entitlements: Entitlements
+    counting: Counting
     commands: Commands
     inbox: Inbox
     schedule: Schedule
     forwarding: Forwarding
     worker: Worker
+
+    @property
+    def entitlements(self) -> Entitlements:
+        """What customers have paid for."""
+        return self.counting.entitlements
 
     @property
     def catalog(self) -> Catalog:
@@ -114,15 +119,6 @@ class Services:
         """The command that compares one customer."""
         return CustomerReconciling(reconciling=self.reconciling)
 
-    @property
-    def telemetry(self) -> Telemetry:
-        """Where what happens is told."""
-        return self.database.telemetry
-
-    async def metrics(self, *, accept: str = "") -> tuple[bytes, str]:
-        """Write every metric for Prometheus, and say the content type; what cannot be read in time is left out."""
-        return self.telemetry.exposition(await gauges.read(self.database, self.clock), accept=accept)
-
     def reading(self, scope: Scope) -> Reading:
         """Give the reads of organizations that a caller may make."""
         return Reading(scope=scope)
@@ -155,6 +151,8 @@ def build(
     hooks: Mapping[str, object] | None = None,
     auth: AuthAdapter | None = None,
     forwarders: Sequence[Forwarder] = (),
+    resolver: Resolver | None = None,
+    counted: Collection[str] = (),
     clock: Clock | None = None,
     mailer: Mailer | None = None,
     telemetry: Telemetry | None = None,
@@ -162,21 +160,21 @@ def build(
     """Wire everything together for one process; nothing is connected yet.
 
     The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
-    for somebody whom everybody else lets in. Mail goes out through `mailer`; without one through the configured server,
-    or to the log. What happens is told to `telemetry`, without one to one of this application's own.
+    for somebody whom everybody else lets in. `resolver` says what customers have in the place of catalog and mirror;
+    `counted` names the limits that the host claims from. Mail goes out through `mailer`; without one through the
+    configured server, or to the log. What happens is told to `telemetry`, by default to one of this application's own.
 
     Raises:
-        ConfigError: the catalog or the adapter is wrong, a hook has an unknown name, or two forwarders have one name.
+        ConfigError: the catalog, the adapter or the resolver is wrong, a hook has an unknown name, two forwarders have
+            one name, or no plan declares what is counted.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url, telemetry=telemetry)
-    forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     in_force = InForce(catalog.read(settings.catalog))
-    entitlements = Entitlements(database=database, clock=clock, in_force=in_force)
-    rooms = _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
-    doors = _doors(settings, clock, callbacks, entitlements)
+    forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
+    counting = counting_of(settings, database, clock, in_force, resolver, counted)
+    rooms, doors = _rooms(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
     members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, accesses=CatalogAccesses(entitlements))
-    schedule = _schedule(rooms, inbox, in_force, commands.accesses)
+    commands, schedule = _billing(rooms, inbox, counting.entitlements)
     users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
@@ -190,20 +188,13 @@ def build(
         ownership=doors.made(Ownership),
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
-        entitlements=entitlements,
+        counting=counting,
         commands=commands,
         inbox=inbox,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, entitlements, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, counting, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
     )
-
-
-def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
-    """Let hooks look on when users come, and when they go."""
-    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
-    policy = settings.on_cancel_failure
-    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,10 +223,20 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _schedule(rooms: _Rooms, inbox: Inbox, in_force: InForce, accesses: Accesses) -> Schedule:
-    """Let the mirror be compared with what processors hold, and quantities with the seats that they shall follow."""
+def _billing(rooms: _Rooms, inbox: Inbox, entitlements: Entitlements) -> tuple[Commands, Schedule]:
+    """Let people ask processors for what the catalog offers.
+
+    And let the mirror be compared with what processors hold, and quantities with the seats that they shall follow.
+    """
+    in_force, accesses = entitlements.in_force, CatalogAccesses(entitlements)
+    commands = rooms.made(Commands, prices=in_force, role_for=role_for, accesses=accesses)
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    return Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted))
+    reconciling = rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted)
+    return commands, Schedule(reconciling)
+
+
+def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
+    return _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
 
 
 def _doors(
@@ -244,6 +245,13 @@ def _doors(
     """Let the host's callbacks run first and billing's last."""
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
     return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
+
+
+def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
+    """Let hooks look on when users come, and when they go."""
+    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
+    policy = settings.on_cancel_failure
+    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:
@@ -260,7 +268,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
-    entitlements: Entitlements,
+    counting: Counting,
     rooms: _Rooms,
     doors: _Doors,
     commands: Commands,
@@ -271,7 +279,7 @@ def _worker(
     mailer: Mailer | None,
 ) -> Worker:
     """Make the worker with all that it goes round."""
-    database, clock, in_force = rooms.database, rooms.clock, entitlements.in_force
+    database, clock, in_force = rooms.database, rooms.clock, counting.entitlements.in_force
     sealer = Sealer(database=database, keys=settings.secret_keys)
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
@@ -283,6 +291,6 @@ def _worker(
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
         | jobs.reconciling(schedule)
-        | jobs.watching(entitlements),
+        | jobs.watching(counting.entitlements),
         told=lambda: database.telemetry.round_ended(clock.now()),
     )

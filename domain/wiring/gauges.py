@@ -15,7 +15,12 @@ SECONDS = 1.0
 """How long a scrape waits for the database; then it goes on without."""
 
 
-async def read(database: Database, clock: Clock) -> States:
+async def metrics(database: Database, clock: Clock, *, accept: str = "") -> tuple[bytes, str]:
+    """Write every metric for Prometheus, and say the content type; what cannot be read in time is left out."""
+    return database.telemetry.exposition(await _read(database, clock), accept=accept)
+
+
+async def _read(database: Database, clock: Clock) -> States:
     """Read the gauges; none when the database does not answer in time."""
     outcome = await contained(_in_time(database, clock), log=log, where="metrics")
     return outcome.value or {}

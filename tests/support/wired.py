@@ -75,3 +75,11 @@ def fake_of(services: Services) -> FakeProcessor:
     fake = services.processors[ProcessorName.FAKE]
     assert isinstance(fake, FakeProcessor)
     return fake
+
+
+async def detached(services: Services, organization: Organization) -> Organization:
+    """Give the organization's row as a host may hold it too long: out of its session, its id no longer to be had."""
+    async with services.database.snapshot() as session:
+        found = await session.get_one(Organization, organization.id)
+        session.expire(found)
+        return found

@@ -17,7 +17,7 @@ async def checkout_completed(received: Received, news: CheckoutCompleted) -> Non
     checkout = await received.session.get(Checkout, place)
     if checkout is None:
         return
-    received.row.customer_id = checkout.customer_id
+    received.customer_id = checkout.customer_id
     account = await checkouts.complete(
         received.session,
         checkout,

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sqlalchemy import exists, or_, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 
 from domain import ids
 from domain.billing.customers import ProcessorAccount
@@ -21,13 +22,23 @@ from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEv
 from domain.clock import Clock
 from domain.db import Database, Session, passing
 from domain.errors import contained
-from domain.ids import Prefix, WebhookEventId
+from domain.ids import CustomerId, Prefix
 from domain.telemetry import Attribute, Signal, Told
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 25
 LONGEST_WAIT = timedelta(hours=1)
+UNIQUE = [WebhookEvent.processor, WebhookEvent.livemode, WebhookEvent.event_id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What has come of applying an event: its status, what it has to wait for, and whose it is."""
+
+    status: WebhookStatus
+    waiting_for: str | None = None
+    customer_id: CustomerId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +59,7 @@ class Inbox:
             Unavailable: the event could not be stored; the sender must try again.
         """
         event = self.processors[name].event(body, signature, now=self.clock.now())
-        await self.database.run(partial(self._take_in, event=event, body=body))
+        await self.database.run(partial(self._take_in, [(event, body)]))
 
     async def receive_all(self, name: ProcessorName, sent: Sequence[tuple[bytes, str | None]]) -> None:
         """Receive several at once, bodies with their signatures: one transaction for all, one savepoint for each.
@@ -62,12 +73,7 @@ class Inbox:
         for body, signed in sent:
             event = self.processors[name].event(body, signed, now=self.clock.now())
             read.setdefault((event.livemode, event.event_id), (event, body))
-        take_in = partial(self._take_in_all, list(read.values()))
-        try:
-            await self.database.run(take_in)
-        except IntegrityError:
-            # One of them has arrived by another way since we looked; now it is seen.
-            await self.database.run(take_in)
+        await self.database.run(partial(self._take_in, list(read.values())))
 
     async def take(self, name: ProcessorName, body: bytes) -> None:
         """Store and apply an event that the processor itself has listed, so that nobody needs to have signed it.
@@ -77,7 +83,7 @@ class Inbox:
             Unavailable: the event could not be stored.
         """
         event = self.processors[name].stored(body)
-        await self.database.run(partial(self._take_in, event=event, body=body))
+        await self.database.run(partial(self._take_in, [(event, body)]))
 
     async def retry_due(self) -> int:
         """Try again whatever is due or has got what it waited for, one event a transaction; say how many."""
@@ -86,43 +92,35 @@ class Inbox:
             tried += 1
         return tried
 
-    async def _take_in(self, session: Session, *, event: Event, body: bytes) -> None:
-        row = self._row(event, body)
-        try:
-            async with session.begin_nested():
-                session.add(row)
-        except IntegrityError:
-            # The event is here already, or arrives twice in this moment: the unique key has let one of them in.
+    async def _take_in(self, read: Sequence[tuple[Event, bytes]], session: Session) -> None:
+        if not read:
             return
-        await self.apply(session, row, event)
-
-    async def _take_in_all(self, read: Sequence[tuple[Event, bytes]], session: Session) -> None:
-        query = select(WebhookEvent.processor, WebhookEvent.livemode, WebhookEvent.event_id)
-        ids = [event.event_id for event, _ in read]
-        known = set((await session.execute(query.where(WebhookEvent.event_id.in_(ids)))).all())
-        fresh = [
-            (event, self._row(event, body))
-            for event, body in read
-            if (event.processor, event.livemode, event.event_id) not in known
+        insert = postgresql.insert if session.locks_rows else sqlite.insert
+        # The unique key lets in what is not here yet, and of an event that arrives twice in this moment only one.
+        fresh = insert(WebhookEvent).on_conflict_do_nothing(index_elements=UNIQUE).returning(WebhookEvent)
+        stored = await session.scalars(fresh, [self._row(event, body) for event, body in read])
+        rows = {(row.livemode, row.event_id): row for row in stored}
+        tried = [
+            (row, await self._tried(session, row, event))
+            for event, _ in read
+            if (row := rows.get((event.livemode, event.event_id))) is not None
         ]
-        session.add_all(row for _, row in fresh)
-        await session.flush()
-        for event, row in fresh:
-            await self.apply(session, row, event)
+        for row, outcome in tried:
+            self._note(session, row, outcome)
 
-    def _row(self, event: Event, body: bytes) -> WebhookEvent:
-        return WebhookEvent(
-            id=WebhookEventId(ids.new(Prefix.WEBHOOK_EVENT, at=self.clock.now())),
-            processor=event.processor,
-            livemode=event.livemode,
-            event_id=event.event_id,
-            type=event.type,
-            status=WebhookStatus.RECEIVED,
-            occurred_at=event.occurred_at,
-            received_at=self.clock.now(),
-            attempts=0,
-            body=body,
-        )
+    def _row(self, event: Event, body: bytes) -> dict[str, Any]:
+        return {
+            "id": ids.new(Prefix.WEBHOOK_EVENT, at=self.clock.now()),
+            "processor": event.processor,
+            "livemode": event.livemode,
+            "event_id": event.event_id,
+            "type": event.type,
+            "status": WebhookStatus.RECEIVED,
+            "occurred_at": event.occurred_at,
+            "received_at": self.clock.now(),
+            "attempts": 0,
+            "body": body,
+        }
 
     async def _retry_one(self, session: Session) -> bool:
         linked = exists().where(
@@ -147,23 +145,7 @@ class Inbox:
 
     async def apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
         """Apply a stored event in a savepoint and note on it what came of that; reads the body without `event`."""
-        outcome = await contained(self._in_savepoint(session, row, event), log=log, where="webhook")
-        if outcome.error is not None:
-            if passing(outcome.error):
-                # The event is not at fault: the whole transaction runs again, and is 503 when it never succeeds.
-                raise outcome.error
-            # The savepoint took with it what the session knew of the row.
-            await session.refresh(row)
-            self.postpone(session, row, outcome.error)
-            return
-        row.waiting_for, row.next_attempt_at = None, None
-        match outcome.value:
-            case WebhookStatus.APPLIED:
-                row.status, row.applied_at = WebhookStatus.APPLIED, self.clock.now()
-            case WebhookStatus.IGNORED:
-                row.status = WebhookStatus.IGNORED
-            case waiting:
-                row.status, row.waiting_for = WebhookStatus.RECEIVED, waiting
+        self._note(session, row, await self._tried(session, row, event))
 
     def postpone(self, session: Session, row: WebhookEvent, error: Exception) -> None:
         """Note on an event that it could not be applied, and when it is tried again, if ever."""
@@ -173,25 +155,45 @@ class Inbox:
             told: Told = {Attribute.BOX: "inbox", Attribute.SOURCE: row.processor.value, Attribute.MESSAGE_ID: row.id}
             session.signal(Signal.DEAD_LETTER, told)
 
-    async def _in_savepoint(self, session: Session, row: WebhookEvent, event: Event | None) -> str:
-        """Apply, all or nothing: APPLIED or IGNORED, or what the event has to wait for. Reads the body without `event`.
+    async def _tried(self, session: Session, row: WebhookEvent, event: Event | None) -> Outcome | Exception:
+        applied = await contained(self._applied(session, row, event), log=log, where="webhook")
+        if applied.value is not None:
+            return applied.value
+        assert applied.error is not None, "there is a value or an error"
+        if passing(applied.error):
+            # The event is not at fault: the whole transaction runs again, and is 503 when it never succeeds.
+            raise applied.error
+        return applied.error
+
+    async def _applied(self, session: Session, row: WebhookEvent, event: Event | None) -> Outcome:
+        """Apply, all or nothing. Reads the body without `event`.
 
         Events of the other mode than our key's are never even read.
         """
         processor = self.processors[row.processor]
         if row.livemode != processor.livemode:
-            return WebhookStatus.IGNORED
+            return Outcome(status=WebhookStatus.IGNORED)
+        read = event or processor.stored(row.body)
+        news = processor.news(read)
+        handler = self.handlers.get(type(news))
+        if handler is None:
+            return Outcome(status=WebhookStatus.IGNORED)
+        received = Received(session=session, row=row, event=read, now=self.clock.now())
         try:
             async with session.begin_nested():
-                read = event or processor.stored(row.body)
-                news = processor.news(read)
-                handler = self.handlers.get(type(news))
-                if handler is None:
-                    return WebhookStatus.IGNORED
-                await handler(Received(session=session, row=row, event=read, now=self.clock.now()), news)
+                await handler(received, news)
         except Waiting as waiting:
-            return waiting.processor_id
-        return WebhookStatus.APPLIED
+            return Outcome(status=WebhookStatus.RECEIVED, waiting_for=waiting.processor_id)
+        return Outcome(status=WebhookStatus.APPLIED, customer_id=received.customer_id)
+
+    def _note(self, session: Session, row: WebhookEvent, outcome: Outcome | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self.postpone(session, row, outcome)
+            return
+        row.status, row.waiting_for, row.next_attempt_at = outcome.status, outcome.waiting_for, None
+        row.customer_id = outcome.customer_id or row.customer_id
+        if outcome.status is WebhookStatus.APPLIED:
+            row.applied_at = self.clock.now()
 
 
 def _postpone(row: WebhookEvent, error: Exception, now: datetime) -> None:

@@ -70,17 +70,21 @@ class Waiting(Exception):
         self.processor_id = processor_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Received:
-    """An event that is being applied, in its savepoint. `now` is our clock."""
+    """An event that is being applied, in its savepoint. `now` is our clock.
+
+    `customer_id`: whose event it is, as the handler finds out; it is noted on the event when the handler is done.
+    """
 
     session: Session
     row: WebhookEvent
     event: Event
     now: datetime
+    customer_id: CustomerId | None = None
 
     async def account(self, customer_processor_id: str) -> ProcessorAccount:
-        """Find whose event it is and note that on the event.
+        """Find whose event it is.
 
         Raises:
             Waiting: nobody has been linked to this account yet.
@@ -89,7 +93,7 @@ class Received:
         account = await self.session.get(ProcessorAccount, key)
         if account is None:
             raise Waiting(customer_processor_id)
-        self.row.customer_id = account.customer_id
+        self.customer_id = account.customer_id
         return account
 
 

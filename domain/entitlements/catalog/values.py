@@ -177,3 +177,11 @@ class Catalog:
                 if not self.find_plan(name)
             ),
         ]
+
+    def check_counted(self, keys: Iterable[str]) -> list[str]:
+        """List a fault for each counted key of which no customer could ever have one, and for the seats."""
+        declared = {*self.default.limits, *(key for plan in self.plans.values() for key in plan.limits)}
+        return [
+            *(f"counted: no plan declares the limit {key!r}" for key in sorted({*keys} - declared)),
+            *(f"counted: {key!r} is counted already, by the seats" for key in {*keys} & {self.seat_limit} & declared),
+        ]

@@ -13,6 +13,7 @@ from domain.organizations import Organization
 from domain.wiring import Services
 from tests.support.clock import FixedClock
 from tests.support.telling import tell
+from tests.support.wired import detached
 
 RAISING = """
 unmapped_action = "raise"
@@ -37,6 +38,43 @@ class TestDoubts:
         surprising: Any = "org_1"
 
         assert not await services.entitlements.entitled(surprising, "reports")
+
+    @pytest.mark.parametrize("name", [None, 7, ["reports"], {"reports"}])
+    async def test_a_feature_plan_or_limit_that_is_no_name_is_denied_and_nothing_is_raised(
+        self, services: Services, acme: Organization, name: Any
+    ) -> None:
+        await tell(services)
+        entitlements = services.entitlements
+
+        assert not await entitlements.entitled(acme, name)
+        assert not await entitlements.has_active_plan(acme, name)
+        assert await entitlements.entitlement_quantity(acme, name) == 0
+        assert await entitlements.decide_many([acme], [name, "api"]) == [
+            {"api": await entitlements.decide(acme, "api")}
+        ]
+        assert await entitlements.entitled_many([acme], name) == [False]
+
+    async def test_a_row_that_has_lost_its_session_is_denied_because_of_an_error(
+        self, services: Services, acme: Organization
+    ) -> None:
+        torn = await detached(services, acme)
+        entitlements = services.entitlements
+
+        assert (await entitlements.decide(torn, "api")).reason is Reason.ERROR
+        assert await entitlements.features_for(torn) == []
+
+    async def test_an_answer_that_does_not_come_in_time_is_no(
+        self, services: Services, acme: Organization, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        await tell(services)
+        hurried = replace(services.entitlements, seconds=0)
+
+        decision = await hurried.decide(acme, "api")
+        [many] = await hurried.decide_many([acme], ["api"])
+
+        assert decision.reason is many["api"].reason is Reason.ERROR
+        assert await hurried.features_for(acme) == []
+        assert "TimeoutError" in caplog.text
 
     async def test_an_organization_that_is_not_there_has_not_even_the_default(
         self, services: Services, clock: FixedClock

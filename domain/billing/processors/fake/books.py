@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from domain import outbox
 from domain.billing.processors import ProcessorRefused
@@ -31,7 +32,8 @@ TOPIC = "fake.webhook"
 ROOM = 1000
 
 Row = TypeVar("Row", bound=Base)
-Keyed = TypeVar("Keyed", FakeCustomer, FakeInvoice)
+Told = tuple[str, str]
+"""An event by its id, and its body."""
 
 
 class Books:
@@ -43,11 +45,19 @@ class Books:
         self.clock = clock
         self.terms = terms
         self.sent = 0
+        self._ahead: int | None = None
 
     async def now(self) -> datetime:
         """Say what time it is on the Fake's own clock: ours, and every advance on top."""
-        query = select(func.coalesce(func.sum(FakeAdvance.seconds), 0))
-        return self.clock.now() + timedelta(seconds=int((await self.session.execute(query)).scalar_one()))
+        if self._ahead is None:
+            query = select(func.coalesce(func.sum(FakeAdvance.seconds), 0))
+            self._ahead = int((await self.session.execute(query)).scalar_one())
+        return self.clock.now() + timedelta(seconds=self._ahead)
+
+    def move(self, seconds: int) -> None:
+        """Move that clock forward."""
+        self.session.add(FakeAdvance(seconds=seconds))
+        self._ahead = None
 
     async def second(self) -> int:
         """Say in which second of Stripe's that is."""
@@ -76,8 +86,12 @@ class Books:
 
     async def customers(self, ids: Iterable[str]) -> Mapping[str, FakeCustomer]:
         """Find and lock customers by id, as `customer` does."""
-        wanted = sorted(set(ids))
-        known = await self._rows(FakeCustomer, wanted)
+        wanted, known = sorted(set(ids)), dict[str, FakeCustomer]()
+        for start in range(0, len(wanted), ROOM):
+            query = select(FakeCustomer).where(FakeCustomer.id.in_(wanted[start : start + ROOM]))
+            query = query.order_by(FakeCustomer.id)
+            rows = await self.session.execute(query.with_for_update() if self._writes else query)
+            known |= {row.id: row for row in rows.scalars()}
         return {id: known.get(id) or await self.new_customer(id, metadata={}, told=False) for id in wanted}
 
     async def new_customer(self, id: str, *, metadata: Document, told: bool = True) -> FakeCustomer:
@@ -122,48 +136,48 @@ class Books:
 
     async def keep(self, lives: Sequence[Life]) -> None:
         """Write down what has come of subscriptions, and send the events of it."""
-        made = {id: (life, document) for life in lives for id, document in life.invoices.items()}
-        known = await self._rows(FakeInvoice, made)
-        for id, (life, document) in made.items():
-            if id in known:
-                known[id].document = document
-            else:
-                self.session.add(FakeInvoice(id=id, subscription_id=life.document["id"], document=document))
+        await self._invoice(
+            {"id": id, "subscription_id": life.document["id"], "document": document}
+            for life in lives
+            for id, document in life.invoices.items()
+        )
         await self.tell([event for life in lives for event in life.events])
 
-    async def _rows(self, table: type[Keyed], ids: Iterable[str]) -> dict[str, Keyed]:
-        """Find and lock rows by id, so many at a time as a statement has room for."""
-        found: dict[str, Keyed] = {}
-        wanted = sorted(ids)
-        for start in range(0, len(wanted), ROOM):
-            query = select(table).where(table.id.in_(wanted[start : start + ROOM])).order_by(table.id)
-            rows = await self.session.execute(query.with_for_update() if self._writes else query)
-            found |= {row.id: row for row in rows.scalars()}
-        return found
+    async def _invoice(self, rows: Iterable[Document]) -> None:
+        """Write invoices down, in place of what was known of them."""
+        written = list(rows)
+        if written:
+            upsert = (postgresql.insert if self.session.locks_rows else sqlite.insert)(FakeInvoice)
+            known = {"document": upsert.excluded.document}
+            await self.session.execute(
+                upsert.on_conflict_do_update(index_elements=[FakeInvoice.id], set_=known), written
+            )
 
     async def tell(self, events: Sequence[Document]) -> None:
         """Enter events into the list of events and send their webhooks, in this order."""
-        await self.send(self.write(events))
+        await self.send(await self.write(events))
 
-    def write(self, events: Sequence[Document]) -> list[FakeEvent]:
+    async def write(self, events: Sequence[Document]) -> list[Told]:
         """Enter events into the list of events without sending them."""
+        told = [(event["id"], json.dumps(event)) for event in events]
         rows = [
-            FakeEvent(
-                id=event["id"],
-                type=event["type"],
-                occurred_at=documents.instant(event["created"]),
-                body=json.dumps(event).encode(),
-                held_at=None,
-            )
-            for event in events
+            {
+                "id": id,
+                "type": event["type"],
+                "occurred_at": documents.instant(event["created"]),
+                "body": body.encode(),
+                "held_at": None,
+            }
+            for event, (id, body) in zip(events, told, strict=True)
         ]
-        self.session.add_all(rows)
-        return rows
+        if rows:
+            await self.session.execute(insert(FakeEvent), rows)
+        return told
 
-    async def send(self, events: Sequence[FakeEvent]) -> None:
+    async def send(self, events: Sequence[Told]) -> None:
         """Send webhooks for events that are in the list, in this order."""
         self.sent += len(events)
-        messages = [(event.id, {"body": event.body.decode()}) for event in events]
+        messages = [(id, {"body": body}) for id, body in events]
         await outbox.put_all(self.session, topic=TOPIC, messages=messages, at=self.clock.now())
 
 

@@ -64,11 +64,10 @@ class Webhooks:
 
     async def _plan(self, payloads: Sequence[dict[str, Any]]) -> Plan:
         plan = Plan()
-        held = await self._requests.look(_held)
-        if not held and not await self._requests.faults_wait():
+        waiting = await self._requests.held()
+        if not waiting and not await self._requests.faults_wait():
             plan.bodies = [payload["body"].encode() for payload in payloads]
             return plan
-        waiting = [(event.id, event.body) for event in held]
         plan.released = [id for id, _ in waiting]
         for payload in payloads:
             body = payload["body"].encode()
@@ -91,11 +90,6 @@ class Webhooks:
         plan.held = [id for id, _ in waiting]
         plan.released = [id for id in plan.released if id not in plan.held]
         return plan
-
-
-async def _held(books: Books) -> Sequence[FakeEvent]:
-    query = select(FakeEvent).where(FakeEvent.held_at.is_not(None)).order_by(FakeEvent.sequence)
-    return (await books.session.execute(query)).scalars().all()
 
 
 async def _settle(books: Books, *, plan: Plan) -> None:

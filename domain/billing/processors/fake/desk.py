@@ -215,7 +215,8 @@ async def replace_items(books: Books, id: str, items: Sequence[Purchase]) -> byt
     start, end = first["current_period_start"], first["current_period_end"]
     listed = documents.listed(id, items, known, number=life.changes, at=start, end=end)
     life.change(life.document | {"items": listed}, await books.second())
-    return books.write(life.events)[-1].body
+    _, body = (await books.write(life.events))[-1]
+    return body.encode()
 
 
 async def _living(books: Books, id: str) -> Life:

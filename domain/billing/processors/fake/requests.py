@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from domain.billing.processors import ProcessorRefused
@@ -11,14 +12,17 @@ from domain.billing.processors.fake import faults, passing
 from domain.billing.processors.fake.books import Books
 from domain.billing.processors.fake.documents import Document
 from domain.billing.processors.fake.faults import Fault, OwnScript
-from domain.billing.processors.fake.models import FakeRequest
+from domain.billing.processors.fake.models import FakeEvent, FakeRequest
 from domain.billing.processors.fake.scripts import SharedScript
 from domain.billing.processors.fake.terms import Terms
 from domain.clock import Clock
-from domain.db import Database, Session
+from domain.db import Database, Lookup, Session
 
 T = TypeVar("T")
 Work = Callable[[Books], Awaitable[T]]
+
+_TOLD: tuple[Any, ...] = (FakeEvent.id, FakeEvent.body)
+HELD = Lookup(select(*_TOLD).where(FakeEvent.held_at.is_not(None)).order_by(FakeEvent.sequence))
 
 
 class Requests:
@@ -68,6 +72,10 @@ class Requests:
             return await work(books)
 
         return await self._database.run(carry_out)
+
+    async def held(self) -> list[tuple[str, bytes]]:
+        """List the ids and bodies of the events whose webhooks are held back for a later one."""
+        return [(id, body) for id, body in await self._database.look_up(HELD)]
 
     async def faults_wait(self) -> bool:
         """Say whether any fault waits, whatever it would hit."""

@@ -1,0 +1,34 @@
+"""Who answers what customers have: the mirror, or the host; and what the host counts against it."""
+
+from collections.abc import Collection
+
+from domain.clock import Clock
+from domain.db import Database
+from domain.entitlements import Counting, Entitlements, InForce, Resolver, check_resolver
+from domain.errors import ConfigError
+from domain.settings import Settings
+
+
+def counting_of(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    in_force: InForce,
+    resolver: Resolver | None,
+    counted: Collection[str],
+) -> Counting:
+    """Join a host's resolver and the keys that it counts with the catalog in force.
+
+    Answers give up after half of what callbacks have, so that one that hangs refuses a seat before they do.
+
+    Raises:
+        ConfigError: the resolver is none, or no plan declares what is counted.
+    """
+    if resolver is not None:
+        check_resolver(resolver)
+    keys = frozenset([counted] if isinstance(counted, str) else counted)
+    if faults := in_force.catalog.check_counted(keys):
+        raise ConfigError(faults)
+    seconds = settings.callback_seconds / 2
+    entitlements = Entitlements(database=database, clock=clock, in_force=in_force, resolver=resolver, seconds=seconds)
+    return Counting(entitlements=entitlements, keys=keys)
