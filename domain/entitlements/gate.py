@@ -23,8 +23,9 @@ from domain.entitlements.in_force import InForce
 from domain.entitlements.past import Moment, recall
 from domain.entitlements.resolver import FAILED, Granted, Held, Resolved, UnmappedPrice
 from domain.entitlements.sources import Mirror, Source, looked_back
-from domain.entitlements.telling import Check
+from domain.entitlements.telling import Telling
 from domain.errors import DomainError, InvalidInput, contained
+from domain.telemetry import started
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Entitlements:
     resolver: Resolver | None = None
     seconds: float = SECONDS
     source: Source = field(init=False)
+    telling: Telling = field(init=False)
 
     def __post_init__(self) -> None:
         """Let the host's resolver answer where there is one."""
@@ -55,6 +57,8 @@ class Entitlements:
         if (host := self.resolver) is not None:
             source = Host(database=database, clock=clock, in_force=in_force, resolver=host, seconds=self.seconds)
         object.__setattr__(self, "source", source)
+        telling = Telling(telemetry=database.telemetry, in_force=in_force, resolver=source.name)
+        object.__setattr__(self, "telling", telling)
 
     @property
     def catalog(self) -> Catalog:
@@ -74,16 +78,16 @@ class Entitlements:
 
     async def has_active_plan(self, billable: Billable | None, plan: str, *, surface: str | None = None) -> bool:
         """Say whether a billable holds a plan, named by itself or by a price of it; every doubt is no."""
-        check = self._check(billable, surface)
+        since = started()
         decision = await _answered(self._plan_decided(billable, plan)) or decisions.failed(plan)
-        check.of_plan(decision)
+        self.telling.of_plan(since, decision, billable, surface)
         return decision.granted
 
     async def decide(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> Decision:
         """Say whether a billable has a feature, and why; a failure to find out is the reason `error`."""
-        check = self._check(billable, surface)
+        since = started()
         decision = await _answered(self._decided(billable, feature)) or decisions.failed(feature)
-        check.of_feature(decision)
+        self.telling.of_feature(since, decision, billable, surface)
         return decision
 
     async def decide_many(
@@ -98,16 +102,16 @@ class Entitlements:
 
     async def features_for(self, billable: Billable | None) -> list[str]:
         """List a billable's features, sorted; empty in doubt."""
-        check = self._check(billable)
+        since = started()
         resolved = await _answered(self._of(billable)) or FAILED
-        check.of_features(resolved)
+        self.telling.of_features(since, resolved, billable)
         return sorted(resolved.features)
 
     async def entitlement_quantity(self, billable: Billable | None, key: str) -> int:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
-        check = self._check(billable)
+        since = started()
         resolved, amount = await _answered(self._quantity(billable, key)) or (FAILED, 0)
-        check.of_quantity(resolved, key, amount)
+        self.telling.of_quantity(since, resolved, key, amount, billable)
         return amount
 
     async def visible(self, reading: CustomerReading, customer_ids: Sequence[str]) -> dict[str, EntitlementSet]:
@@ -174,10 +178,6 @@ class Entitlements:
         limits = {payer: decisions.quantity(resolved, key) for payer, resolved in found.items()}
         return {payer: None if limit == UNLIMITED else limit for payer, limit in limits.items()}
 
-    def _check(self, billable: object, surface: str | None = None) -> Check:
-        telemetry, source = self.database.telemetry, self.source.name
-        return Check(telemetry=telemetry, catalog=self.catalog, resolver=source, billable=billable, surface=surface)
-
     async def _decided(self, billable: Billable | None, feature: str) -> Decision:
         return decisions.decide_feature(await self._of(billable), feature)
 
@@ -191,12 +191,11 @@ class Entitlements:
     async def _all_decided(
         self, billables: Sequence[Billable | None], features: Sequence[str], surface: str | None
     ) -> list[dict[str, Decision]]:
-        asked, names, decided = list(billables), _names(features), []
-        checks = [self._check(billable, surface) for billable in asked]
-        for check, resolved in zip(checks, await self._all_resolved(asked), strict=True):
+        since, asked, names, decided = started(), list(billables), _names(features), []
+        for billable, resolved in zip(asked, await self._all_resolved(asked), strict=True):
             each = {name: decisions.decide_feature(resolved, name) for name in names}
             for decision in each.values():
-                check.of_feature(decision)
+                self.telling.of_feature(since, decision, billable, surface)
             decided.append(each)
         return decided
 

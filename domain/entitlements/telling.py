@@ -1,70 +1,75 @@
-"""What telemetry is told of a check. The caller learns yes or no; denied and could not be found out differ only here.
+"""What telemetry is told of checks. The caller learns yes or no; denied and could not be found out differ only here.
 
 Nothing of it reaches the audit ledger: a check is asked far too often to be an event.
 """
 
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from domain.entitlements import decisions
-from domain.entitlements.catalog import Catalog
 from domain.entitlements.decisions import Decision, Reason
+from domain.entitlements.in_force import InForce
 from domain.entitlements.resolver import Resolved
-from domain.errors import attempted
-from domain.telemetry import OTHER, Attribute, Signal, Subject, Telemetry, started
-
-log = logging.getLogger(__name__)
+from domain.telemetry import OTHER, Attribute, Signal, Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One check, or several that share one read, from before the read on. Labels are bounded by the catalog."""
+class Telling:
+    """Tells of each check, which began at `since`, before its read; several may share one. Nothing here ever raises.
+
+    Labels are bounded by the catalog in force. Anything can have been asked for, and about anything.
+    """
 
     telemetry: Telemetry
-    catalog: Catalog
+    in_force: InForce
     resolver: str
-    billable: object
-    surface: str | None = None
-    since: int = field(default_factory=started)
 
-    def of_feature(self, decision: Decision) -> None:
+    def of_feature(self, since: int, decision: Decision, billable: object, surface: str | None) -> None:
         """Tell of a feature."""
-        name = decision.feature
-        self._tell(name, lambda: name if name in self.catalog.features else OTHER, decision.granted, decision.reason)
+        name: object = decision.feature
+        label = name if isinstance(name, str) and name in self.in_force.catalog.features else OTHER
+        self._tell(since, name, label, decision.granted, decision.reason, billable, surface)
 
-    def of_plan(self, decision: Decision) -> None:
+    def of_plan(self, since: int, decision: Decision, billable: object, surface: str | None) -> None:
         """Tell of a plan; a price counts for the plan that has it."""
-        self._tell(decision.feature, lambda: self._plan(decision.feature), decision.granted, decision.reason)
+        name: object = decision.feature
+        plan = self.in_force.catalog.find_plan(name) if isinstance(name, str) else None
+        label = OTHER if plan is None else plan.name
+        self._tell(since, name, label, decision.granted, decision.reason, billable, surface)
 
-    def of_features(self, resolved: Resolved) -> None:
+    def of_features(self, since: int, resolved: Resolved, billable: object) -> None:
         """Tell of all features at once: granted when there is one."""
-        self._tell(None, str, bool(resolved.features), decisions.reason_of_features(resolved))
+        reason = decisions.reason_of_features(resolved)
+        self._tell(since, None, "", bool(resolved.features), reason, billable, None)
 
-    def of_quantity(self, resolved: Resolved, key: str, amount: int) -> None:
+    def of_quantity(self, since: int, resolved: Resolved, key: object, amount: int, billable: object) -> None:
         """Tell of a limit: granted when it is above zero."""
-        self._tell(key, lambda: self._limit(key), amount > 0, decisions.reason_of_quantity(resolved, key))
+        catalog = self.in_force.catalog
+        declared = (catalog.default.limits, *(plan.limits for plan in catalog.plans.values()))
+        label = key if isinstance(key, str) and any(key in limits for limits in declared) else OTHER
+        reason = decisions.reason_of_quantity(resolved, key) if isinstance(key, str) else Reason.ERROR
+        self._tell(since, key, label, amount > 0, reason, billable, None)
 
-    def _plan(self, name: str) -> str:
-        plan = self.catalog.find_plan(name)
-        return OTHER if plan is None else plan.name
-
-    def _limit(self, key: str) -> str:
-        declared = (self.catalog.default.limits, *(plan.limits for plan in self.catalog.plans.values()))
-        return key if any(key in limits for limits in declared) else OTHER
-
-    def _tell(self, asked: object, label: Callable[[], str], result: bool, reason: Reason) -> None:  # noqa: FBT001 - the question's own answer
+    def _tell(
+        self,
+        since: int,
+        asked: object,
+        label: str,
+        result: bool,  # noqa: FBT001 - the answer
+        reason: Reason,
+        billable: object,
+        surface: str | None,
+    ) -> None:
         self.telemetry.checked(
-            self.since,
+            since,
             feature=asked,
-            # Anything can be asked for, even what nothing can be compared with.
-            label=attempted(label, log=log, where="label of a check").value or "",
+            label=label,
             result=result,
             resolver=self.resolver,
             reason=reason.value,
-            surface=self.surface,
-            subject=Subject.of(self.billable),
+            surface=surface,
+            subject=billable,
         )
 
 

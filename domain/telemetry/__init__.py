@@ -6,7 +6,7 @@ no personal data is ever told.
 
 from domain.telemetry.catalogue import ATTRIBUTES, METRICS, SIGNALS, SPANS, Attribute, Kind, Metric, Signal, Span
 from domain.telemetry.metrics import SHARED
-from domain.telemetry.recording import OTHER, States, Subject, Telemetry, Told, started
+from domain.telemetry.recording import OTHER, States, Telemetry, Told, started
 
 __all__ = [
     "ATTRIBUTES",
@@ -21,7 +21,6 @@ __all__ = [
     "Signal",
     "Span",
     "States",
-    "Subject",
     "Telemetry",
     "Told",
     "started",

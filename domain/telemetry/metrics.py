@@ -30,7 +30,7 @@ class Metrics:
         self._histograms = {name: _histogram(name, kept[name], registry) for name in _of(Kind.HISTOGRAM, kept)}
         self._gauges = {name: _gauge(name, kept[name], registry) for name in _of(Kind.GAUGE, kept)}
         self._counting: dict[tuple[str, ...], Counter] = {}
-        self._measuring: dict[tuple[str, ...], Histogram] = {}
+        self._checks: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
 
     def count(self, metric: Metric, *labels: str) -> None:
         """Count one more."""
@@ -45,12 +45,16 @@ class Metrics:
         """Count one more, by those of the attributes that are labels."""
         self.count(metric, *("" if told[name] is None else str(told[name]) for name in METRICS[metric].labels))
 
-    def measure(self, metric: Metric, seconds: float, *labels: str) -> None:
-        """Note a duration."""
-        key = (metric, *labels)
-        histogram = self._measuring.get(key)
-        if histogram is None:
-            histogram = self._measuring[key] = self._histograms[metric].labels(*labels)
+    def checked(self, labels: tuple[str, ...], seconds: float) -> None:
+        """Count one more check, by all its labels, and note how long it took."""
+        known = self._checks.get(labels)
+        if known is None:
+            fewer = METRICS[Metric.CHECK_SECONDS].labels
+            kept = [value for name, value in zip(METRICS[Metric.CHECKS].labels, labels, strict=True) if name in fewer]
+            counter = self._counters[Metric.CHECKS].labels(*labels)
+            known = self._checks[labels] = counter, self._histograms[Metric.CHECK_SECONDS].labels(*kept)
+        counter, histogram = known
+        counter.inc()
         histogram.observe(seconds)
 
     def set(self, metric: Metric, value: float) -> None:

@@ -8,7 +8,6 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
@@ -18,10 +17,10 @@ from opentelemetry.trace import TracerProvider
 from prometheus_client import CollectorRegistry
 
 from domain.errors import attempted
-from domain.telemetry.catalogue import SIGNALS, Attribute, Metric, Signal, Span
+from domain.telemetry.catalogue import SIGNALS, SPANS, Attribute, Metric, Signal, Span
 from domain.telemetry.metrics import Metrics, States, exposition
 
-__all__ = ["OTHER", "States", "Subject", "Telemetry", "Told", "started"]
+__all__ = ["OTHER", "States", "Telemetry", "Told", "started"]
 
 log = logging.getLogger(__name__)
 checks = logging.getLogger("seatgate.checks")
@@ -29,6 +28,8 @@ signals = logging.getLogger("seatgate.signals")
 
 OTHER = "other"
 """The label of whatever is not declared."""
+COULD_NOT = "error"
+"""The reason that means that nobody could say."""
 SURFACES = frozenset({"field", "subscription", "route", "websocket"})
 AGAIN = timedelta(hours=1)
 MOST_REMEMBERED = 1000
@@ -38,24 +39,15 @@ Told: TypeAlias = Mapping[Attribute, str | int | None]
 _NANOSECONDS = 1_000_000_000
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+_CHECK = Span.CHECK.value
+_FEATURE, _RESULT, _RESOLVER = Attribute.FEATURE.value, Attribute.RESULT.value, Attribute.RESOLVER.value
+_REASON, _SURFACE = Attribute.REASON.value, Attribute.SURFACE.value
+_SUBJECT_TYPE, _SUBJECT_ID = Attribute.SUBJECT_TYPE.value, Attribute.SUBJECT_ID.value
+_WRITTEN = tuple(name.value for name in SPANS[Span.CHECK].attributes)
+_BOOL = ("false", "true")
+
 started = time.time_ns
 """Tells when a check begins, in nanoseconds since 1970, as spans are dated."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """Whom a check was about: the name of a type and one of our ids, never anything else that somebody handed in."""
-
-    type: str | None = None
-    id: str | None = None
-
-    @classmethod
-    def of(cls, billable: object) -> "Subject":
-        """Describe a billable, or whatever stands in its place. What is no id shows its type alone."""
-        if billable is None:
-            return cls()
-        outcome = attempted(lambda: getattr(billable, "id", None), log=log, where="subject of a check")
-        return cls(type=type(billable).__name__, id=_rendered(outcome.value))
 
 
 class Telemetry:
@@ -83,19 +75,14 @@ class Telemetry:
         resolver: str,
         reason: str,
         surface: str | None,
-        subject: Subject,
+        subject: object,
     ) -> None:
-        """Tell of one check that began at `since`; `label` is what the catalog calls the feature, or OTHER."""
-        told: dict[Attribute, str | bool | None] = {
-            Attribute.FEATURE: feature if feature is None else _asked(feature),
-            Attribute.RESULT: result,
-            Attribute.RESOLVER: resolver,
-            Attribute.REASON: reason,
-            Attribute.SURFACE: surface,
-            Attribute.SUBJECT_TYPE: subject.type,
-            Attribute.SUBJECT_ID: subject.id,
-        }
-        attempted(partial(self._checked, since, label, told), log=log, where="telling of a check")
+        """Tell of one check of `subject`, begun at `since`; `label` is what the catalog calls the feature, or OTHER.
+
+        What was asked for and whom about may be anything: what is no name and no id shows its type alone.
+        """
+        told = partial(self._checked, since, feature, label, result, resolver, reason, surface, subject)
+        attempted(told, log=log, where="telling of a check")
 
     def signal(self, signal: Signal, told: Told) -> None:
         """Tell operators of something that has happened, with every attribute that the catalogue lists for it."""
@@ -119,21 +106,34 @@ class Telemetry:
         """Write all metrics, with what was read of the database for it, and say the content type."""
         return exposition(self.registry, states, accept=accept)
 
-    def _checked(self, since: int, label: str, told: dict[Attribute, str | bool | None]) -> None:
-        ended = time.time_ns()
-        present = {name.value: value for name, value in told.items() if value is not None}
-        surface, resolver = told[Attribute.SURFACE], str(told[Attribute.RESOLVER])
+    def _checked(
+        self,
+        since: int,
+        feature: object,
+        label: str,
+        result: bool,  # noqa: FBT001 - bound by partial
+        resolver: str,
+        reason: str,
+        surface: str | None,
+        subject: object,
+    ) -> None:
+        ended = max(since, time.time_ns())
         where = "" if surface is None else str(surface) if surface in SURFACES else OTHER
-        result = "true" if told[Attribute.RESULT] else "false"
-        self._metrics.count(Metric.CHECKS, label, result, resolver, str(told[Attribute.REASON]), where)
-        seconds = max(0, ended - since) / _NANOSECONDS
-        self._metrics.measure(Metric.CHECK_SECONDS, seconds, result, resolver, where)
-        could_not = told[Attribute.REASON] == "error"
-        level = logging.WARNING if could_not else logging.DEBUG
+        self._metrics.checked((label, _BOOL[result], resolver, reason, where), (ended - since) / _NANOSECONDS)
+        told: dict[str, str | bool] = {_RESULT: result, _RESOLVER: resolver, _REASON: reason}
+        if feature is not None:
+            told[_FEATURE] = _asked(feature)
+        if surface is not None:
+            told[_SURFACE] = str(surface)
+        if subject is not None:
+            told[_SUBJECT_TYPE] = type(subject).__name__
+            if (id := _id_of(subject)) is not None:
+                told[_SUBJECT_ID] = id
+        level = logging.WARNING if reason == COULD_NOT else logging.DEBUG
         if checks.isEnabledFor(level):
-            checks.log(level, "entitlement check %s", _written(told), extra={"facts": present})
+            checks.log(level, "entitlement check %s", _line(told), extra={"facts": told})
         # Made only now, so that a sampler sees every attribute.
-        self._tracer.start_span(Span.CHECK.value, start_time=since, attributes=present).end(max(since, ended))
+        self._tracer.start_span(_CHECK, start_time=since, attributes=told).end(ended)
 
     def _signal(self, signal: Signal, told: Told) -> None:
         entry = SIGNALS[signal]
@@ -157,14 +157,22 @@ def _written(told: Mapping[Attribute, str | int | bool | None]) -> str:
     return " ".join(f"{name}={value}" for name, value in told.items())
 
 
+def _line(told: Mapping[str, str | bool]) -> str:
+    return " ".join(f"{name}={told.get(name)}" for name in _WRITTEN)
+
+
 def _asked(feature: object) -> str:
     """Show what was asked for: a name as it stands, shortened, and whatever is none by its type."""
     return feature[:LONGEST] if isinstance(feature, str) and "@" not in feature else f"<{type(feature).__name__}>"
 
 
-def _rendered(id: object) -> str | None:
-    """Show an id; an address, a name or a whole object that stands in its place is no id."""
+def _id_of(subject: object) -> str | None:
+    """Show the id of a billable, or of whatever stands in its place; None where it has none, or none that can be read.
+
+    An address, a name or a whole object is no id.
+    """
+    id = attempted(lambda: getattr(subject, "id", None), log=log, where="subject of a check").value
     if id is None:
         return None
-    written = attempted(lambda: str(id), log=log, where="subject of a check").value or ""
+    written = id if isinstance(id, str) else attempted(lambda: str(id), log=log, where="subject of a check").value or ""
     return written if _ID.fullmatch(written) else f"<{type(id).__name__}>"

@@ -18,18 +18,18 @@ from tests.support.api import make_settings
 NOWHERE = "sqlite+aiosqlite:///nowhere.db"
 SENDING = """
 from graphql_api.cli import watching
-from domain.telemetry import Subject, Telemetry, started
+from domain.telemetry import Telemetry, started
 watching.export_spans()
 watching.export_spans()
 about = dict(feature="reports", label="reports", result=True, resolver="x", reason="entitled", surface=None)
-Telemetry().checked(started(), **about, subject=Subject())
+Telemetry().checked(started(), **about, subject=None)
 """
 COUNTING = """
 import sys
-from domain.telemetry import Subject, Telemetry, started
+from domain.telemetry import Telemetry, started
 telemetry = Telemetry()
 about = dict(feature="reports", label="reports", result=True, resolver="x", reason="entitled", surface=None)
-telemetry.checked(started(), **about, subject=Subject())
+telemetry.checked(started(), **about, subject=None)
 sys.stdout.write(telemetry.exposition({})[0].decode())
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
-from domain.telemetry import OTHER, SIGNALS, Attribute, Metric, Signal, Span, Subject, Telemetry, Told, started
+from domain.telemetry import OTHER, SIGNALS, Attribute, Metric, Signal, Span, Telemetry, Told, started
 from tests.support.watching import Watched
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -28,6 +28,10 @@ DRIFT: Told = {
 }
 
 
+class User:
+    id = "usr_1"
+
+
 def check(telemetry: Telemetry, since: int | None = None, **more: object) -> None:
     told: dict[str, Any] = {
         "feature": "reports",
@@ -36,7 +40,7 @@ def check(telemetry: Telemetry, since: int | None = None, **more: object) -> Non
         "resolver": "local_map",
         "reason": "entitled",
         "surface": "field",
-        "subject": Subject(type="User", id="usr_1"),
+        "subject": User(),
     }
     telemetry.checked(started() if since is None else since, **told | more)
 
@@ -86,31 +90,13 @@ class TestChecks:
         ]
 
     def test_what_there_is_not_is_absent(self, watched: Watched) -> None:
-        watched.telemetry.checked(
-            started(),
-            feature=None,
-            label="",
-            result=False,
-            resolver="x",
-            reason="error",
-            surface=None,
-            subject=Subject(),
-        )
+        check(watched.telemetry, feature=None, result=False, resolver="x", reason="error", surface=None, subject=None)
 
         assert watched.checks == [{"result": False, "resolver": "x", "reason": "error"}]
 
     def test_a_span_lasts_from_before_the_read_to_the_decision(self, watched: Watched) -> None:
         before = time.time_ns() - 5_000_000
-        watched.telemetry.checked(
-            before,
-            feature="a",
-            label="a",
-            result=True,
-            resolver="x",
-            reason="entitled",
-            surface=None,
-            subject=Subject(),
-        )
+        check(watched.telemetry, before)
 
         [span] = watched.spans
         assert span.start_time == before
@@ -165,8 +151,13 @@ class TestChecks:
 
 
 class TestSubjects:
-    def test_nobody_is_nobody(self) -> None:
-        assert Subject.of(None) == Subject()
+    def subject(self, watched: Watched, subject: object) -> tuple[object, object]:
+        check(watched.telemetry, subject=subject)
+        [told] = watched.checks
+        return told.get("subject_type"), told.get("subject_id")
+
+    def test_nobody_is_nobody(self, watched: Watched) -> None:
+        assert self.subject(watched, None) == (None, None)
 
     @pytest.mark.parametrize(
         ("id", "shown"),
@@ -180,14 +171,14 @@ class TestSubjects:
             (Unprintable(), "<Unprintable>"),
         ],
     )
-    def test_ids_are_shown_and_nothing_else_is(self, id: object, shown: str | None) -> None:
-        assert Subject.of(Holding(id)) == Subject(type="Holding", id=shown)
+    def test_ids_are_shown_and_nothing_else_is(self, watched: Watched, id: object, shown: str | None) -> None:
+        assert self.subject(watched, Holding(id)) == ("Holding", shown)
 
-    def test_what_raises_when_looked_at_is_shown_by_its_type(self) -> None:
-        assert Subject.of(Hostile()) == Subject(type="Hostile")
+    def test_what_raises_when_looked_at_is_shown_by_its_type(self, watched: Watched) -> None:
+        assert self.subject(watched, Hostile()) == ("Hostile", None)
 
-    def test_a_bare_value_has_no_id(self) -> None:
-        assert Subject.of("ann@example.com") == Subject(type="str")
+    def test_a_bare_value_has_no_id(self, watched: Watched) -> None:
+        assert self.subject(watched, "ann@example.com") == ("str", None)
 
 
 class TestSignals:
