@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,8 +24,7 @@ from domain.settings import Settings
 from domain.telemetry import Telemetry
 from domain.wiring import Services, build
 from domain.wiring.gauges import metrics
-from domain.worker import Worker
-from graphql_api import edge, explorer, health, webhooks
+from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
 from graphql_api.context import ContextMaker
@@ -79,31 +81,18 @@ def create_app(
         mailer=mailer,
         telemetry=telemetry,
     )
-    schema = _checked(build_schema(query=query, mutation=mutation, subscription=subscription), services, routes)
-    reception, transport = _reception(services, schema, auth, billable)
-    app = Starlette(
-        routes=[Route("/graphql", transport), *_own_routes(services), *routes],
-        middleware=_middleware(settings, reception),
-        lifespan=lambda _: living(services, worker=worker),
-    )
+    schema = build_schema(query=query, mutation=mutation, subscription=subscription)
+    services.rollout.widen(partial(check_gates, schema, routes=routes))
+    reception = _reception(services, auth, billable)
+    all_routes, layers = [*_own_routes(services, schema, reception), *routes], _middleware(settings, reception)
+    app = Starlette(routes=all_routes, middleware=layers, lifespan=lambda _: living(services, worker=worker))
     app.state.services, app.state.reception = services, reception
     return app
 
 
-def _checked(schema: MaskingSchema, services: Services, routes: Sequence[BaseRoute]) -> MaskingSchema:
-    """Hand the schema on when every gate in it and on the routes can be passed by somebody."""
-    check_gates(schema, services.catalog, routes=routes)
-    return schema
-
-
-def _reception(
-    services: Services, schema: MaskingSchema, auth: AuthAdapter | None, billable: BillableOf | None
-) -> tuple[Reception, Transport]:
-    """Make the two that ask who is there: the one at a host's routes, and GraphQL."""
+def _reception(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Reception:
     adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
-    make_context = ContextMaker(services, billable)
-    reception = Reception(services=services, adapter=adapter, make_context=make_context)
-    return reception, Transport(schema, adapter=adapter, make_context=make_context)
+    return Reception(services=services, adapter=adapter, make_context=ContextMaker(services, billable))
 
 
 def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
@@ -111,12 +100,15 @@ def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
     return [*outermost, Middleware(Receiving, reception=reception)]
 
 
-def _own_routes(services: Services) -> list[BaseRoute]:
-    asked = [
+def _own_routes(services: Services, schema: MaskingSchema, reception: Reception) -> list[BaseRoute]:
+    return [
+        Route("/graphql", Transport(schema, adapter=reception.adapter, make_context=reception.make_context)),
+        *explorer.routes(),
+        *admin.routes(services, adapter=reception.adapter, make_context=reception.make_context),
+        *webhooks.routes(services),
         *health.routes(ready=lambda: ready(services)),
         health.metrics_route(partial(metrics, services.database, services.clock)),
     ]
-    return [*explorer.routes(), *webhooks.routes(services), *asked]
 
 
 async def ready(services: Services) -> bool:
@@ -125,8 +117,8 @@ async def ready(services: Services) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
-    """Check the database, then let the worker go round, if it is wanted, for as long as the application lives.
+async def opened(services: Services) -> AsyncIterator[None]:
+    """Check the database, and let go of everything when the block ends.
 
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
@@ -135,17 +127,52 @@ async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
         if not await ready(services):
             raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
         await services.database.verify()
-        async with _going_round(services.worker) if worker else contextlib.nullcontext():
-            yield
+        yield
     finally:
         await services.aclose()
 
 
 @contextlib.asynccontextmanager
-async def _going_round(worker: Worker) -> AsyncIterator[None]:
-    running = asyncio.create_task(worker.run())
+async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
+    """Check the database and keep to the catalog in force, for as long as the application lives.
+
+    SIGHUP lets the catalog's files be read again. The worker goes round, if it is wanted.
+
+    Raises:
+        ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
+        Unavailable: the database went away meanwhile.
+    """
+    async with opened(services):
+        await services.rollout.start()
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(_hung_up(services.rollout.reload_soon))
+            await stack.enter_async_context(_running(services.rollout.run()))
+            if worker:
+                await stack.enter_async_context(_running(services.worker.run()))
+            yield
+
+
+@contextlib.contextmanager
+def _hung_up(reload: Callable[[], None]) -> Iterator[None]:
+    """Answer SIGHUP by reading the catalog again, unless the host answers it in its own way."""
+    taken = signal.getsignal(signal.SIGHUP) not in {signal.SIG_DFL, signal.SIG_IGN}
+    if taken or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield
     finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        loop.remove_signal_handler(signal.SIGHUP)
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run something beside the block until the block ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -77,7 +77,8 @@ class Bearer:
         for key in self._keys:
             try:
                 return jwt.decode(token, key, algorithms=[ALGORITHM]).claims
-            except (JoseError, ValueError, RecursionError):
+            except (JoseError, ValueError, TypeError, RecursionError):
+                # A TypeError: the library believes that what stands in a header is of its right type.
                 continue
         raise Unauthenticated
 

@@ -1,7 +1,7 @@
 """The catalog in force, public."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
 
 from strawberry import Info
 
@@ -11,6 +11,8 @@ from graphql_api.connections import CountedConnection
 from graphql_api.context import Context
 from graphql_api.described import described
 from graphql_api.enums import LimitMerge
+
+T = TypeVar("T")
 
 
 @described
@@ -50,6 +52,14 @@ class CatalogPlan:
         )
 
 
+@described
+class CatalogFeature:
+    """A feature and the plans that have it, sorted."""
+
+    key: str
+    plans: list[str]
+
+
 def _limits(limits: Mapping[str, entitlements.Limit]) -> list[CatalogLimit]:
     return [
         CatalogLimit(
@@ -69,13 +79,38 @@ async def list_plans(
     info: Info[Context, Any], first: int | None = None, after: str | None = None
 ) -> CountedConnection[CatalogPlan] | None:
     """The plans of the catalog in force, by name. Public."""
-    cursors = info.context.cursors("plans")
-    page = cursors.page(first, after)
     known = info.context.services.catalog.plans
-    behind = [plan for name, plan in known.items() if page.after is None or name > page.after[1]]
+    return _page(info.context, "plans", known, first, after, dress=lambda name: CatalogPlan.of(known[name]))
+
+
+async def list_features(
+    info: Info[Context, Any], first: int | None = None, after: str | None = None
+) -> CountedConnection[CatalogFeature] | None:
+    """The features of the catalog in force, by key."""
+    known = info.context.services.catalog
+
+    def dress(key: str) -> CatalogFeature:
+        return CatalogFeature(key=key, plans=[name for name, plan in known.plans.items() if key in plan.features])
+
+    return _page(info.context, "features", known.features, first, after, dress=dress)
+
+
+def _page(
+    context: Context,
+    of: str,
+    names: Collection[str],
+    first: int | None,
+    after: str | None,
+    *,
+    dress: Callable[[str], T],
+) -> CountedConnection[T]:
+    """Give a page of what the catalog lists, sorted by name; a cursor holds the name alone and outlives the catalog."""
+    cursors = context.cursors(of)
+    page = cursors.page(first, after)
+    behind = [name for name in names if page.after is None or name > page.after[1]]
     found = Slice(rows=behind[: page.size], has_next=len(behind) > page.size, has_previous=page.after is not None)
 
     async def count() -> int:
-        return len(known)
+        return len(names)
 
-    return cursors.counted(found, node=CatalogPlan.of, place=lambda plan: (plan.name, plan.name), count=count)
+    return cursors.counted(found, node=dress, place=lambda name: (name, name), count=count)

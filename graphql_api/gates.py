@@ -30,9 +30,13 @@ def join(host: Starlette, seatgate: Starlette) -> None:
         ConfigError: no plan declares what a guard asks for, or what its `on_deny` names cannot be imported.
     """
     reception = seatgate.state.reception
-    if faults := _faults_of_routes([host], reception.services.catalog):
-        raise ConfigError(faults)
+    reception.services.rollout.widen(partial(_check_routes, [host]))
     host.add_middleware(Receiving, reception=reception)
+
+
+def _check_routes(routes: Iterable[object], catalog: Catalog) -> None:
+    if faults := _faults_of_routes(routes, catalog):
+        raise ConfigError(faults)
 
 
 def check_gates(schema: MaskingSchema, catalog: Catalog, *, routes: Iterable[object] = ()) -> None:

@@ -31,7 +31,7 @@ from graphql_api import (
     subscription_mutations,
 )
 from graphql_api.audit import AuditEvent, list_audit_events
-from graphql_api.catalog import CatalogPlan, list_plans
+from graphql_api.catalog import CatalogFeature, CatalogPlan, list_features, list_plans
 from graphql_api.connections import Connection, CountedConnection
 from graphql_api.credentials import ask_for_credentials
 from graphql_api.customers import BillingSubscription, Customer, find_customer
@@ -105,6 +105,7 @@ class Query:
     entitlements_batch: list[EntitlementSet | None] | None = _read(list_entitlements, ApiScope.ENTITLEMENTS_READ)
     explain: Explanation | None = _read(explain)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
+    features: CountedConnection[CatalogFeature] | None = _read(list_features)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
     drift_report: drift.DriftReport | None = _read(drift.find_drift_report, ApiScope.ADMIN)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from starlette.applications import Starlette
+from typer.testing import CliRunner
 
 from domain import hooks, settings
 from domain.audit import Forwarder
@@ -16,6 +17,7 @@ from domain.errors import ConfigError
 from domain.identity.adapter import ASKED
 from domain.organizations import OrganizationCallbacks
 from domain.wiring import build
+from graphql_api.cli import app
 from tests.support.api import serving
 from tests.support.billing import linked
 from tests.support.clock import FixedClock
@@ -152,6 +154,28 @@ async def test_the_story_of_the_fakes_guide_ends_as_it_says(sqlite: Sqlite, tmp_
 
     assert seen == ["active", "past_due", "active", "unknown"]
     assert f"return seen  # {', '.join(seen)}\n" in story
+
+
+def test_the_commands_of_the_catalogs_guide_do_what_it_says(
+    sqlite: Sqlite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [now] = blocks("catalog.md", "toml")
+    monkeypatch.setenv("SEATGATE_DATABASE_URL", sqlite.fresh(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "catalog.toml").write_text(now)
+    (tmp_path / "next.toml").write_text(now.replace("seats = 5", "seats = 3"))
+    commands = re.findall(r"^seatgate (catalog .*)$", "".join(blocks("catalog.md", "sh")), flags=re.MULTILINE)
+    version = catalog.read([tmp_path / "catalog.toml"]).version
+
+    assert CliRunner().invoke(app, ["catalog", "apply", "catalog.toml"]).exit_code == 0
+    for command in commands:
+        CliRunner().invoke(app, ["catalog", "apply", "next.toml"]) if " apply " in command else None
+        done = CliRunner().invoke(app, command.replace("3f1c9a2b7d04", version[:12]).split())
+        assert done.exit_code == 0, done.output
+
+    assert [command.split()[1] for command in commands] == ["check", "diff", "history", "apply"]
+    assert version in CliRunner().invoke(app, ["catalog", "history"]).stdout.splitlines()[1]
+    assert (tmp_path / "changes.csv").exists()
 
 
 def test_every_setting_is_in_the_operations_guide_and_no_other(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import ids, outbox
 from domain.billing.states import ProcessorName
-from domain.db import Base, Counter, Key, Session, UtcDateTime, closed
+from domain.db import Base, Counter, Key, Page, Session, Slice, UtcDateTime, closed, keyset
 from domain.errors import InvalidInput
 from domain.ids import CustomerId, OrganizationId, Prefix, UserId
 from domain.scope import Scope
@@ -49,7 +49,11 @@ class Customer(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     closing_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (UniqueConstraint("owner_id", "owner_kind"), Index(None, "closing_at"))
+    __table_args__ = (
+        UniqueConstraint("owner_id", "owner_kind"),
+        Index(None, "closing_at"),
+        Index(None, "created_at", "id"),
+    )
 
     @property
     def organization_id(self) -> OrganizationId | None:
@@ -212,6 +216,11 @@ class CustomerReading:
         """Find customers by id; what is not the caller's is left out."""
         rows = (await session.execute(self.visible().where(Customer.id.in_(ids)))).scalars()
         return {row.id: row for row in rows}
+
+    async def listed(self, session: Session, *, page: Page) -> Slice[Customer]:
+        """Read one page of the caller's customers, newest first."""
+        query = self.visible()
+        return await keyset(session, query, page=page, by=Customer.created_at, id=Customer.id, descending=True)
 
     async def by_owner(self, session: Session, owner_ids: Sequence[str]) -> dict[str, Customer]:
         """Find customers by the ids of their owners, which tell organizations from users by their prefix."""

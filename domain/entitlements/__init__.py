@@ -1,6 +1,7 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
 from domain.entitlements import advisory, catalog
+from domain.entitlements.advisory import summary_of
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.billables import Billable
 from domain.entitlements.catalog import (
@@ -18,7 +19,10 @@ from domain.entitlements.catalog import (
 )
 from domain.entitlements.counting import Counting
 from domain.entitlements.decisions import Decision, Reason
+from domain.entitlements.differences import Affected, Totals
+from domain.entitlements.diffing import diff, everybody
 from domain.entitlements.gate import Entitlements
+from domain.entitlements.history import Period, find_stored, newest_period, periods
 from domain.entitlements.hosting import Resolver, check_resolver
 from domain.entitlements.in_force import InForce
 from domain.entitlements.links import Step, StepKind
@@ -26,11 +30,14 @@ from domain.entitlements.over_limit import OverLimit
 from domain.entitlements.overrides import Override, list_overrides, overrides_by_id
 from domain.entitlements.overriding import Overriding, Wish
 from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice, resolve
+from domain.entitlements.rollout import Applied, Gates, Rollout, no_gates
 from domain.entitlements.snapshot import granted_to
 
 __all__ = [
     "FAILED",
     "UNLIMITED",
+    "Affected",
+    "Applied",
     "Billable",
     "Call",
     "Catalog",
@@ -39,6 +46,7 @@ __all__ = [
     "EntitlementSet",
     "Entitlements",
     "Forbid",
+    "Gates",
     "Given",
     "Granted",
     "Held",
@@ -49,23 +57,33 @@ __all__ = [
     "OverLimit",
     "Override",
     "Overriding",
+    "Period",
     "Plan",
     "Reason",
     "Redirect",
     "Resolved",
     "Resolver",
     "Respond",
+    "Rollout",
     "SeatUsage",
     "Step",
     "StepKind",
+    "Totals",
     "UnmappedPrice",
     "Wish",
     "advisory",
     "catalog",
     "check_resolver",
+    "diff",
+    "everybody",
+    "find_stored",
     "granted_to",
     "list_overrides",
+    "newest_period",
+    "no_gates",
     "overrides_by_id",
+    "periods",
     "read_on_deny",
     "resolve",
+    "summary_of",
 ]

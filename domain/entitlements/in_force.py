@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,29 +33,6 @@ class CatalogPeriod(Base):
     sequence: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
     version: Mapped[str] = mapped_column(Key, ForeignKey("catalogs.version"))
     in_force_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-_CATALOG = TypeAdapter(Catalog)
-
-
-def encode(catalog: Catalog) -> dict[str, Any]:
-    """Write a catalog as a plain JSON document."""
-    document: dict[str, Any] = _CATALOG.dump_python(catalog, mode="json")
-    return document
-
-
-def decode(document: dict[str, Any]) -> Catalog:
-    """Read what `encode` wrote; what the catalog has learned to say since then has its default.
-
-    Raises:
-        pydantic.ValidationError: nobody wrote this with `encode`.
-    """
-    return _CATALOG.validate_python(_sorted(document))
-
-
-def _sorted(value: Any) -> Any:
-    """Put names back in order, which a database does not keep."""
-    return {name: _sorted(value[name]) for name in sorted(value)} if isinstance(value, dict) else value
 
 
 class InForce:

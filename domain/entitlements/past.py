@@ -24,9 +24,9 @@ from domain.billing import (
 from domain.billing.facts import Fact
 from domain.billing.subscriptions import fact_of
 from domain.db import Database, Session
-from domain.entitlements import in_force
+from domain.entitlements import history
 from domain.entitlements.catalog import Catalog
-from domain.entitlements.in_force import CatalogPeriod, StoredCatalog
+from domain.entitlements.history import Recorded
 from domain.entitlements.overrides import Override
 from domain.entitlements.resolver import Given, Granted, Held
 from domain.entitlements.snapshot import GRANTED, granted_by, role_of
@@ -101,13 +101,13 @@ async def recall(
     """Read what was there at a moment; what is not the caller's is left out, and refusals stand in their places.
 
     Forbidden: the caller may see the customer now, but only its owner hears of its past. InvalidInput: no catalog was
-    in force yet.
+    in force yet, or this Seatgate cannot make sense of the one that was.
     """
     async with database.snapshot() as session:
         seen = await _seen(session, reading, customer_ids, moment)
-        catalog = await _catalog(session, moment) if seen else None
+        recorded = await history.recorded_at(session, moment.decided_by) if seen else None
         found: dict[str, Recalled | DomainError] = {
-            row.id: _begun(reading.scope, row, role, catalog, counted) for row, role, counted in seen
+            row.id: _begun(reading.scope, row, role, recorded, counted) for row, role, counted in seen
         }
         recalled = {id: one for id, one in found.items() if isinstance(one, Recalled)}
         if recalled:
@@ -120,15 +120,17 @@ def _begun(
     scope: Scope,
     customer: Customer,
     role: Role | None,
-    catalog: Catalog | None,
+    recorded: Recorded | None,
     counted: bool,  # noqa: FBT001 - a column
 ) -> Recalled | DomainError:
     """Begin with a customer, or say why not."""
     if not _may_look_back(scope, customer, role):
         return Forbidden()
-    if catalog is None:
+    if recorded is None:
         return InvalidInput("Nothing is known of that time: no catalog was in force yet.", path=["asOf"])
-    return Recalled(customer=customer, role=role, catalog=catalog, counted=counted)
+    if recorded.catalog is None:
+        return InvalidInput("Nothing can be told of that time: its catalog cannot be read here.", path=["asOf"])
+    return Recalled(customer=customer, role=role, catalog=recorded.catalog, counted=counted)
 
 
 def _may_look_back(scope: Scope, customer: Customer, role: Role | None) -> bool:
@@ -163,18 +165,6 @@ async def _seen(
     query = reading.visible().where(Customer.id.in_(customer_ids))
     rows = await session.execute(query.add_columns(role_of(reading.scope.user_id), closing))
     return [(row, role, row.created_at <= moment.decided_by and not gone) for row, role, gone in rows]
-
-
-async def _catalog(session: Session, moment: Moment) -> Catalog | None:
-    query = (
-        select(StoredCatalog.document)
-        .join(CatalogPeriod, CatalogPeriod.version == StoredCatalog.version)
-        .where(CatalogPeriod.in_force_at <= moment.decided_by)
-        .order_by(CatalogPeriod.sequence.desc())
-        .limit(1)
-    )
-    document = (await session.execute(query)).scalar()
-    return None if document is None else in_force.decode(document)
 
 
 async def _remember_facts(session: Session, recalled: Mapping[str, Recalled], moment: Moment) -> None:

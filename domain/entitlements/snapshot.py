@@ -51,17 +51,17 @@ _COUNTS = and_(
 _LIVES = and_(Override.customer_id == Customer.id, Override.revoked_at.is_(None))
 
 
-def _holdings(*columns: Any) -> Select[Any]:
+def holdings(*columns: Any) -> Select[Any]:
     """Select these columns of customers, then what each holds and what it was given."""
     query = select(*columns, *_HELD, *GRANTED).select_from(Customer)
     return query.outerjoin(BillingSubscription, _COUNTS).outerjoin(Override, _LIVES)
 
 
 # A customer whose owner goes is to these reads as if it were not there: no plan, and no default either.
-_STAYING = Customer.closing_at.is_(None)
+STAYING = Customer.closing_at.is_(None)
 _OWNED = and_(Customer.owner_kind == bindparam("kind"), Customer.owner_id == bindparam("owner"))
-_OF_OWNER = Lookup(_holdings().where(_STAYING, _OWNED))
-_OF_CUSTOMER = Lookup(_holdings().where(_STAYING, Customer.id == bindparam("customer")))
+_OF_OWNER = Lookup(holdings().where(STAYING, _OWNED))
+_OF_CUSTOMER = Lookup(holdings().where(STAYING, Customer.id == bindparam("customer")))
 _CUSTOMER = tuple(Customer.__table__.columns)
 _NAMES = (Customer.id, Customer.owner_kind, Customer.owner_id)
 _MOST = 5000
@@ -244,12 +244,12 @@ def _one_of_kind(kind: OwnerKind | None) -> ColumnElement[bool]:
 
 @lru_cache(maxsize=8)
 def _found_by(kinds: _Kinds) -> Select[Any]:
-    return _holdings(*_NAMES).where(_STAYING, _one_of(kinds))
+    return holdings(*_NAMES).where(STAYING, _one_of(kinds))
 
 
 @lru_cache(maxsize=8)
 def _customers_by(kinds: _Kinds) -> Select[Any]:
-    return select(*_CUSTOMER).where(_STAYING, _one_of(kinds))
+    return select(*_CUSTOMER).where(STAYING, _one_of(kinds))
 
 
 @lru_cache(maxsize=8)
@@ -264,5 +264,5 @@ def _visible_many(own_organizations: OwnOrganizations, everyone: bool) -> Select
 
 def _visible(own_organizations: OwnOrganizations, everyone: bool) -> Select[Any]:  # noqa: FBT001 - the same
     caller = bindparam("caller", type_=Key)
-    query = _holdings(*_CUSTOMER, role_of(caller))
+    query = holdings(*_CUSTOMER, role_of(caller))
     return query if everyone else query.where(owned_by(caller, own_organizations))

@@ -27,7 +27,7 @@ from domain.billing import (
 )
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
-from domain.entitlements import Catalog, Counting, Entitlements, InForce, Overriding, Resolver, catalog
+from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
 from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
@@ -73,6 +73,7 @@ class Services:
     standing: Standing
     invitations: Invitations
     counting: Counting
+    rollout: Rollout
     commands: Commands
     inbox: Inbox
     schedule: Schedule
@@ -169,12 +170,11 @@ def build(
             one name, or no plan declares what is counted.
     """
     clock, database = clock or SystemClock(), open_database(settings.database_url, telemetry=telemetry)
-    in_force = InForce(catalog.read(settings.catalog))
+    rollout = Rollout.of(settings.catalog, database=database, clock=clock)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    counting = counting_of(settings, database, clock, in_force, resolver, counted)
+    counting = counting_of(settings, database, clock, rollout, resolver, counted)
     rooms, doors = _rooms(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
-    members, inbox = doors.made(Members), rooms.made(Inbox, handlers=handlers_of(settings))
-    commands, schedule = _billing(rooms, inbox, counting.entitlements)
+    members, (inbox, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
     users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
@@ -189,6 +189,7 @@ def build(
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
         counting=counting,
+        rollout=rollout,
         commands=commands,
         inbox=inbox,
         schedule=schedule,
@@ -223,16 +224,16 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _billing(rooms: _Rooms, inbox: Inbox, entitlements: Entitlements) -> tuple[Commands, Schedule]:
-    """Let people ask processors for what the catalog offers.
-
-    And let the mirror be compared with what processors hold, and quantities with the seats that they shall follow.
-    """
+def _billing(settings: Settings, rooms: _Rooms, entitlements: Entitlements) -> tuple[Inbox, Commands, Schedule]:
+    """Let processors tell, people buy, and what both hold be compared, quantities with the seats to follow too."""
+    inbox = rooms.made(Inbox, handlers=handlers_of(settings))
     in_force, accesses = entitlements.in_force, CatalogAccesses(entitlements)
-    commands = rooms.made(Commands, prices=in_force, role_for=role_for, accesses=accesses)
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
-    reconciling = rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted)
-    return commands, Schedule(reconciling)
+    return (
+        inbox,
+        rooms.made(Commands, prices=in_force, role_for=role_for, accesses=accesses),
+        Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted)),
+    )
 
 
 def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
@@ -279,12 +280,12 @@ def _worker(
     mailer: Mailer | None,
 ) -> Worker:
     """Make the worker with all that it goes round."""
-    database, clock, in_force = rooms.database, rooms.clock, counting.entitlements.in_force
+    database, clock = rooms.database, rooms.clock
     sealer = Sealer(database=database, keys=settings.secret_keys)
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
         jobs=jobs.billing(commands, inbox, fetches)
-        | jobs.following(rooms.made(Errands), fetches, in_force)
+        | jobs.following(rooms.made(Errands), fetches, counting.entitlements.in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)

@@ -1,10 +1,11 @@
 """Who answers what customers have: the mirror, or the host; and what the host counts against it."""
 
 from collections.abc import Collection
+from functools import partial
 
 from domain.clock import Clock
 from domain.db import Database
-from domain.entitlements import Counting, Entitlements, InForce, Resolver, check_resolver
+from domain.entitlements import Catalog, Counting, Entitlements, Resolver, Rollout, check_resolver
 from domain.errors import ConfigError
 from domain.settings import Settings
 
@@ -13,7 +14,7 @@ def counting_of(
     settings: Settings,
     database: Database,
     clock: Clock,
-    in_force: InForce,
+    rollout: Rollout,
     resolver: Resolver | None,
     counted: Collection[str],
 ) -> Counting:
@@ -27,8 +28,14 @@ def counting_of(
     if resolver is not None:
         check_resolver(resolver)
     keys = frozenset([counted] if isinstance(counted, str) else counted)
-    if faults := in_force.catalog.check_counted(keys):
-        raise ConfigError(faults)
+    rollout.widen(partial(_check_counted, keys))
     seconds = settings.callback_seconds / 2
-    entitlements = Entitlements(database=database, clock=clock, in_force=in_force, resolver=resolver, seconds=seconds)
+    entitlements = Entitlements(
+        database=database, clock=clock, in_force=rollout.in_force, resolver=resolver, seconds=seconds
+    )
     return Counting(entitlements=entitlements, keys=keys)
+
+
+def _check_counted(keys: Collection[str], catalog: Catalog) -> None:
+    if faults := catalog.check_counted(keys):
+        raise ConfigError(faults)

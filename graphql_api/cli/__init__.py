@@ -13,7 +13,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.cli import audit, proving, reconciling, watching, webhooks, working
+from graphql_api.cli import audit, catalogs, proving, reconciling, watching, webhooks, working
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ app = typer.Typer(
 demo = typer.Typer(help="Serve a small host with people and organizations to try things on.", rich_markup_mode=None)
 app.add_typer(demo, name="demo")
 app.add_typer(audit.app, name="audit")
+app.add_typer(catalogs.app, name="catalog")
 app.add_typer(proving.app, name="prove")
 app.add_typer(webhooks.app, name="webhooks")
 app.command("worker")(working.work)
@@ -169,13 +170,10 @@ def main() -> None:
 
 
 async def _check(settings: Settings) -> None:
-    from graphql_api.app import create_app
+    from graphql_api.app import create_app, opened
 
-    await _with(create_app(settings), _nothing)
-
-
-async def _nothing(_: "Starlette") -> None:
-    """Starting and stopping is all that a check does."""
+    async with opened(create_app(settings).state.services):
+        """Opening is all that a check does."""
 
 
 async def _with(application: "Starlette", work: Callable[["Starlette"], Awaitable[T]]) -> T:
@@ -185,23 +183,9 @@ async def _with(application: "Starlette", work: Callable[["Starlette"], Awaitabl
 
 
 def _serve(settings: Settings, factory: str) -> None:
-    import uvicorn
+    from graphql_api.cli import serving
 
-    with watching.shared_metrics(settings):
-        uvicorn.run(
-            factory,
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            ws="none",
-            access_log=False,
-            log_config=watching.logging_of(settings),
-            log_level="warning",
-            server_header=False,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=10,
-        )
+    serving.serve(settings, factory)
 
 
 def _development() -> Settings:

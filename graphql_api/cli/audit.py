@@ -1,25 +1,23 @@
 """`seatgate audit`: check the ledger, and carry it out of reach of whoever can write to the database."""
 
-import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain.errors import ConfigError, InvalidInput, Unavailable
+from domain.errors import ConfigError, InvalidInput
 from domain.settings import Settings
-from graphql_api.cli.telling import read_settings, told
+from graphql_api.cli.opening import on_database, writing
+from graphql_api.cli.telling import told
 
 if TYPE_CHECKING:
     from domain.audit import Head, Progress, Verdict
     from domain.db import Database
-
-T = TypeVar("T")
 
 app = typer.Typer(help="Check the audit ledger, or export it.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -33,7 +31,7 @@ def verify(
 ) -> None:
     """Follow the chain of seals from its beginning. Leaves with 1 when anything was changed, taken or added."""
     with told():
-        verdict = _run(lambda database, settings: _verify(database, settings, heads))
+        verdict = on_database(lambda database, settings: _verify(database, settings, heads))
     if as_json:
         typer.echo(json.dumps({"fine": verdict.fine, **asdict(verdict)}, indent=2))
     else:
@@ -49,7 +47,7 @@ def export(
 ) -> None:
     """Write sealed events as lines of JSON, the last one the head of the chain. Leaves with 1 when it is cut short."""
     with told():
-        end = _run(lambda database, _: _export(database, since, to))
+        end = on_database(lambda database, _: _export(database, since, to))
     if end.sequence < since:
         typer.echo(f"The chain ends at {end.sequence}, before {since}: it was cut short.", err=True)
         raise typer.Exit(1)
@@ -73,7 +71,7 @@ async def _export(database: "Database", since: int, to: Path | None) -> "Head":
 
     end = await audit.head(database)
     total = max(0, end.sequence - since)
-    with _progress("Exporting") as progress, _writing(to) as output:
+    with _progress("Exporting") as progress, writing(to, option="--to") as output:
         done = 0
         async for line in audit.export(database, since=since, until=end):
             output.write(f"{line}\n")
@@ -81,36 +79,6 @@ async def _export(database: "Database", since: int, to: Path | None) -> "Head":
             if progress is not None:
                 progress(min(done, total), total)
     return end
-
-
-def _run(work: "Callable[[Database, Settings], Awaitable[T]]") -> T:
-    """Do some work on the database of this process's settings.
-
-    Raises:
-        ConfigError: it is not there or not at the newest migration.
-    """
-    settings = read_settings()
-
-    async def on_database() -> T:
-        async with _opened(settings) as database:
-            return await work(database, settings)
-
-    return asyncio.run(on_database())
-
-
-@asynccontextmanager
-async def _opened(settings: Settings) -> "AsyncIterator[Database]":
-    from domain.db import answers, migrating, open_database
-
-    database = open_database(settings.database_url)
-    try:
-        if not await answers(database) or await migrating.current(database) != migrating.head():
-            raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
-        yield database
-    except Unavailable as error:
-        raise ConfigError(["SEATGATE_DATABASE_URL: the database does not answer"]) from error
-    finally:
-        await database.aclose()
 
 
 @contextmanager
@@ -138,22 +106,6 @@ def _reading(path: Path | None) -> Iterator[Iterator[str]]:
         raise ConfigError([f"--heads: {path} cannot be read ({error.strerror})"]) from error
     with file:
         yield file
-
-
-@contextmanager
-def _writing(path: Path | None) -> Iterator[TextIO]:
-    """Open what to write to; a file comes into place when it is whole, so that no export is ever half of one."""
-    if path is None:
-        yield sys.stdout
-        return
-    half = path.with_name(f"{path.name}.part")
-    try:
-        file = half.open("w", encoding="utf-8")
-    except OSError as error:
-        raise ConfigError([f"--to: {path} cannot be written ({error.strerror})"]) from error
-    with file:
-        yield file
-    half.replace(path)
 
 
 def _in_words(verdict: "Verdict") -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from domain.errors import ConfigError
 from domain.ids import Prefix, prefix_of
+from graphql_api.cli import telling
 
 if TYPE_CHECKING:
     from domain.billing import EventFilter, WebhookEvent
@@ -134,11 +135,7 @@ def document(row: "WebhookEvent") -> Mapping[str, Any]:
 
 def table(rows: "Sequence[WebhookEvent]") -> str:
     """Write events as a table, a line for each."""
-    lines = [COLUMNS, *(_cells(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return "\n".join(telling.table([COLUMNS, *(_cells(row) for row in rows)]))
 
 
 def _cells(row: "WebhookEvent") -> tuple[str, ...]:

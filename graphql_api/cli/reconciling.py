@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain.errors import ConfigError, NotFound, Unavailable, Unsupported, UpstreamUnavailable
-from graphql_api.cli.telling import read_settings, told
+from graphql_api.cli.telling import read_settings, table, told
 
 if TYPE_CHECKING:
     from domain.billing import Beat, Drift, DriftReport
@@ -40,19 +40,16 @@ def reconcile(
 async def _run(
     customer: str | None, processor: str | None, *, report_only: bool, quiet: bool
 ) -> tuple["DriftReport", "Sequence[Drift]"]:
-    from domain.db import answers, migrating
     from domain.wiring import build
+    from graphql_api.app import opened
 
     services = build(read_settings())
-    try:
-        if not await answers(services.database) or await migrating.current(services.database) != migrating.head():
-            raise ConfigError(["SEATGATE_DATABASE_URL: not there, or not migrated; run `seatgate migrate`"])
+    async with opened(services):
+        await services.rollout.start()
         if customer is not None:
             return await _one(services, customer, report_only=report_only)
         with _progress(quiet=quiet) as beat:
             return await _all(services, processor, report_only=report_only, beat=beat)
-    finally:
-        await services.aclose()
 
 
 async def _one(services: "Services", customer: str, *, report_only: bool) -> tuple["DriftReport", "Sequence[Drift]"]:
@@ -139,7 +136,7 @@ def _document(report: "DriftReport", drifts: "Sequence[Drift]") -> dict[str, Any
 
 def _in_words(report: "DriftReport", drifts: "Sequence[Drift]") -> str:
     """Write a table, the worst first, and what it was made from."""
-    lines = _table([COLUMNS, *(_cells(drift) for drift in drifts)]) if drifts else ["The mirror is right."]
+    lines = table([COLUMNS, *(_cells(drift) for drift in drifts)]) if drifts else ["The mirror is right."]
     healed = sum(drift.healed_at is not None for drift in drifts)
     lines.append(f"{report.customers_checked} customers compared, {len(drifts)} drifts, {healed} of them put right.")
     lines += [f"Left out, because the processor cannot do it: {part}." for part in report.left_out]
@@ -156,8 +153,3 @@ def _cells(drift: "Drift") -> tuple[str, ...]:
         "yes" if drift.healed_at else "no",
         ", ".join(drift.keys) or "-",
     )
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

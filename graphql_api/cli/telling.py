@@ -1,7 +1,7 @@
-"""What every command begins and ends with: the settings of this process, and faults told in one message."""
+"""What every command begins and ends with: the settings of this process, faults in one message, and tables."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,3 +25,9 @@ def told() -> Iterator[None]:
 def read_settings() -> Settings:
     """Read the settings of this process: the environment, and the folder it stands in."""
     return settings.read(os.environ, folder=Path.cwd())
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Write rows, the first of them the titles, as lines with every column as wide as it needs to be."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

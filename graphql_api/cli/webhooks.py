@@ -109,11 +109,11 @@ def _run(work: "Callable[[Services], Awaitable[T]]") -> T:
         ConfigError: the settings or the catalog are wrong, or the database is not there or not migrated.
     """
     from domain.wiring import build
-    from graphql_api.app import living
+    from graphql_api.app import opened
 
     async def with_services() -> T:
         services = build(read_settings())
-        async with living(services, worker=False):
+        async with opened(services):
             return await work(services)
 
     try:
@@ -145,6 +145,7 @@ async def _replay(
         return inbox.Outcome(words=f"{inbox.events(number)} would be replayed.")
     if not _may(number, yes=yes, force=force):
         return inbox.Outcome(words="Nothing was replayed.")
+    await services.rollout.start()
     applied = _one_by_one(services, chosen) if ids else _all(services, narrowed, number)
     counted: Counter[str] = Counter()
     failed: list[WebhookEvent] = []

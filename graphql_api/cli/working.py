@@ -24,12 +24,12 @@ def work(
 ) -> None:
     """Carry out what falls due, without serving: retries, fetches, effects, time. Several may run; leases part them."""
     with told():
-        services = _made(app)
+        services = made(app)
         logging.config.dictConfig(watching.logging_of(services.settings))
         asyncio.run(_work(services))
 
 
-def _made(factory: str) -> "Services":
+def made(factory: str) -> "Services":
     """Make the application and take its services.
 
     Raises:
@@ -37,10 +37,10 @@ def _made(factory: str) -> "Services":
     """
     module, _, name = factory.partition(":")
     try:
-        made = getattr(import_module(module), name)()
+        application = getattr(import_module(module), name)()
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError([f"--app: {factory!r} is no factory of an application ({type(error).__name__})"]) from error
-    services: Services | None = getattr(getattr(made, "state", None), "services", None)
+    services: Services | None = getattr(getattr(application, "state", None), "services", None)
     if services is None:
         raise ConfigError([f"--app: {factory!r} does not make a Seatgate"])
     return services

@@ -27,6 +27,7 @@ def lines(settings: Settings, *, address: str, explorer: str, seats: SeatUsage) 
             "",
             f"Seatgate serves at {address}/graphql",
             explorer,
+            f"Operators' pages at {address}/admin, for the administrator's token",
             "",
             "Bearer tokens, good for seven days:",
             "",

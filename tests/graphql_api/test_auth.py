@@ -203,7 +203,13 @@ def test_a_token_signed_with_a_key_pair_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "header", [{"alg": "HS256", "crit": ["b64"], "b64": False}, {"alg": "HS256", "crit": ["x"], "x": 1}]
+    "header",
+    [
+        {"alg": "HS256", "crit": ["b64"], "b64": False},
+        {"alg": "HS256", "crit": ["x"], "x": 1},
+        {"alg": "HS256", "crit": 5},
+        {"alg": "HS256", "crit": [{}]},
+    ],
 )
 def test_a_critical_extension_that_we_do_not_know_is_refused(header: dict[str, object]) -> None:
     refuse(f"Bearer {signed(header, {'sub': 'ann', 'exp': at(HOUR)})}")

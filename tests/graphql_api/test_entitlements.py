@@ -221,3 +221,25 @@ async def test_the_plans_of_the_catalog_stand_in_the_order_of_their_names(api: A
     unlimited = flat | {"key": "projects", "amount": None, "unlimited": True}
     assert second["nodes"][1]["limits"] == [unlimited, by_quantity | {"key": "seats", "max": 25}]
     assert refused.codes == ["BAD_USER_INPUT"]
+
+
+async def test_the_features_of_the_catalog_stand_in_the_order_of_their_keys_with_the_plans_that_have_them(
+    api: Api,
+) -> None:
+    document = """query($after: String) { features(first: 2, after: $after) { totalCount nodes { key plans }
+        pageInfo { hasNextPage endCursor } } }"""
+
+    first = (await api.ask(document)).data["features"]
+    second = (await api.ask(document, after=first["pageInfo"]["endCursor"])).data["features"]
+
+    assert first["nodes"] + second["nodes"] == [
+        {"key": "api", "plans": ["basic", "pro", "team"]},
+        {"key": "reports", "plans": ["pro", "team"]},
+        {"key": "sso", "plans": ["team"]},
+    ]
+    assert (first["totalCount"], first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (
+        3,
+        True,
+        False,
+    )
+    assert (await api.ask(document, None)).codes == ["UNAUTHENTICATED"]

@@ -1,14 +1,9 @@
 """A server without a worker, and `seatgate worker` beside it: real processes on one database."""
 
 import asyncio
-import contextlib
-import os
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,57 +14,16 @@ from domain.billing.processors.signatures import sign
 from domain.db import open_database
 from tests.domain.billing.processors import stripe_json
 from tests.support.api import WEBHOOK_SECRET
-from tests.support.servers import REPOSITORY, START_SECONDS, STOP_SECONDS, STOPPED
+from tests.support.commands import START_SECONDS, await_ready, environ_of, process
 from tests.support.tables import execute, scalar
 
 DUE = "UPDATE webhook_events SET status = 'failed', next_attempt_at = received_at"
 
 
-@contextmanager
-def process(*command: str, environ: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the command line until the block ends, and insist that it ends well when asked to."""
-    with (folder / f"{command[0]}.log").open("wb") as log:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "graphql_api.cli", *command], env=environ, cwd=folder, stdout=log, stderr=log
-        )
-        try:
-            yield running
-            running.terminate()
-            code = running.wait(STOP_SECONDS)
-        finally:
-            running.kill()
-    told = (folder / f"{command[0]}.log").read_text()
-    assert (code in STOPPED, "Traceback" in told) == (True, False), told
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-        return port
-
-
-def await_ready(url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", timeout=5).status_code == httpx.codes.OK:
-                return
-        time.sleep(0.05)
-    raise AssertionError("no server came up")
-
-
 @pytest.fixture
 def environ(database_url: str, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "catalog.toml").write_text('seat_limit = "seats"\n[default]\nlimits = { seats = 1 }\n')
-    given = {
-        "DATABASE_URL": database_url,
-        "FAKE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
-        "SECRET_KEYS": "a-secret-for-tests-that-signs-every-cursor",
-        "JWT_SECRETS": "a-secret-for-tests-that-signs-every-token",
-        "PORT": str(free_port()),
-    }
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SEATGATE_")}
-    return kept | {f"SEATGATE_{name}": value for name, value in given.items()} | {"PYTHONPATH": str(REPOSITORY)}
+    return environ_of(database_url)
 
 
 async def test_what_a_server_leaves_the_worker_apart_carries_out(

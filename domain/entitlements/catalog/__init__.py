@@ -4,6 +4,7 @@ No customer, no clock and no database enter here, and what `on_deny` names is no
 """
 
 from domain.entitlements.catalog.denying import read_on_deny
+from domain.entitlements.catalog.documents import decode, encode
 from domain.entitlements.catalog.parsing import parse, read
 from domain.entitlements.catalog.values import (
     GREATEST,
@@ -35,6 +36,8 @@ __all__ = [
     "Redirect",
     "Respond",
     "UnmappedAction",
+    "decode",
+    "encode",
     "parse",
     "read",
     "read_on_deny",

@@ -61,10 +61,10 @@ class Checks:
         return default
 
     def text(self, node: Node | None, default: str = "") -> str:
-        """Read a text that is not blank."""
+        """Read a text that is not blank, without the one character that PostgreSQL cannot keep."""
         if node is None:
             return default
-        if isinstance(node.value, str) and node.value.strip():
+        if isinstance(node.value, str) and node.value.strip() and "\0" not in node.value:
             return node.value
         self.fault(node, "must be a text that is not blank")
         return default

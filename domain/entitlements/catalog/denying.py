@@ -50,7 +50,7 @@ def _table(checks: Checks, node: Node) -> OnDeny:
 
 def _body(checks: Checks, node: Node | None) -> str:
     """Read a body, which may be empty."""
-    if node is not None and isinstance(node.value, str):
+    if node is not None and isinstance(node.value, str) and "\0" not in node.value:
         return node.value
     if node is not None:
         checks.fault(node, "must be a text")

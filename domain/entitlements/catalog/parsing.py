@@ -1,17 +1,17 @@
 """Reads the catalog's files into one value, or raises every fault found in any of them."""
 
-import hashlib
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
 from pathlib import Path
 
-from domain.billing.lifecycle import NO_GRACE, Dunning, Grace, TerminalAction
+from domain.billing.lifecycle import NO_GRACE, Dunning, Grace
 from domain.billing.quantities import SeatPolicy, SeatQuantity
 from domain.entitlements.catalog.checks import Checks, Node
 from domain.entitlements.catalog.denying import on_deny
+from domain.entitlements.catalog.documents import completed
 from domain.entitlements.catalog.values import (
+    DUNNING,
+    SEAT_LIMIT,
     UNLIMITED,
     Catalog,
     Default,
@@ -22,9 +22,7 @@ from domain.entitlements.catalog.values import (
 )
 from domain.errors import ConfigError
 
-DUNNING_GRACE_DAYS = 14
 LONGEST_DEBOUNCE_SECONDS = 86400
-SEAT_LIMIT = "seats"
 
 _TOP_KEYS = frozenset(
     {
@@ -84,12 +82,10 @@ def parse(documents: Mapping[str, str]) -> Catalog:
     declared = set(default.limits).union(*(plan.limits for plan in plans.values()))
     if (plans or "default" in top) and seat_limit not in declared:
         checks.fault(top.get("seat_limit", Node(None, "seat_limit")), f"no plan declares the limit {seat_limit!r}")
+    _check_prices(checks, plans, written)
     catalog = Catalog(
-        version="",
         plans=plans,
         default=default,
-        plan_of_price=_plan_of_price(checks, plans, written),
-        features=tuple(sorted(default.features.union(*(plan.features for plan in plans.values())))),
         grace=_grace(checks, top, dunning),
         dunning=dunning,
         stale_after_hours=checks.number(top["stale_after_hours"]) if "stale_after_hours" in top else None,
@@ -99,13 +95,7 @@ def parse(documents: Mapping[str, str]) -> Catalog:
     )
     if checks.faults:
         raise ConfigError(checks.faults)
-    return replace(catalog, version=_digest(catalog))
-
-
-def _digest(catalog: Catalog) -> str:
-    """Hash what the catalog says, in one canonical form: comments, order and the split into files leave no trace."""
-    canonical = json.dumps(asdict(catalog), sort_keys=True, separators=(",", ":"), default=sorted)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return completed(catalog)
 
 
 def _merged(checks: Checks, documents: Mapping[str, str]) -> tuple[dict[str, Node], dict[str, Node]]:
@@ -209,21 +199,20 @@ def _limit_table(checks: Checks, node: Node) -> Limit:
     return Limit(times=checks.number(keys.get("times")), max=most, merge=merge)
 
 
-def _plan_of_price(checks: Checks, plans: Mapping[str, Plan], written: Mapping[str, Node]) -> dict[str, str]:
-    """Map every price to its plan; a price under two plans is a fault that names it and both."""
+def _check_prices(checks: Checks, plans: Mapping[str, Plan], written: Mapping[str, Node]) -> None:
+    """Find every price that is under two plans; the fault names it and both."""
     owners: dict[str, str] = {}
     for name, plan in plans.items():
         for price in sorted({*plan.price_ids, *plan.braintree_plan_ids}):
             owner = owners.setdefault(price, name)
             if owner != name:
                 checks.fault(written[name], f"the price {price!r} is under two plans, {owner!r} and {name!r}")
-    return dict(sorted(owners.items()))
 
 
 def _dunning(checks: Checks, top: Mapping[str, Node]) -> Dunning:
     return Dunning(
-        days=checks.number(top.get("dunning_grace_days"), DUNNING_GRACE_DAYS),
-        action=checks.choice(top.get("dunning_terminal_action"), TerminalAction.NONE),
+        days=checks.number(top.get("dunning_grace_days"), DUNNING.days),
+        action=checks.choice(top.get("dunning_terminal_action"), DUNNING.action),
     )
 
 

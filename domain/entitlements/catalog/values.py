@@ -1,12 +1,12 @@
 """The catalog as frozen values, with what every request looks up worked out beforehand."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from domain.billing.lifecycle import Dunning, Grace
+from domain.billing.lifecycle import NO_GRACE, Dunning, Grace, TerminalAction
 from domain.billing.quantities import SeatQuantity
 
 GREATEST = 2_147_483_646
@@ -14,6 +14,9 @@ GREATEST = 2_147_483_646
 
 UNLIMITED = GREATEST + 1
 """Stands for no limit, in the one integer that GraphQL can still carry."""
+
+SEAT_LIMIT = "seats"
+DUNNING = Dunning(days=14, action=TerminalAction.NONE)
 
 
 class Merge(StrEnum):
@@ -115,20 +118,24 @@ OnDeny: TypeAlias = Forbid | Redirect | Respond | Call
 class Catalog:
     """The whole catalog. Mappings and tuples are sorted by name; `version` is equal for files that say the same.
 
-    `plan_of_price` holds the price ids and the Braintree plan ids together; `features` those of plans and default.
+    `plan_of_price` holds the price ids and the Braintree plan ids together; `features` those of plans and default. They
+    and `version` follow from the rest, and `documents.completed` works them out.
+
+    What is at its default is left out of stored catalogs and of the version. Whatever is added here needs a default
+    that means what catalogs meant without it, and no default may change.
     """
 
-    version: str
     plans: Mapping[str, Plan]
-    default: Default
-    plan_of_price: Mapping[str, str]
-    features: tuple[str, ...]
-    grace: Grace
-    dunning: Dunning
-    stale_after_hours: int | None
-    unmapped_action: UnmappedAction
-    on_deny: OnDeny
-    seat_limit: str
+    default: Default = field(default_factory=lambda: Default(limits={}))
+    grace: Grace = NO_GRACE
+    dunning: Dunning = DUNNING
+    stale_after_hours: int | None = None
+    unmapped_action: UnmappedAction = UnmappedAction.DENY
+    on_deny: OnDeny = Forbid()
+    seat_limit: str = SEAT_LIMIT
+    plan_of_price: Mapping[str, str] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
+    version: str = ""
 
     def find_plan(self, plan_or_price: str) -> Plan | None:
         """Find a plan by its name, else by a price of it; None when the catalog knows neither."""

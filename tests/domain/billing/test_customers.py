@@ -3,7 +3,7 @@
 import pytest
 
 from domain.billing import ProcessorName, accounts_of, link_account
-from domain.db import Database
+from domain.db import Database, Page
 from domain.errors import InvalidInput
 from domain.ids import CustomerId
 from domain.scope import Role, system
@@ -68,6 +68,26 @@ class TestReading:
         assert set(seen) == {of_acme, of_bob}
         assert strangers == {}
         assert set(all_there_is) == set(everybody)
+
+    async def test_customers_are_listed_newest_first_and_nobody_elses(
+        self, services: Services, clock: FixedClock
+    ) -> None:
+        made = []
+        for name in ("ann", "bob", "eve"):
+            clock.forward(seconds=1)
+            made.append(await user(services, name))
+        newest_first = [await customer_of(services, each) for each in reversed(made)]
+
+        async with services.database.snapshot() as session:
+            everybody = services.customers(system("test"))
+            first = await everybody.listed(session, page=Page(size=2))
+            last = first.rows[-1]
+            rest = await everybody.listed(session, page=Page(size=2, after=(last.created_at, last.id)))
+            of_bob = await services.customers(made[1]).listed(session, page=Page(size=2))
+
+        assert [row.id for row in (*first.rows, *rest.rows)] == newest_first
+        assert (first.has_next, rest.has_next, rest.has_previous) == (True, False, True)
+        assert [row.id for row in of_bob.rows] == [newest_first[1]]
 
     async def test_a_customer_is_found_by_its_owner_and_by_its_account(
         self, services: Services, clock: FixedClock

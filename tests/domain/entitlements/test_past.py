@@ -163,6 +163,20 @@ async def test_of_the_time_before_the_first_catalog_nothing_is_known(
     assert refused.message == "Nothing is known of that time: no catalog was in force yet."
 
 
+async def test_a_time_whose_catalog_cannot_be_read_is_refused_and_guessed_by_no_other(
+    services: Services, acme: Organization, clock: FixedClock, begun: datetime
+) -> None:
+    changed = clock.forward(days=1)
+    await in_force(services, catalog.parse({"catalog.toml": RICHER}))
+    await tables.execute(services.database, 'UPDATE catalogs SET document = \'{"learned": "later"}\'')
+    clock.forward(days=1)
+
+    refused = await asked(services, acme, changed)
+
+    assert isinstance(refused, InvalidInput)
+    assert refused.message == "Nothing can be told of that time: its catalog cannot be read here."
+
+
 @pytest.mark.parametrize(
     ("as_of", "known_at", "named"), [(1, None, "asOf"), (None, 1, "knownAt"), (1, 1, "asOf"), (0, 1, "knownAt")]
 )

@@ -4,7 +4,8 @@ from datetime import datetime
 
 from domain.db import Session
 from domain.entitlements import Catalog, catalog
-from domain.entitlements.in_force import CatalogPeriod, StoredCatalog, encode
+from domain.entitlements.catalog import encode
+from domain.entitlements.in_force import CatalogPeriod, StoredCatalog
 
 PLANS = """
 [default]

@@ -1,0 +1,116 @@
+"""Who may see the operators' pages: administrators, as the adapter says, asked anew for every page."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from domain import identity
+from domain.errors import Forbidden, InvalidCursor, NotFound, Unauthenticated, Unavailable
+from domain.identity import AuthAdapter, Visitor
+from graphql_api import auth, edge
+from graphql_api.admin import pages
+from graphql_api.admin.cookies import Cookies
+from graphql_api.context import Context
+from graphql_api.transport import MakeContext
+
+SIGN_IN = "/admin/sign-in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """An administrator who looks at a page. `signed_in`: by our own form, so that we can sign them out again."""
+
+    context: Context
+    visitor: Visitor
+    signed_in: bool
+
+    @property
+    def label(self) -> str:
+        """What the page calls them."""
+        return self.context.caller.label or self.visitor.subject
+
+
+Handler = Callable[[Request, Operator], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Lets administrators in. The request's own credential counts before the cookie of our form."""
+
+    adapter: AuthAdapter
+    make_context: MakeContext
+    cookies: Cookies
+
+    def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        """Make the endpoint of a page that administrators alone reach; what it raises becomes a page too."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                return await handler(request, await self.operator(request))
+            except Unauthenticated:
+                return self._sent_to_sign_in(request)
+            except Forbidden:
+                return pages.message("Not for you", "These pages are for administrators.", status=403)
+            except NotFound as refusal:
+                return pages.message("Nothing here", refusal.message, status=404)
+            except InvalidCursor:
+                return pages.message("No such page", "This list cannot be continued from there.", status=400)
+            except Unavailable as refusal:
+                return unavailable(refusal)
+
+        return endpoint
+
+    async def operator(self, request: Request) -> Operator:
+        """Recognize who asks.
+
+        Raises:
+            Unauthenticated: nobody whom the adapter knows, or a user who is no more.
+            Forbidden: no administrator.
+            Unavailable: the database could not be reached.
+        """
+        visitor, signed_in = await self.recognize(request), False
+        if visitor is None and (token := self.cookies.take(request)) is not None:
+            visitor, signed_in = await self.recognize(request, token=token), True
+        return await self.admit(request, visitor, signed_in=signed_in)
+
+    async def recognize(self, request: Request, *, token: str | None = None) -> Visitor | None:
+        """Let the adapter tell who asks, as if the token had come in the request's header.
+
+        Raises:
+            Unauthenticated: the credential proves nothing.
+        """
+        asking = auth.asking_of(request)
+        if token is not None:
+            asking = replace(asking, headers={**asking.headers, "authorization": f"Bearer {token}"})
+        return await identity.recognize(self.adapter, asking)
+
+    async def admit(self, request: Request, visitor: Visitor | None, *, signed_in: bool) -> Operator:
+        """Let a visitor in who is an administrator.
+
+        Raises:
+            Unauthenticated: there is none, or a user who is no more.
+            Forbidden: no administrator.
+            Unavailable: the database could not be reached.
+        """
+        if visitor is None:
+            raise Unauthenticated
+        context = await self.make_context(request_id=edge.request_id(request), visitor=visitor)
+        context.caller.require_administrator()
+        return Operator(context=context, visitor=visitor, signed_in=signed_in)
+
+    def _sent_to_sign_in(self, request: Request) -> Response:
+        query = request.scope["query_string"].decode("latin-1")
+        wanted = quote(request.scope["path"]) + (f"?{query}" if query else "")
+        response = pages.redirect(f"{SIGN_IN}?{urlencode({'next': wanted})}")
+        if self.cookies.take(request) is not None:
+            # It opens nothing any more.
+            self.cookies.clear(response, request)
+        return response
+
+
+def unavailable(refusal: Unavailable) -> Response:
+    """Say that the database does not answer; nobody is let in without it."""
+    return pages.message("Not right now", refusal.message, status=503, headers={"retry-after": "1"})
