@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,9 @@ def test_no_label_is_an_id_and_every_label_of_a_signal_is_one_of_its_attributes(
 def test_what_is_exposed_is_what_is_listed() -> None:
     states = {name: {("",) * len(entry.labels): 0.0} for name, entry in METRICS.items() if entry.kind == "gauge"}
     read = {name: value for name, value in states.items() if name != "seatgate_worker_last_round_timestamp_seconds"}
-    text = exposition(Telemetry().registry, read, accept="")[0].decode()
+    telemetry = Telemetry()
+    telemetry.round_ended(datetime(2026, 11, 27, tzinfo=UTC))
+    text = exposition(telemetry.registry, read, accept="")[0].decode()
 
     families = dict(re.findall(r"^# TYPE (\S+) (\w+)$", text, flags=re.MULTILINE))
     assert families == {name.value: entry.kind.value for name, entry in METRICS.items()}

@@ -28,7 +28,8 @@ class Metrics:
         kept = {name: entry for name, entry in METRICS.items() if name not in AT_SCRAPE}
         self._counters = {name: _counter(name, kept[name], registry) for name in _of(Kind.COUNTER, kept)}
         self._histograms = {name: _histogram(name, kept[name], registry) for name in _of(Kind.HISTOGRAM, kept)}
-        self._gauges = {name: _gauge(name, kept[name], registry) for name in _of(Kind.GAUGE, kept)}
+        self._registry = registry
+        self._gauges: dict[Metric, Gauge] = {}
         self._counting: dict[tuple[str, ...], Counter] = {}
         self._checks: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
 
@@ -58,8 +59,11 @@ class Metrics:
         histogram.observe(seconds)
 
     def set(self, metric: Metric, value: float) -> None:
-        """Note what something is now."""
-        self._gauges[metric].set(value)
+        """Note what something is now; a gauge that was never set is absent instead of 0."""
+        gauge = self._gauges.get(metric)
+        if gauge is None:
+            gauge = self._gauges[metric] = _gauge(metric, METRICS[metric], self._registry)
+        gauge.set(value)
 
 
 def exposition(registry: CollectorRegistry, states: States, *, accept: str) -> tuple[bytes, str]:

@@ -61,6 +61,8 @@ class TestMetrics:
         assert f'{Metric.WEBHOOK_EVENTS}{{state="due"}} 1.0' in told
 
     async def test_the_workers_last_round_is_told(self, api: Api) -> None:
+        assert Metric.WORKER_ROUND not in "\n".join(await metrics(api))
+
         await api.round()
 
         [line] = [line for line in await metrics(api) if line.startswith(Metric.WORKER_ROUND)]

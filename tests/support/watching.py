@@ -6,6 +6,7 @@ from typing import Any
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import Sampler
 from opentelemetry.trace import Tracer
 
 from domain.telemetry import Metric, Span, Telemetry
@@ -14,9 +15,9 @@ from domain.telemetry import Metric, Span, Telemetry
 class Watched:
     """A telemetry whose spans stay here."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, sampler: Sampler | None = None) -> None:
         self._exporter = InMemorySpanExporter()
-        self.provider = TracerProvider(shutdown_on_exit=False)
+        self.provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.telemetry = Telemetry(tracer_provider=self.provider)
 

@@ -122,6 +122,41 @@ async def test_whatever_is_no_billable_is_told_by_its_type(services: Services, w
     assert check == {"feature": "reports", "resolver": "local_map", **NOTHING, "subject_type": "str"}
 
 
+async def test_many_questions_with_one_read_are_a_span_each_from_one_beginning(
+    services: Services, acme: Organization, watched: Watched
+) -> None:
+    await tell(services)
+
+    await services.entitlements.decide_many([acme, None], ["reports", "gold"], surface="field")
+    await services.entitlements.entitled_many([acme, acme], "reports")
+
+    told = [(check["feature"], check["reason"], check.get("surface")) for check in watched.checks]
+    assert told == [
+        ("reports", "entitled", "field"),
+        ("gold", "not_entitled", "field"),
+        ("reports", "no_active_subscription", "field"),
+        ("gold", "no_active_subscription", "field"),
+        ("reports", "entitled", None),
+        ("reports", "entitled", None),
+    ]
+    assert len({span.start_time for span in watched.spans[:4]}) == 1
+
+
+@pytest.mark.parametrize("odd", [7, [], {"reports"}, None])
+async def test_what_is_no_name_is_an_answer_and_a_span_too(
+    services: Services, acme: Organization, watched: Watched, odd: Any
+) -> None:
+    await tell(services)
+    on = services.entitlements
+
+    answers = [await on.entitled(acme, odd), await on.has_active_plan(acme, odd)]
+    answers.append(bool(await on.entitlement_quantity(acme, odd)))
+
+    assert answers == [False] * 3
+    assert [check["result"] for check in watched.checks] == [False] * 3
+    assert {labels[0] for labels in watched.samples(Metric.CHECKS)} == {"other"}
+
+
 async def test_spans_that_cannot_be_made_change_no_answer(sqlite: Sqlite, clock: FixedClock, tmp_path: Any) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(Broken())

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
 from domain.telemetry import OTHER, SIGNALS, Attribute, Metric, Signal, Span, Telemetry, Told, started
 from tests.support.watching import Watched
@@ -248,3 +249,32 @@ class TestHarm:
         check(one.telemetry)
 
         assert (len(one.samples(Metric.CHECKS)), len(other.samples(Metric.CHECKS))) == (1, 0)
+
+
+class Errors(Sampler):
+    """Keeps what could not be found out, and nothing else."""
+
+    def should_sample(
+        self,
+        parent_context: Any,
+        trace_id: int,
+        name: str,
+        kind: Any = None,
+        attributes: Any = None,
+        links: Any = None,
+        trace_state: Any = None,
+    ) -> SamplingResult:
+        kept = (attributes or {}).get("reason") == "error"
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if kept else Decision.DROP, attributes)
+
+    def get_description(self) -> str:
+        return "errors"
+
+
+def test_a_sampler_can_choose_by_what_came_of_a_check() -> None:
+    watched = Watched(sampler=Errors())
+
+    for reason in ("entitled", "error", "not_entitled"):
+        check(watched.telemetry, reason=reason)
+
+    assert [told["reason"] for told in watched.checks] == ["error"]
