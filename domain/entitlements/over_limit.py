@@ -5,15 +5,17 @@ all. Nobody loses a seat by it; only nobody more comes in.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, select
 
-from domain.billing import Customer, OwnerKind
+from domain.billing import Customer, Owner, OwnerKind, seats
 from domain.billing.seats import SeatPool
 from domain.clock import Clock
 from domain.db import Database
+from domain.entitlements import decisions
+from domain.entitlements.catalog import UNLIMITED
 from domain.entitlements.gate import Entitlements
 from domain.telemetry import Attribute, Signal, Told
 
@@ -31,7 +33,7 @@ class OverLimit:
     clock: Clock
     entitlements: Entitlements
     _known: frozenset[str] = frozenset()
-    _due: datetime | None = field(default=None)
+    _due: datetime | None = None
 
     async def look(self) -> int:
         """Look, if it is time to, and say how many have gone over their limit since."""
@@ -57,16 +59,27 @@ class OverLimit:
             return list((await session.scalars(query.order_by(SeatPool.organization_id).limit(AT_ONCE))).all())
 
     async def _judge(self, ids: list[str], over: set[str]) -> int:
+        """Tell of those that have gone over, and note those that are; a doubt about one leaves it as it was."""
         async with self.database.snapshot() as session:
-            usages = await self.entitlements.seat_usages(session, ids)
-        found = {id: usage for id, usage in usages.items() if usage.over_limit}
-        over.update(found)
-        fresh = found.keys() - self._known
-        for id in sorted(fresh):
-            told: Told = {
-                Attribute.ORGANIZATION_ID: id,
-                Attribute.TAKEN: found[id].used + found[id].reserved,
-                Attribute.LIMIT: found[id].limit,
-            }
-            self.database.telemetry.signal(Signal.SEATS_OVER_LIMIT, told)
-        return len(fresh)
+            owners = {id: Owner(kind=OwnerKind.ORGANIZATION, id=id) for id in ids}
+            resolved = await self.entitlements.source.within(session, list(owners.values()))
+            counted = await seats.counts(session, ids, now=self.clock.now())
+        new = 0
+        for id, count in counted.items():
+            given = resolved.get(owners[id])
+            if given is None or given.failed:
+                over.update({id} & self._known)
+                continue
+            limit = decisions.quantity(given, self.entitlements.catalog.seat_limit)
+            taken = count.used + count.reserved
+            if limit != UNLIMITED and taken > limit:
+                over.add(id)
+                new += self._tell(id, taken, limit)
+        return new
+
+    def _tell(self, id: str, taken: int, limit: int) -> int:
+        if id in self._known:
+            return 0
+        told: Told = {Attribute.ORGANIZATION_ID: id, Attribute.TAKEN: taken, Attribute.LIMIT: limit}
+        self.database.telemetry.signal(Signal.SEATS_OVER_LIMIT, told)
+        return 1

@@ -205,6 +205,20 @@ class TestSeats:
 
         assert (await looking.look(), watched.signals) == (0, [])
 
+    async def test_what_cannot_be_found_out_is_no_limit_that_was_passed(
+        self, services: Services, acme: Organization, clock: FixedClock, watched: Watched
+    ) -> None:
+        looking = OverLimit(database=services.database, clock=clock, entitlements=services.entitlements)
+        await execute(services.database, "UPDATE seat_pools SET used = 30")
+        told = [await looking.look()]
+        for _ in range(2):
+            clock.forward(minutes=2)
+            await execute(services.database, "UPDATE billing_subscriptions SET state = '{}'")
+            told.append(await looking.look())
+
+        fresh = OverLimit(database=services.database, clock=clock, entitlements=services.entitlements)
+        assert (told, await fresh.look(), len(watched.signals)) == ([1, 0, 0], 0, 1)
+
     async def test_an_organization_that_goes_is_left_alone(
         self, services: Services, acme: Organization, clock: FixedClock, watched: Watched
     ) -> None:
