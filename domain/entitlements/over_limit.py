@@ -23,6 +23,8 @@ EVERY = timedelta(minutes=1)
 SHARE = 100
 """A look that took long is followed by a rest so many times as long."""
 AT_ONCE = 200
+FOUNDERS = 1
+"""Whoever founds an organization comes in whatever the limit, and is over none by that."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,7 +74,7 @@ class OverLimit:
                 continue
             limit = decisions.quantity(given, self.entitlements.catalog.seat_limit)
             taken = count.used + count.reserved
-            if limit != UNLIMITED and taken > limit:
+            if limit != UNLIMITED and taken > max(limit, FOUNDERS):
                 over.add(id)
                 new += self._tell(id, taken, limit)
         return new

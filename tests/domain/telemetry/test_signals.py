@@ -14,7 +14,7 @@ from domain.billing.reconciling import reports
 from domain.billing.reconciling.models import ReportScope
 from domain.billing.reconciling.values import Finding
 from domain.db import Session
-from domain.entitlements import OverLimit
+from domain.entitlements import OverLimit, catalog
 from domain.organizations import Organization
 from domain.outbox import MAX_ATTEMPTS
 from domain.scope import system
@@ -218,6 +218,16 @@ class TestSeats:
 
         fresh = OverLimit(database=services.database, clock=clock, entitlements=services.entitlements)
         assert (told, await fresh.look(), len(watched.signals)) == ([1, 0, 0], 0, 1)
+
+    async def test_a_founder_alone_is_over_no_limit(
+        self, services: Services, clock: FixedClock, watched: Watched
+    ) -> None:
+        made = await organization(services, await user(services, "ann"))
+        services.entitlements.in_force.replace(catalog.parse({"new": "[default]\nlimits = { seats = 0 }"}))
+        looking = OverLimit(database=services.database, clock=clock, entitlements=services.entitlements)
+
+        assert await services.entitlements.entitlement_quantity(made, "seats") == 0
+        assert (await looking.look(), watched.signals) == (0, [])
 
     async def test_an_organization_that_goes_is_left_alone(
         self, services: Services, acme: Organization, clock: FixedClock, watched: Watched
