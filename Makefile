@@ -71,9 +71,11 @@ KILLS ?= 100
 SEED ?= 1
 WALKS ?= 10000
 CUSTOMERS ?= 1000
+STATES ?= 1000000
 HISTORIES ?= 10000
 .PHONY: prove
-prove: $(READY) ## Prove everything at full size on both engines: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, HISTORIES, SEED
+prove: $(READY) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, HISTORIES, SEED
+	@$(BIN)/python -m tests.proofs entitlements --states $(STATES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs faults
 	@$(BIN)/python -m tests.proofs past --histories $(HISTORIES) --seed $(SEED)

@@ -11,11 +11,12 @@ from domain.billing import lifecycle, list_subscriptions
 from domain.errors import InvalidInput
 from domain.scope import Role
 from graphql_api import loaders
+from graphql_api.advisory import AdvisoryEntitlements
 from graphql_api.catalog import CatalogPlan
 from graphql_api.connections import Connection
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
-from graphql_api.enums import ApiScope, PauseBehavior, ProcessorName, SubscriptionStatus
+from graphql_api.enums import AdvisoryState, ApiScope, PauseBehavior, ProcessorName, SubscriptionStatus
 from graphql_api.identity import User
 from graphql_api.node import Node
 from graphql_api.organizations import Organization
@@ -247,6 +248,13 @@ class Customer(Node):
         from graphql_api.overrides import override_connection
 
         return await override_connection(info, self.row.id, first, after, last, before, include_ended=include_ended)
+
+    @strawberry.field(extensions=[require_scope(ApiScope.ADMIN)])  # type: ignore[untyped-decorator]  # strawberry types it only without arguments
+    async def advisory(self, info: ContextInfo) -> AdvisoryEntitlements | None:
+        """What Stripe says; no gate reads it."""
+        if info.context.services.pulling is None:
+            return AdvisoryEntitlements(state=AdvisoryState.DISABLED)
+        return AdvisoryEntitlements.of(await loaders.current().summaries.load(self.row.id))
 
     async def _owned(self, info: ContextInfo) -> bool:
         caller = info.context.caller

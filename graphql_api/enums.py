@@ -12,12 +12,15 @@ from domain.billing import WebhookStatus as WebhookEventStatus
 from domain.entitlements import Merge as LimitMerge
 from domain.entitlements import Reason as DecisionReason
 from domain.entitlements import StepKind as DecisionStepKind
+from domain.entitlements import SummarySource as AdvisorySource
 from domain.identity import DeletionStatus
 from domain.organizations import InvitationStatus
 from domain.organizations import OrganizationOrder as OrganizationOrderField
 from domain.scope import Role as MemberRole
 
 __all__ = [
+    "AdvisorySource",
+    "AdvisoryState",
     "ApiScope",
     "CapabilityLabel",
     "DecisionReason",
@@ -84,6 +87,7 @@ strawberry.enum(
 )
 strawberry.enum(DriftKind, name="DriftKind", description="Kinds of drift.")
 strawberry.enum(DriftAccess, name="DriftAccess", description="What it did to access; WRONGLY_GRANTED sorts first.")
+strawberry.enum(AdvisorySource, name="AdvisorySource", description="How it was learned.")
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
 
 
@@ -108,3 +112,12 @@ class SortDirection(StrEnum):
 
     ASC = "ASC"
     DESC = "DESC"
+
+
+@strawberry.enum(description="DISABLED: STRIPE_NATIVE_SYNC is off.")
+class AdvisoryState(StrEnum):
+    """What is known of Stripe's own entitlements of a customer."""
+
+    DISABLED = "DISABLED"
+    NOT_OBSERVED = "NOT_OBSERVED"
+    RECORDED = "RECORDED"

@@ -21,7 +21,15 @@ from domain.billing import (
     WebhookEvent,
 )
 from domain.db import Session
-from domain.entitlements import Billable, EntitlementSet, Override, SeatUsage, overrides_by_id
+from domain.entitlements import (
+    Billable,
+    EntitlementSet,
+    EntitlementSummary,
+    Override,
+    SeatUsage,
+    overrides_by_id,
+    summaries_of,
+)
 from domain.errors import Contained
 from domain.identity import User
 from domain.organizations import Invitation, Membership, Organization
@@ -64,6 +72,7 @@ class Loaders:
             partial(entitlements.visible, customers)
         )
         self._then: dict[tuple[datetime | None, datetime | None], DataLoader[str, Any]] = {}
+        self.summaries: DataLoader[str, EntitlementSummary | None] = self._loader(summaries_of)
         may = scope.administrator
         self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
         self.override_nodes: DataLoader[str, Override | None] = self._loader(overrides_by_id if may else _none)

@@ -1,7 +1,13 @@
 """What a customer has paid for: the catalog, the pure resolver and the gate that denies every doubt."""
 
-from domain.entitlements import advisory, catalog
-from domain.entitlements.advisory import summary_of
+from domain.entitlements import catalog
+from domain.entitlements.advisory import (
+    EntitlementSummary,
+    SummarySource,
+    count_partial,
+    summaries_of,
+    summary_for_customer,
+)
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.billables import Billable
 from domain.entitlements.catalog import (
@@ -44,6 +50,7 @@ __all__ = [
     "Counting",
     "Decision",
     "EntitlementSet",
+    "EntitlementSummary",
     "Entitlements",
     "Forbid",
     "Gates",
@@ -68,12 +75,13 @@ __all__ = [
     "SeatUsage",
     "Step",
     "StepKind",
+    "SummarySource",
     "Totals",
     "UnmappedPrice",
     "Wish",
-    "advisory",
     "catalog",
     "check_resolver",
+    "count_partial",
     "diff",
     "everybody",
     "find_stored",
@@ -85,5 +93,6 @@ __all__ = [
     "periods",
     "read_on_deny",
     "resolve",
-    "summary_of",
+    "summaries_of",
+    "summary_for_customer",
 ]

@@ -170,8 +170,8 @@ class Entitlements:
         """
         try:
             return resolver.resolve(self.catalog, [_held(row) for row in rows], granted, now=now)
-        except UnmappedPrice:
-            return FAILED
+        except UnmappedPrice as error:
+            return error.denial
 
     async def _limits(self, session: Session, payers: Sequence[Payer], key: str) -> Mapping[Payer, int | None]:
         found = await self.source.within(session, payers)

@@ -16,14 +16,6 @@ from domain.entitlements.catalog import GREATEST, UNLIMITED, Catalog, Limit, Mer
 from domain.ids import OverrideId, SubscriptionId
 
 
-class UnmappedPrice(Exception):
-    """The customer pays for prices that no plan has, and the catalog wants that loud (`unmapped_action = "raise"`)."""
-
-    def __init__(self, price_ids: Iterable[str]) -> None:
-        self.price_ids = tuple(sorted(price_ids))
-        super().__init__("no plan has these prices: " + ", ".join(self.price_ids))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """One current row of the mirror. `last_fact_at` is the processor's time of the newest fact; instants are UTC."""
@@ -92,6 +84,18 @@ FAILED = Resolved(failed=True)
 """Stands for a resolution that did not succeed: it gives nothing, and every decision on it says `error`."""
 
 
+class UnmappedPrice(Exception):
+    """The customer pays for prices that no plan has, and the catalog wants that loud (`unmapped_action = "raise"`).
+
+    `denial` is what the customer has instead: nothing, until a row changes how it counts.
+    """
+
+    def __init__(self, price_ids: Iterable[str], *, turns_at: datetime | None) -> None:
+        self.price_ids = tuple(sorted(price_ids))
+        self.denial = replace(FAILED, turns_at=turns_at, valid_until=turns_at)
+        super().__init__("no plan has these prices: " + ", ".join(self.price_ids))
+
+
 def resolve(catalog: Catalog, held: Sequence[Held], granted: Sequence[Granted] = (), *, now: datetime) -> Resolved:
     """Work out what the customer that these rows and overrides belong to has at `now`; all of them must be given.
 
@@ -106,8 +110,9 @@ def resolve(catalog: Catalog, held: Sequence[Held], granted: Sequence[Granted] =
     plans = active_plans | grace_plans
     items = [item for state in (*rows.active, *rows.grace) for item in state.items]
     unmapped = {item.price_id for item in items} - catalog.plan_of_price.keys()
+    turns_at = min(rows.fresh_ends + rows.grace_ends, default=None)
     if unmapped and catalog.unmapped_action is UnmappedAction.RAISE:
-        raise UnmappedPrice(unmapped)
+        raise UnmappedPrice(unmapped, turns_at=turns_at)
     active_features, grace_features = _features(catalog, active_plans), _features(catalog, grace_plans)
     resolved = Resolved(
         plans=plans,
@@ -119,7 +124,7 @@ def resolve(catalog: Catalog, held: Sequence[Held], granted: Sequence[Granted] =
         quantities=_quantities(_limits(catalog, items) if plans else [(catalog.default.limits, None)]),
         unmapped_price_ids=tuple(sorted(unmapped)),
         fresh_until=min(rows.fresh_ends, default=None),
-        turns_at=(turns_at := min(rows.fresh_ends + rows.grace_ends, default=None)),
+        turns_at=turns_at,
         valid_until=turns_at,
     )
     holding = [override for override in granted if override.holds(now)]

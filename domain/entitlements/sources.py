@@ -148,7 +148,7 @@ def _resolve(catalog: Catalog, given: Given | None, now: datetime) -> Resolved:
     try:
         return resolver.resolve(catalog, given.held, given.granted, now=now)
     except UnmappedPrice as error:
-        return replace(FAILED, unmapped_price_ids=error.price_ids)
+        return replace(error.denial, unmapped_price_ids=error.price_ids)
 
 
 def _given(found: Found | Recalled) -> Given | None:

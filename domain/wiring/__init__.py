@@ -28,6 +28,7 @@ from domain.billing import (
 from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
 from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
+from domain.entitlements.advisory import Pulling
 from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
@@ -49,8 +50,8 @@ from domain.settings import Settings
 from domain.telemetry import Telemetry
 from domain.wiring import jobs
 from domain.wiring.answering import counting_of
-from domain.wiring.handlers import handlers_of
-from domain.wiring.processors import processors_of
+from domain.wiring.hearing import Hearing, hearing_of
+from domain.wiring.processors import Rooms, rooms_of
 from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
 
@@ -75,7 +76,7 @@ class Services:
     counting: Counting
     rollout: Rollout
     commands: Commands
-    inbox: Inbox
+    hearing: Hearing
     schedule: Schedule
     forwarding: Forwarding
     worker: Worker
@@ -89,6 +90,16 @@ class Services:
     def catalog(self) -> Catalog:
         """The catalog in force."""
         return self.entitlements.catalog
+
+    @property
+    def inbox(self) -> Inbox:
+        """What receives events and applies them."""
+        return self.hearing.inbox
+
+    @property
+    def pulling(self) -> Pulling | None:
+        """What reads Stripe's own entitlements; None where they are not observed."""
+        return self.hearing.pulling
 
     @property
     def processors(self) -> Mapping[ProcessorName, Processor]:
@@ -139,6 +150,8 @@ class Services:
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
         await self.schedule.aclose()
+        if self.pulling is not None:
+            await self.pulling.aclose()
         await self.forwarding.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
@@ -173,8 +186,8 @@ def build(
     rollout = Rollout.of(settings.catalog, database=database, clock=clock)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     counting = counting_of(settings, database, clock, rollout, resolver, counted)
-    rooms, doors = _rooms(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
-    members, (inbox, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
+    rooms, doors = rooms_of(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
+    members, (hearing, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
     users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
@@ -191,24 +204,11 @@ def build(
         counting=counting,
         rollout=rollout,
         commands=commands,
-        inbox=inbox,
+        hearing=hearing,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, counting, rooms, doors, commands, inbox, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, counting, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rooms:
-    """What every room of billing that speaks to a processor is made of."""
-
-    database: Database
-    clock: Clock
-    processors: Mapping[ProcessorName, Processor]
-
-    def made(self, kind: Callable[..., T], **more: object) -> T:
-        """Make one of them."""
-        return kind(database=self.database, clock=self.clock, processors=self.processors, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,20 +224,18 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _billing(settings: Settings, rooms: _Rooms, entitlements: Entitlements) -> tuple[Inbox, Commands, Schedule]:
+def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> tuple[Hearing, Commands, Schedule]:
     """Let processors tell, people buy, and what both hold be compared, quantities with the seats to follow too."""
-    inbox = rooms.made(Inbox, handlers=handlers_of(settings))
+    hearing = hearing_of(settings, rooms)
     in_force, accesses = entitlements.in_force, CatalogAccesses(entitlements)
+    judging = {"prices": in_force, "accesses": accesses}
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
+    heard = {"inbox": hearing.inbox, "on_gap": hearing.on_gap}
     return (
-        inbox,
-        rooms.made(Commands, prices=in_force, role_for=role_for, accesses=accesses),
-        Schedule(rooms.made(Reconciling, inbox=inbox, prices=in_force, accesses=accesses, wanted=wanted)),
+        hearing,
+        rooms.made(Commands, role_for=role_for, **judging),
+        Schedule(rooms.made(Reconciling, wanted=wanted, **judging, **heard)),
     )
-
-
-def _rooms(settings: Settings, database: Database, clock: Clock) -> _Rooms:
-    return _Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
 
 
 def _doors(
@@ -270,10 +268,10 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 def _worker(
     settings: Settings,
     counting: Counting,
-    rooms: _Rooms,
+    rooms: Rooms,
     doors: _Doors,
     commands: Commands,
-    inbox: Inbox,
+    hearing: Hearing,
     schedule: Schedule,
     deletions: Deletions,
     forwarding: Forwarding,
@@ -284,7 +282,7 @@ def _worker(
     sealer = Sealer(database=database, keys=settings.secret_keys)
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
-        jobs=jobs.billing(commands, inbox, fetches)
+        jobs=jobs.billing(commands, hearing.inbox, fetches)
         | jobs.following(rooms.made(Errands), fetches, counting.entitlements.in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
@@ -292,6 +290,7 @@ def _worker(
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
         | jobs.reconciling(schedule)
+        | jobs.observing(hearing.pulling)
         | jobs.watching(counting.entitlements),
         told=lambda: database.telemetry.round_ended(clock.now()),
     )

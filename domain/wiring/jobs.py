@@ -25,6 +25,7 @@ from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
 from domain.entitlements import Entitlements, InForce, OverLimit
+from domain.entitlements.advisory import Pulling
 from domain.mail import LogMailer, Mailer, SmtpMailer
 from domain.organizations import InvitationMail, Purging, Tidying
 from domain.settings import Environment, Settings
@@ -69,6 +70,15 @@ def reconciling(schedule: Schedule) -> dict[str, Job]:
     """List what keeps the mirror right when news is lost; last, so that what is only late has arrived before."""
     asked = CustomerReconciling(reconciling=schedule.reconciling)
     return {"reconciling asked for": asked.finish_open, "reconciling": schedule.run_due}
+
+
+def observing(pulling: Pulling | None) -> dict[str, Job]:
+    """List how what Stripe itself grants is read, where it is: who is asked for, and everybody when it is the turn."""
+    if pulling is None:
+        return {}
+    pulls = pulling.pulls
+    asked = partial(outbox.deliver_due, pulls.database, pulls.clock, {pulls.TOPIC: pulls.deliver})
+    return {"entitlement summaries asked for": asked, "entitlement summaries": pulling.run_due}
 
 
 def organizations(purging: Purging, tidying: Tidying) -> dict[str, Job]:

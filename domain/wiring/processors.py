@@ -1,10 +1,34 @@
-"""Which processors this process speaks to."""
+"""Which processors this process speaks to, and what the rooms that speak to them are made of."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
 from domain.billing import Processor, ProcessorName
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
 from domain.settings import BraintreeEnvironment, Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What every room that speaks to a processor is made of."""
+
+    database: Database
+    clock: Clock
+    processors: Mapping[ProcessorName, Processor]
+
+    def made(self, kind: Callable[..., T], **more: object) -> T:
+        """Make one of them."""
+        return kind(database=self.database, clock=self.clock, processors=self.processors, **more)
+
+
+def rooms_of(settings: Settings, database: Database, clock: Clock) -> Rooms:
+    """Make what rooms are made of, with the configured processors."""
+    return Rooms(database=database, clock=clock, processors=processors_of(settings, database, clock))
 
 
 def processors_of(settings: Settings, database: Database, clock: Clock) -> dict[ProcessorName, Processor]:

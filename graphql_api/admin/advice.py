@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.entitlements import summary_of
+from domain.entitlements import summary_for_customer
 from domain.errors import contained
 from domain.settings import NativeSync
 from graphql_api.admin.door import Operator
@@ -46,7 +46,7 @@ async def read(operator: Operator, customer_id: str) -> Advice:
 
 async def _read(operator: Operator, customer_id: str) -> Advice:
     async with operator.context.database.snapshot() as session:
-        summary = await summary_of(session, customer_id)
+        summary = await summary_for_customer(session, customer_id)
     if summary is None:
         return Advice(state=State.NOT_OBSERVED)
     return Advice(

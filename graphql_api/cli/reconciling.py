@@ -3,8 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,9 +25,21 @@ def reconcile(
     processor: Annotated[str | None, typer.Option(help="Compare this processor alone: stripe, ….")] = None,
     report_only: Annotated[bool, typer.Option("--report-only", help="Find, and put nothing right.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Leave with 1 when any drift was found.")] = False,
+    entitlements: Annotated[
+        bool, typer.Option("--entitlements", help="Read what Stripe itself grants instead; no gate reads that.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON and nothing else.")] = False,
 ) -> None:
     """Compare facts, rows and processors, and put right what differs. Leaves with 1 when a processor is silent."""
+    if entitlements:
+        if customer or processor or report_only or exit_code:
+            raise typer.BadParameter("give --entitlements alone, or with --json")
+        with told(), _answering():
+            pulled = asyncio.run(_pull(quiet=as_json))
+        typer.echo(json.dumps(pulled, indent=2) if as_json else _pulled_in_words(pulled))
+        if pulled["owed"]:
+            raise typer.Exit(1)
+        return
     if customer is not None and processor is not None:
         raise typer.BadParameter("give --customer or --processor, not both")
     with told(), _answering():
@@ -40,15 +52,11 @@ def reconcile(
 async def _run(
     customer: str | None, processor: str | None, *, report_only: bool, quiet: bool
 ) -> tuple["DriftReport", "Sequence[Drift]"]:
-    from domain.wiring import build
-    from graphql_api.app import opened
-
-    services = build(read_settings())
-    async with opened(services):
+    async with _opened() as services:
         await services.rollout.start()
         if customer is not None:
             return await _one(services, customer, report_only=report_only)
-        with _progress(quiet=quiet) as beat:
+        with _progress("Comparing", quiet=quiet) as beat:
             return await _all(services, processor, report_only=report_only, beat=beat)
 
 
@@ -74,6 +82,56 @@ async def _all(
         return report, await all_drifts(session, report.id)
 
 
+async def _pull(*, quiet: bool) -> dict[str, Any]:
+    """Read what Stripe itself grants everybody, and say what came of it.
+
+    Raises:
+        ConfigError: that is not to be observed.
+        UpstreamUnavailable: Stripe answers about nobody.
+    """
+    from domain.entitlements import count_partial
+    from domain.scope import system
+
+    async with _opened() as services:
+        if services.pulling is None:
+            raise ConfigError(["SEATGATE_STRIPE_NATIVE_SYNC: is disabled, so that nothing is observed"])
+        with _progress("Reading", quiet=quiet) as beat:
+            pulled = await services.pulling.pulls.everybody(scope=system("command line"), beat=beat)
+        async with services.database.snapshot() as session:
+            partial = await count_partial(session)
+    return {
+        "customersRead": pulled.customers,
+        "changed": pulled.changed,
+        "unknown": pulled.unknown,
+        "owed": pulled.owed,
+        "partial": partial,
+    }
+
+
+def _pulled_in_words(pulled: dict[str, Any]) -> str:
+    lines = [f"{pulled['customersRead']} customers read, {pulled['changed']} of them entitled to something else now."]
+    lines += [f"Stripe does not know {account}." for account in pulled["unknown"]]
+    lines += [f"Stripe did not answer about {account}; the worker asks again." for account in pulled["owed"]]
+    if pulled["partial"]:
+        lines.append(f"{pulled['partial']} summaries show only some of what Stripe grants.")
+    return "\n".join(lines)
+
+
+@asynccontextmanager
+async def _opened() -> "AsyncIterator[Services]":
+    """Wire everything for one command.
+
+    Raises:
+        ConfigError: a setting is wrong, or the database is not there or not migrated.
+    """
+    from domain.wiring import build
+    from graphql_api.app import opened
+
+    services = build(read_settings())
+    async with opened(services):
+        yield services
+
+
 @contextmanager
 def _answering() -> Iterator[None]:
     """Tell what cannot be compared: code 2 for what was asked wrongly, 1 for who does not answer."""
@@ -91,7 +149,7 @@ def _answering() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> "Iterator[Beat]":
+def _progress(title: str, *, quiet: bool) -> "Iterator[Beat]":
     """Draw a bar on the terminal; where there is none, nothing."""
     from domain.billing import nothing
 
@@ -102,7 +160,7 @@ def _progress(*, quiet: bool) -> "Iterator[Beat]":
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Comparing", total=None)
+        task = bar.add_task(title, total=None)
 
         async def beat(done: int, of: int | None) -> None:
             bar.update(task, completed=done, total=of)

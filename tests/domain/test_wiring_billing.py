@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.billing import ProcessorName
+from domain.billing import EntitlementsTold, ProcessorName
 from domain.entitlements import catalog
 from domain.errors import ConfigError, Unavailable
 from domain.wiring import build
@@ -62,6 +62,25 @@ async def test_without_the_fake_its_time_does_not_pass(database_url: str, clock:
 
     assert set(services.worker.jobs) == {*BILLING, *OTHERS}
     await services.aclose()
+
+
+@pytest.mark.parametrize("mode", ["disabled", "advisory"])
+async def test_what_stripe_grants_is_observed_only_where_it_is_wanted(
+    mode: str, database_url: str, clock: FixedClock
+) -> None:
+    services = wired(database_url, clock, SEATGATE_PROCESSORS="stripe", SEATGATE_STRIPE_NATIVE_SYNC=mode, **STRIPE)
+    observing = {"entitlement summaries", "entitlement summaries asked for"}
+
+    wanted = mode == "advisory"
+    assert set(services.worker.jobs) - {*BILLING, *OTHERS} == (observing if wanted else set())
+    assert (EntitlementsTold in services.inbox.handlers, services.pulling is not None) == (wanted, wanted)
+    await services.aclose()
+
+
+@pytest.mark.parametrize("word", ["true", "false", "on", "reconcile", "ADVISORY", ""])
+def test_no_other_word_lets_stripe_be_observed(word: str, database_url: str) -> None:
+    with pytest.raises(ConfigError, match="SEATGATE_STRIPE_NATIVE_SYNC"):
+        settings_of(database_url, SEATGATE_PROCESSORS="stripe", SEATGATE_STRIPE_NATIVE_SYNC=word, **STRIPE)
 
 
 FOLLOWING = """

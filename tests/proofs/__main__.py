@@ -1,10 +1,16 @@
-"""`python -m tests.proofs seats|webhooks|faults|past OPTIONS`: one of the long proofs, on SQLite and on PostgreSQL."""
+"""`python -m tests.proofs entitlements|seats|webhooks|faults|past OPTIONS`: one of the long proofs."""
 
 import sys
 
-from tests.proofs import faults, past, seats, walks
+from tests.proofs import entitlements, faults, past, seats, walks
 
-PROOFS = {"seats": seats.main, "webhooks": walks.main, "faults": faults.main, "past": past.main}
+PROOFS = {
+    "entitlements": entitlements.main,
+    "seats": seats.main,
+    "webhooks": walks.main,
+    "faults": faults.main,
+    "past": past.main,
+}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == [] or sys.argv[1] not in PROOFS:

@@ -177,10 +177,11 @@ class Api:
             return list((await session.execute(select(Base.metadata.tables[table]))).all())
 
     async def round(self) -> int:
-        """Send the worker round once, and wait for a comparison that it would leave running behind a test's back."""
+        """Send the worker round once, and wait for what it would leave running behind a test's back."""
         done = await self.services.worker.round()
-        if (comparing := self.services.schedule._running) is not None:
-            await asyncio.wait([comparing])
+        for turns in (self.services.schedule, self.services.pulling):
+            if turns is not None and turns._running is not None:
+                await asyncio.wait([turns._running])
         return done
 
     async def settled(self) -> None:

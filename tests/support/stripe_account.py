@@ -12,7 +12,7 @@ from domain.billing.intents import Intent
 from domain.billing.processors import Processor
 from domain.billing.processors.stripe import StripeProcessor
 from domain.wiring import Services
-from tests.peers.stripe import SECRET_KEY, Peer, catalog, serving
+from tests.peers.stripe import SECRET_KEY, Peer, catalog, entitlements, serving
 from tests.support.clock import FixedClock
 from tests.support.commanding import TEAM, Account, account_of, agreed
 from tests.support.wired import wired
@@ -94,6 +94,14 @@ def stock(peer: Peer, amounts: Mapping[str, int] = AMOUNTS) -> None:
         peer.account.add(catalog.create_price(peer.account, wanted) | {"id": id})
 
 
+def carry(peer: Peer, *keys: str) -> None:
+    """Let what is sold carry these features too."""
+    [product] = peer.all("product")
+    for key in keys:
+        made = entitlements.create_feature(peer.account, entitlements.CreateFeature(lookup_key=key, name=key))
+        entitlements.attach(peer.account, entitlements.AttachFeature(entitlement_feature=made["id"]), product["id"])
+
+
 def billing_through(url: str, secret: str, **more: str) -> dict[str, str]:
     """Give the settings of a Seatgate that bills through the peer alone."""
     return {
@@ -105,8 +113,8 @@ def billing_through(url: str, secret: str, **more: str) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def stripe_account(database_url: str, clock: FixedClock) -> AsyncIterator[StripeAccount]:
-    """Open Acme's account; webhooks go straight into the inbox, without a socket."""
+async def stripe_account(database_url: str, clock: FixedClock, **more: str) -> AsyncIterator[StripeAccount]:
+    """Open Acme's account, with `more` settings; webhooks go straight into the inbox, without a socket."""
     house: list[Services] = []
 
     async def take(request: httpx.Request) -> httpx.Response:
@@ -117,7 +125,7 @@ async def stripe_account(database_url: str, clock: FixedClock) -> AsyncIterator[
     stock(peer)
     secret = peer.listen(HOOK)
     async with serving(peer) as url:
-        names = {f"SEATGATE_{name}": value for name, value in billing_through(url, secret).items()}
+        names = {f"SEATGATE_{name}": value for name, value in billing_through(url, secret, **more).items()}
         services = wired(database_url, clock, **names)
         house.append(services)
         made = await account_of(services, clock)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from domain.billing.processors.capabilities import Capabilities, Capability, Label, capabilities
-from domain.billing.processors.news import News
+from domain.billing.processors.news import EntitlementsTold, News
 from domain.billing.processors.orders import (
     CheckoutOrder,
     CheckoutSession,
@@ -153,6 +153,9 @@ class Processor(Protocol):
     def list_subscriptions(self, customer_processor_id: str | None = None) -> AsyncIterator[Snapshot]:
         """Read every subscription of a customer, or all there are, ended ones included, as they are."""
 
+    async def entitlements(self, customer_processor_id: str) -> EntitlementsTold | None:
+        """Read all that the processor itself grants a customer, to the end; None when it does not know the customer."""
+
     def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
         """Read the bodies of the events that happened at `since` or later, oldest first, as `stored` reads them."""
 
@@ -210,6 +213,10 @@ class Unoffered:
         raise _unoffered()
 
     def list_subscriptions(self, *_: Any, **__: Any) -> Any:
+        """Refuse."""
+        raise _unoffered()
+
+    async def entitlements(self, *_: Any, **__: Any) -> Any:
         """Refuse."""
         raise _unoffered()
 

@@ -116,7 +116,7 @@ class Asking:
                     await beat(0, None)
             return Listing(asked_at=asked_at, processor_time=processor_time, held=tuple(held))
 
-        return await self._answered(ask)
+        return await self.answered(ask)
 
     async def fetch(self, processor_id: str) -> Snapshot | None:
         """Look at one subscription; None when the processor does not know it.
@@ -124,7 +124,7 @@ class Asking:
         Raises:
             UpstreamUnavailable: the processor does not answer, or refuses to.
         """
-        return await self._answered(lambda: self.processor.fetch(processor_id))
+        return await self.answered(lambda: self.processor.fetch(processor_id))
 
     async def events(self, *, since: datetime, most: int | None = None, beat: Beat = nothing) -> list[ToldEvent]:
         """List the processor's own events since an instant of its clock, the oldest first, `most` of them.
@@ -144,7 +144,7 @@ class Asking:
                     break
             return told
 
-        return await self._answered(ask)
+        return await self.answered(ask)
 
     def _told(self, body: bytes) -> ToldEvent | None:
         """Read an event; what is none is nothing that could be kept."""
@@ -158,7 +158,12 @@ class Asking:
             news = None
         return ToldEvent(event=event, body=body, news=news)
 
-    async def _answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def answered(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, again after the rest that the processor wants, and give the answer.
+
+        Raises:
+            UpstreamUnavailable: the processor does not answer, or refuses to.
+        """
         for tried in range(1, TRIES + 1):
             try:
                 return await ask()

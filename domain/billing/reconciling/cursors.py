@@ -28,11 +28,16 @@ async def read_from(session: Session, processor: Processor, *, now: datetime) ->
     return max(min(start, now) - OVERLAP, now - FARTHEST)
 
 
-async def move(session: Session, processor: Processor, *, to: datetime) -> None:
-    """Note that every event before an instant is in the inbox; a cursor never goes back."""
+async def move(session: Session, processor: Processor, *, to: datetime) -> bool:
+    """Note that every event before an instant is in the inbox; a cursor never goes back.
+
+    Tells whether some may be missing all the same, because they were too old to be listed.
+    """
     key = (processor.name, processor.livemode)
     cursor = await session.get(EventCursor, key, with_for_update=True)
     if cursor is None:
         session.add(EventCursor(processor=processor.name, livemode=processor.livemode, read_until=to))
-    else:
-        cursor.read_until = max(cursor.read_until, to)
+        return False
+    unlisted = cursor.read_until < to - FARTHEST
+    cursor.read_until = max(cursor.read_until, to)
+    return unlisted

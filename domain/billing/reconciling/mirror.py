@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from domain.billing.access import Accesses, AccessOf, Standing
 from domain.billing.customers import Customer, ProcessorAccount
@@ -106,6 +106,14 @@ async def linked(
     if processor_ids is not None:
         query = query.where(ProcessorAccount.processor_id.in_(list(processor_ids)))
     return list((await session.execute(query.order_by(ProcessorAccount.processor_id).limit(AT_ONCE))).scalars())
+
+
+async def count_linked(session: Session, processor: Processor) -> int:
+    """Count a processor's accounts of its mode."""
+    query = select(func.count()).where(
+        ProcessorAccount.processor == processor.name, ProcessorAccount.livemode == processor.livemode
+    )
+    return (await session.execute(query)).scalar_one()
 
 
 async def owners(session: Session, processor: Processor, subscription_ids: Iterable[str]) -> set[str]:

@@ -4,18 +4,19 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from domain.billing import lifecycle
 from domain.billing.access import Accesses
 from domain.billing.customers import ProcessorAccount
 from domain.billing.fetches import ask_to_fetch
-from domain.billing.processors import Capability, Processor
+from domain.billing.processors import Capability, News, Processor
 from domain.billing.purchases import Prices
 from domain.billing.reconciling import cursors, mirror, reports
 from domain.billing.reconciling.asking import Asking, Beat, Listing, nothing
 from domain.billing.reconciling.comparing import stale, without_row
+from domain.billing.reconciling.gaps import Gap, OnGap, mind_no_gap
 from domain.billing.reconciling.looking import Looked, Looking, Wanted, heal
 from domain.billing.reconciling.mirror import Misses
 from domain.billing.reconciling.models import DriftReport, ReportScope
@@ -40,7 +41,8 @@ class Reconciling:
     """Compares facts, rows and processors, and puts right what a processor's answer can put right.
 
     `accesses` computes what subscriptions give, and `wanted` how many of an item there should be; billing is handed
-    both, because it knows neither the catalog's plans nor whom seats belong to.
+    both, because it knows neither the catalog's plans nor whom seats belong to. `on_gap` is told of events that were
+    lost, once they have been taken in.
     """
 
     database: Database
@@ -50,6 +52,7 @@ class Reconciling:
     prices: Prices
     accesses: Accesses
     wanted: Wanted | None = None
+    on_gap: OnGap = mind_no_gap
 
     async def everything(
         self,
@@ -221,10 +224,15 @@ class _Run:
         if self.report_only or not looking.asking.can(Capability.LIST_EVENTS):
             return
         until = await processor.now() - self.patience
-        for each in missed.all:
-            if not each.stored and each.told.event.occurred_at <= until:
-                await self.rooms.inbox.take(processor.name, each.told.body)
-        await self.rooms.database.run(partial(cursors.move, processor=processor, to=until))
+        lost = [each for each in missed.all if not each.stored and each.told.event.occurred_at <= until]
+        for each in lost:
+            await self.rooms.inbox.take(processor.name, each.told.body)
+        await self.rooms.database.run(partial(self._move, processor, until, [each.told.news for each in lost]))
+
+    async def _move(self, processor: Processor, until: datetime, lost: Sequence[News | None], session: Session) -> None:
+        unlisted = await cursors.move(session, processor, to=until)
+        if lost or unlisted:
+            await self.rooms.on_gap(session, Gap(processor=processor, lost=tuple(lost), unlisted=unlisted))
 
     async def _note(self, name: ProcessorName, found: Found) -> None:
         if found:

@@ -1,7 +1,7 @@
 """Webhooks: the inbox that receives, applies, fails and tries again, and what is done about each kind of news."""
 
 from domain.billing.webhooks.handlers import HANDLERS
-from domain.billing.webhooks.inbox import Inbox
+from domain.billing.webhooks.inbox import Inbox, tell_nobody
 from domain.billing.webhooks.listing import (
     EventFilter,
     count_waiting,
@@ -12,7 +12,7 @@ from domain.billing.webhooks.listing import (
     list_facts,
     newest_facts,
 )
-from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEvent, WebhookStatus
+from domain.billing.webhooks.models import GaveUp, Handler, Received, Waiting, WebhookEvent, WebhookStatus
 from domain.billing.webhooks.pruning import Pruning
 from domain.billing.webhooks.replaying import Replaying
 from domain.billing.webhooks.thin import ThinEvents, keep_waiting
@@ -20,6 +20,7 @@ from domain.billing.webhooks.thin import ThinEvents, keep_waiting
 __all__ = [
     "HANDLERS",
     "EventFilter",
+    "GaveUp",
     "Handler",
     "Inbox",
     "Pruning",
@@ -37,4 +38,5 @@ __all__ = [
     "list_events",
     "list_facts",
     "newest_facts",
+    "tell_nobody",
 ]

@@ -18,7 +18,7 @@ from domain.billing.customers import ProcessorAccount
 from domain.billing.processors import Event, Processor
 from domain.billing.states import ProcessorName
 from domain.billing.webhooks.handlers import HANDLERS
-from domain.billing.webhooks.models import Handler, Received, Waiting, WebhookEvent, WebhookStatus
+from domain.billing.webhooks.models import GaveUp, Handler, Received, Waiting, WebhookEvent, WebhookStatus
 from domain.clock import Clock
 from domain.db import Database, Session, passing
 from domain.errors import contained
@@ -41,14 +41,19 @@ class Outcome:
     customer_id: CustomerId | None = None
 
 
+async def tell_nobody(_session: Session, _row: WebhookEvent) -> None:
+    """Let an event be given up without anybody's being told."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inbox:
-    """Receives events of the configured processors and applies them."""
+    """Receives events of the configured processors and applies them. `gave_up` is told of each that it gives up."""
 
     database: Database
     clock: Clock
     processors: Mapping[ProcessorName, Processor]
     handlers: Mapping[type, Handler] = field(default_factory=lambda: HANDLERS)
+    gave_up: GaveUp = tell_nobody
 
     async def receive(self, name: ProcessorName, body: bytes, signature: str | None) -> None:
         """Store a signed event durably and apply it; a duplicate changes nothing.
@@ -106,7 +111,7 @@ class Inbox:
             if (row := rows.get((event.livemode, event.event_id))) is not None
         ]
         for row, outcome in tried:
-            self._note(session, row, outcome)
+            await self._note(session, row, outcome)
 
     def _row(self, event: Event, body: bytes) -> dict[str, Any]:
         return {
@@ -145,15 +150,17 @@ class Inbox:
 
     async def apply(self, session: Session, row: WebhookEvent, event: Event | None = None) -> None:
         """Apply a stored event in a savepoint and note on it what came of that; reads the body without `event`."""
-        self._note(session, row, await self._tried(session, row, event))
+        await self._note(session, row, await self._tried(session, row, event))
 
-    def postpone(self, session: Session, row: WebhookEvent, error: Exception) -> None:
+    async def postpone(self, session: Session, row: WebhookEvent, error: Exception) -> None:
         """Note on an event that it could not be applied, and when it is tried again, if ever."""
         before = row.status
         _postpone(row, error, self.clock.now())
         if row.status is WebhookStatus.DEAD and before is not WebhookStatus.DEAD:
             told: Told = {Attribute.BOX: "inbox", Attribute.SOURCE: row.processor.value, Attribute.MESSAGE_ID: row.id}
             session.signal(Signal.DEAD_LETTER, told)
+        if row.status is WebhookStatus.DEAD:
+            await self.gave_up(session, row)
 
     async def _tried(self, session: Session, row: WebhookEvent, event: Event | None) -> Outcome | Exception:
         applied = await contained(self._applied(session, row, event), log=log, where="webhook")
@@ -186,9 +193,9 @@ class Inbox:
             return Outcome(status=WebhookStatus.RECEIVED, waiting_for=waiting.processor_id)
         return Outcome(status=WebhookStatus.APPLIED, customer_id=received.customer_id)
 
-    def _note(self, session: Session, row: WebhookEvent, outcome: Outcome | Exception) -> None:
+    async def _note(self, session: Session, row: WebhookEvent, outcome: Outcome | Exception) -> None:
         if isinstance(outcome, Exception):
-            self.postpone(session, row, outcome)
+            await self.postpone(session, row, outcome)
             return
         row.status, row.waiting_for, row.next_attempt_at = outcome.status, outcome.waiting_for, None
         row.customer_id = outcome.customer_id or row.customer_id

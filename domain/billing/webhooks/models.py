@@ -99,3 +99,6 @@ class Received:
 
 Handler = Callable[[Received, Any], Awaitable[None]]
 """Acts on one kind of news, all or nothing; raises Waiting when the customer is not linked yet."""
+
+GaveUp = Callable[[Session, WebhookEvent], Awaitable[None]]
+"""Is told of an event that is never tried again, in the transaction that notes it."""

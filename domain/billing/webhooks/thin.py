@@ -52,7 +52,7 @@ class ThinEvents:
         await self.inbox.apply(session, await _locked(session, id), whole)
 
     async def _fail(self, id: str, error: Exception, session: Session) -> None:
-        self.inbox.postpone(session, await _locked(session, id), error)
+        await self.inbox.postpone(session, await _locked(session, id), error)
 
 
 async def _locked(session: Session, id: str) -> WebhookEvent:

@@ -9,7 +9,7 @@ import pytest
 from domain.billing import Customer, ProcessorName, link_account
 from domain.billing.processors.signatures import sign
 from domain.entitlements import Reason
-from domain.entitlements.advisory import EntitlementSummary, SummarySource, summary_of
+from domain.entitlements.advisory import EntitlementSummary, SummarySource, summary_for_customer
 from domain.ids import CustomerId
 from domain.wiring import Services
 from tests.support.clock import FixedClock
@@ -63,7 +63,7 @@ async def deliver(services: Services, event: dict[str, Any]) -> None:
 
 async def summary(services: Services, customer_id: CustomerId) -> EntitlementSummary | None:
     async with services.database.snapshot() as session:
-        return await summary_of(session, customer_id)
+        return await summary_for_customer(session, customer_id)
 
 
 @pytest.mark.parametrize("id", [id for id in CASES if id not in OVERRULED])

@@ -35,7 +35,7 @@ from domain.billing.processors.fake.models import (
     FakeSubscription,
 )
 from domain.billing.processors.fake.requests import Work
-from domain.billing.processors.news import ObjectNamed
+from domain.billing.processors.news import EntitlementsTold, ObjectNamed
 from domain.billing.states import PauseBehavior, ProcessorName, Proration, Snapshot
 from domain.ids import CustomerId
 
@@ -218,6 +218,14 @@ class FakeProcessor(FakeControls):
             if len(held) < PAGE:
                 return
             last = held[-1].processor_id
+
+    async def entitlements(self, customer_processor_id: str) -> EntitlementsTold | None:
+        """Refuse: the Fake grants nobody anything of its own.
+
+        Raises:
+            ProcessorRefused: always.
+        """
+        raise ProcessorRefused(f"The Fake has no entitlements of {customer_processor_id}.", code="unsupported")
 
     async def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
         """Read the bodies of the events that happened at `since` or later, in the order in which they were written."""

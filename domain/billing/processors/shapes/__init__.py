@@ -5,11 +5,11 @@ place of the fault and never with what stood there.
 """
 
 from domain.billing.processors.shapes.envelopes import carrying, event
-from domain.billing.processors.shapes.news import READERS, news
+from domain.billing.processors.shapes.news import READERS, entitlement, news
 from domain.billing.processors.shapes.parts import instant
 from domain.billing.processors.shapes.subscriptions import snapshot
 
-__all__ = ["API_VERSION", "READERS", "carrying", "event", "instant", "news", "snapshot"]
+__all__ = ["API_VERSION", "READERS", "carrying", "entitlement", "event", "instant", "news", "snapshot"]
 
 API_VERSION = "2026-10-28.endive"
 """What we ask for; webhook endpoints may still send an older shape."""

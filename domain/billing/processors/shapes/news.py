@@ -126,6 +126,22 @@ def _subscription(type: str, document: dict[str, Any]) -> News:
         )
 
 
+def entitlement(document: dict[str, Any]) -> tuple[str, str]:
+    """Read one active entitlement: its feature's id and lookup key.
+
+    Raises:
+        UnreadableEvent: it has not the shape that we know.
+    """
+    try:
+        return _feature(_Entitlement.model_validate(document))
+    except ValidationError as error:
+        raise unreadable(error) from None
+
+
+def _feature(entitlement: _Entitlement) -> tuple[str, str]:
+    return id_of(entitlement.feature), entitlement.lookup_key
+
+
 def _schedule(_: str, document: dict[str, Any]) -> News | None:
     """A schedule changes its subscription's items when a phase begins, and only the subscription says to what."""
     read = _Schedule.model_validate(document)
@@ -171,7 +187,7 @@ def _summary(_: str, document: dict[str, Any]) -> News:
     summary = _Summary.model_validate(document)
     return EntitlementsTold(
         customer_processor_id=summary.customer,
-        features=tuple((id_of(one.feature), one.lookup_key) for one in summary.entitlements.data),
+        features=tuple(map(_feature, summary.entitlements.data)),
         complete=not summary.entitlements.has_more,
     )
 

@@ -27,6 +27,7 @@ from domain.billing.processors import (
     shapes,
     signatures,
 )
+from domain.billing.processors.news import EntitlementsTold
 from domain.billing.processors.shapes import answers
 from domain.billing.processors.stripe import listing, naming, previewing
 from domain.billing.processors.stripe.hearing import heard
@@ -247,6 +248,10 @@ class StripeProcessor:
             with heard():
                 whole = await self._whole(subscription)
             yield whole
+
+    async def entitlements(self, customer_processor_id: str) -> EntitlementsTold | None:
+        """Read all that Stripe itself grants a customer; None when Stripe does not know the customer."""
+        return await listing.entitlements(self._client, customer_processor_id)
 
     async def list_events(self, *, since: datetime) -> AsyncIterator[bytes]:
         """Read the events that mean something here, oldest first; Stripe keeps them for 30 days."""

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from domain.billing.processors import shapes
+from domain.billing.processors import ProcessorRefused, shapes
+from domain.billing.processors.news import EntitlementsTold
 from domain.billing.processors.stripe.hearing import heard
 
 if TYPE_CHECKING:
@@ -25,6 +26,22 @@ async def subscriptions(client: "stripe.StripeClient", customer: str | None) -> 
         page = await client.v1.subscriptions.list_async(asked)
         async for subscription in page.auto_paging_iter():
             yield subscription
+
+
+async def entitlements(client: "stripe.StripeClient", customer: str) -> EntitlementsTold | None:
+    """Read every active entitlement of a customer; None when there is no such customer.
+
+    What changes while the pages are read may be half in the answer: Stripe tells of it in an event of its own.
+    """
+    try:
+        with heard():
+            page = await client.v1.entitlements.active_entitlements.list_async({"customer": customer, "limit": PAGE})
+            found = [shapes.entitlement(one.to_dict()) async for one in page.auto_paging_iter()]
+    except ProcessorRefused as refusal:
+        if refusal.code == "resource_missing":
+            return None
+        raise
+    return EntitlementsTold(customer_processor_id=customer, features=tuple(found), complete=True)
 
 
 async def customer_noted(client: "stripe.StripeClient", customer_id: str, since: datetime) -> str | None:
