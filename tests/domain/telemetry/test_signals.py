@@ -223,7 +223,9 @@ class TestSeats:
         self, services: Services, clock: FixedClock, watched: Watched
     ) -> None:
         made = await organization(services, await user(services, "ann"))
-        services.entitlements.in_force.replace(catalog.parse({"new": "[default]\nlimits = { seats = 0 }"}))
+        services.entitlements.in_force.replace(
+            catalog.parse({"new": '[plans.pro]\nprice_ids = ["price_1"]\nlimits = { seats = 5 }'})
+        )
         looking = OverLimit(database=services.database, clock=clock, entitlements=services.entitlements)
 
         assert await services.entitlements.entitlement_quantity(made, "seats") == 0
