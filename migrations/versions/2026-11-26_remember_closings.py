@@ -6,8 +6,8 @@ from alembic import op
 from domain.db import Counter, Key, UtcDateTime
 from migrations.append_only import keep_append_only, let_change
 
-revision = "0026"
-down_revision = "0029"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 

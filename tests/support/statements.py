@@ -26,7 +26,9 @@ def statements(database: Database) -> Iterator[list[str]]:
             self.reader = reader
 
         async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
-            sent.append(statement)
+            # An application looks for a new catalog once a second, whatever else it is asked.
+            if "FROM catalog_periods" not in statement:
+                sent.append(statement)
             return await self.reader.fetch(statement, values)
 
         async def aclose(self) -> None:

@@ -70,14 +70,14 @@ def test_letting_organizations_be_deleted_loses_no_row_on_the_way_up_or_down(
 
 def test_who_is_closing_counts_as_closing_from_the_start(engine: Engine, tmp_path: Path) -> None:
     url = engine.fresh(tmp_path, empty=True)
-    migrating.upgrade(url, to="0029")
+    migrating.upgrade(url, to="0026")
     asyncio.run(_fill(url))
     asyncio.run(_close(url))
     before = asyncio.run(_dump(url))
 
-    migrating.upgrade(url, to="0026")
+    migrating.upgrade(url, to="0027")
     migrated = asyncio.run(_dump(url))["customer_closings"]
-    migrating.downgrade(url, to="0029")
+    migrating.downgrade(url, to="0026")
 
     assert len(migrated) == 1
     assert "'cst_2'" in migrated[0]
