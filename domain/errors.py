@@ -28,7 +28,7 @@ No HTTP and no GraphQL here: the outside decides how each of them looks.
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -271,12 +271,21 @@ class Contained(Generic[T]):
 async def contained(work: Awaitable[T], *, log: logging.Logger, where: str) -> Contained[T]:
     """Await `work` and hand back its outcome, whatever it was; an exception is logged once under `where`.
 
-    The only `except Exception` of the project. Its callers are the gate, what asks a host's resolver, forwarders, the
-    worker, the inbox's apply, the steps of a deletion, the tabs of the operators' pages and the GraphQL edge.
-    Cancellation passes through.
+    With `attempted` the only `except Exception` of the project. Its callers are the gate, what asks a host's resolver,
+    forwarders, the worker, the inbox's apply, the steps of a deletion, the tabs of the operators' pages and the GraphQL
+    edge. Cancellation passes through.
     """
     try:
         return Contained(value=await work)
+    except Exception as error:
+        log.warning("%s failed: %s", where, type(error).__name__, exc_info=error)
+        return Contained(error=error)
+
+
+def attempted(work: Callable[[], T], *, log: logging.Logger, where: str) -> Contained[T]:
+    """Do the same with work that is not awaited: telemetry, which must never change what it tells of."""
+    try:
+        return Contained(value=work())
     except Exception as error:
         log.warning("%s failed: %s", where, type(error).__name__, exc_info=error)
         return Contained(error=error)

@@ -5,16 +5,18 @@ At least once each, until they succeed or are given up after 20 attempts; so eve
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Index, delete, insert, select
+from sqlalchemy import Index, delete, func, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.clock import Clock
 from domain.db import Base, Counter, Database, JsonDocument, Key, Session, UtcDateTime
 from domain.errors import contained
+from domain.telemetry import Attribute, Signal, Told
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,23 @@ class OutboxMessage(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index(None, "due_at"), Index(None, "topic", "key"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits: how many are due, for how long the oldest of them has been, and how many have been given up."""
+
+    due: int
+    lag: timedelta
+    given_up: int
+
+
+async def backlog(session: Session, *, now: datetime) -> Backlog:
+    """Tell what waits at `now`, in one indexed statement."""
+    given_up = select(func.count()).where(OutboxMessage.due_at.is_(None)).scalar_subquery()
+    query = select(func.count(), func.min(OutboxMessage.due_at), given_up).where(OutboxMessage.due_at <= now)
+    due, oldest, gone = (await session.execute(query)).one()
+    return Backlog(due=due, lag=now - oldest if oldest else timedelta(), given_up=gone)
 
 
 async def put(session: Session, *, topic: str, key: str, payload: dict[str, Any], at: datetime) -> None:
@@ -129,5 +148,7 @@ async def _settle(session: Session, *, id: int, failed: bool, now: datetime) -> 
         await session.delete(message)
     elif message.attempts >= MAX_ATTEMPTS:
         message.due_at = None
+        told: Told = {Attribute.BOX: "outbox", Attribute.SOURCE: message.topic, Attribute.MESSAGE_ID: message.id}
+        session.signal(Signal.DEAD_LETTER, told)
     else:
         message.due_at = now + min(timedelta(seconds=2 ** (message.attempts - 1)), LONGEST_WAIT)

@@ -48,11 +48,19 @@ class Seldom:
         return await self._job()
 
 
+def _nothing() -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """Runs every job in turn, again and again, resting when nothing is due. Several processes may run one each."""
+    """Runs every job in turn, again and again, resting when nothing is due. Several processes may run one each.
+
+    `told` is called after each round, whatever became of its jobs.
+    """
 
     jobs: Mapping[str, Job]
+    told: Callable[[], None] = _nothing
     _wanted: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -65,6 +73,7 @@ class Worker:
         for name, job in self.jobs.items():
             outcome = await contained(job(), log=log, where=name)
             done += outcome.value or 0
+        self.told()
         return done
 
     async def run(self) -> None:

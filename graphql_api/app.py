@@ -21,11 +21,14 @@ from domain.identity import AuthAdapter
 from domain.mail import Mailer
 from domain.organizations import OrganizationCallbacks
 from domain.settings import Settings
+from domain.telemetry import Telemetry
 from domain.wiring import Services, build
+from domain.wiring.gauges import metrics
 from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
 from graphql_api.context import ContextMaker
+from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
 from graphql_api.reception import Receiving, Reception
 from graphql_api.schema import build_schema
@@ -49,6 +52,7 @@ def create_app(
     clock: Clock | None = None,
     mailer: Mailer | None = None,
     worker: bool = True,
+    telemetry: Telemetry | None = None,
 ) -> Starlette:
     """Make the ASGI application.
 
@@ -59,6 +63,7 @@ def create_app(
     the catalog and the mirror. `counted` names the limits that the host claims from. `billable` tells whose
     entitlements count for a gate on a field that does not say so itself. `mailer` sends mail in the place of the
     configured server. Without `worker` this process leaves what falls due to others, `seatgate worker` for one.
+    `telemetry` is told what happens, in the place of one with a registry of its own and OpenTelemetry's global tracer.
 
     Raises:
         ConfigError: the catalog, the adapter, the resolver, a hook, a forwarder, a gate or what is counted is wrong;
@@ -74,16 +79,13 @@ def create_app(
         counted=counted,
         clock=clock,
         mailer=mailer,
+        telemetry=telemetry,
     )
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
     reception = _reception(services, auth, billable)
-    transport = Transport(schema, adapter=reception.adapter, make_context=reception.make_context)
-    app = Starlette(
-        routes=[Route("/graphql", transport), *_own_routes(services, reception), *routes],
-        middleware=_middleware(settings, reception),
-        lifespan=lambda _: living(services, worker=worker),
-    )
+    all_routes, layers = [*_own_routes(services, schema, reception), *routes], _middleware(settings, reception)
+    app = Starlette(routes=all_routes, middleware=layers, lifespan=lambda _: living(services, worker=worker))
     app.state.services, app.state.reception = services, reception
     return app
 
@@ -98,12 +100,14 @@ def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
     return [*outermost, Middleware(Receiving, reception=reception)]
 
 
-def _own_routes(services: Services, reception: Reception) -> list[BaseRoute]:
+def _own_routes(services: Services, schema: MaskingSchema, reception: Reception) -> list[BaseRoute]:
     return [
+        Route("/graphql", Transport(schema, adapter=reception.adapter, make_context=reception.make_context)),
         *explorer.routes(),
         *admin.routes(services, adapter=reception.adapter, make_context=reception.make_context),
         *webhooks.routes(services),
         *health.routes(ready=lambda: ready(services)),
+        health.metrics_route(partial(metrics, services.database, services.clock)),
     ]
 
 

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import contained
+from domain.telemetry import logs
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +48,14 @@ class Edge:
             return
         identity = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = identity
-        if scope["type"] == "http":
-            await self._serve(scope, receive, send, identity=identity)
-        else:
-            await self._app(scope, receive, send)
+        token = logs.request_id.set(identity)
+        try:
+            if scope["type"] == "http":
+                await self._serve(scope, receive, send, identity=identity)
+            else:
+                await self._app(scope, receive, send)
+        finally:
+            logs.request_id.reset(token)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, *, identity: str) -> None:
         started = False

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from domain.db import sqlite, sqlite_driver
 from domain.db.lookup import Lookup, PostgresqlReader, Reader, SqliteReader
 from domain.errors import ConfigError, Unavailable
+from domain.telemetry import Signal, Telemetry, Told
 
 T = TypeVar("T")
 
@@ -56,6 +57,10 @@ class Session(AsyncSession):
     def locks_rows(self) -> bool:
         """Say whether single rows can be locked; a writer on SQLite holds the lock of the whole file already."""
         return self.get_bind().dialect.name != "sqlite"
+
+    def signal(self, signal: Signal, told: Told) -> None:
+        """Tell operators of something once this has committed; in a savepoint last, which takes nothing of it back."""
+        self.info.setdefault("signals", []).append((signal, told))
 
     async def commit(self) -> NoReturn:
         """Refuse.
@@ -101,8 +106,11 @@ class Session(AsyncSession):
 class Database:
     """One database and how to work on it. Made by `open_database`; `aclose` drains running work first."""
 
-    def __init__(self, engine: AsyncEngine, options: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, options: dict[str, Any] | None = None, *, telemetry: Telemetry | None = None
+    ) -> None:
         self.engine = engine
+        self.telemetry = telemetry or Telemetry()
         self.dialect = engine.dialect.name
         reading: dict[str, Any] = {sqlite.READING: True}
         if self.dialect == "postgresql":
@@ -133,6 +141,8 @@ class Database:
         async with self._writers, self._ended(self._write()) as session:
             yield session
             await AsyncSession.commit(session)
+            for signal, told in session.info.pop("signals", ()):
+                self.telemetry.signal(signal, told)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
@@ -215,10 +225,11 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, telemetry: Telemetry | None = None) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`; nothing is connected yet.
 
     On PostgreSQL, `?schema=name` in the address lets every table be found and made in that schema and in no other.
+    What transactions tell operators goes to `telemetry`, by default to one of the database's own.
     """
     if make_url(url).get_backend_name() == "postgresql":
         address, options = _in_schema(make_url(url))
@@ -231,7 +242,7 @@ def open_database(url: str) -> Database:
             hide_parameters=True,
             connect_args=options,
         )
-        return Database(engine, options)
+        return Database(engine, options, telemetry=telemetry)
     engine = create_async_engine(
         url,
         pool_size=POOL_SIZE,
@@ -241,7 +252,7 @@ def open_database(url: str) -> Database:
         async_creator=sqlite_driver.opener(make_url(url), busy_seconds=sqlite.BUSY_SECONDS),
     )
     sqlite.prepare(engine.sync_engine)
-    return Database(engine)
+    return Database(engine, telemetry=telemetry)
 
 
 def _in_schema(address: URL) -> tuple[URL, dict[str, Any]]:

@@ -32,6 +32,7 @@ from domain.entitlements.history import Period, find_stored, newest_period, peri
 from domain.entitlements.hosting import Resolver, check_resolver
 from domain.entitlements.in_force import InForce
 from domain.entitlements.links import Step, StepKind
+from domain.entitlements.over_limit import OverLimit
 from domain.entitlements.overrides import Override, list_overrides, overrides_by_id
 from domain.entitlements.overriding import Overriding, Wish
 from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice, resolve
@@ -60,6 +61,7 @@ __all__ = [
     "Limit",
     "Merge",
     "OnDeny",
+    "OverLimit",
     "Override",
     "Overriding",
     "Period",

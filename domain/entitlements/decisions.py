@@ -79,6 +79,18 @@ def quantity(resolved: Resolved, key: str) -> int:
     return resolved.quantities.get(key, 0)
 
 
+def reason_of_features(resolved: Resolved) -> Reason:
+    """Say why a customer has the features that it has, or none; never a reason of grace."""
+    if resolved.failed:
+        return Reason.ERROR
+    return Reason.ENTITLED if resolved.plans or resolved.features else Reason.NO_ACTIVE_SUBSCRIPTION
+
+
+def reason_of_quantity(resolved: Resolved, key: str) -> Reason:
+    """Say why a customer may have so many of something; what it is given is entitled, even if that is 0."""
+    return _refusal(resolved) if resolved.failed or key not in resolved.quantities else Reason.ENTITLED
+
+
 def revision(resolved: Resolved, catalog: Catalog) -> str:
     """Digest every answer that can be read from `resolved`, with the catalog's version: equal digests, equal answers.
 

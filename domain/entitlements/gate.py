@@ -17,13 +17,15 @@ from domain.entitlements import decisions, resolver
 from domain.entitlements.answers import EntitlementSet, SeatUsage
 from domain.entitlements.billables import Billable, Payer, payer_of
 from domain.entitlements.catalog import UNLIMITED, Catalog
-from domain.entitlements.decisions import Decision, Reason
+from domain.entitlements.decisions import Decision
 from domain.entitlements.hosting import Host, Resolver
 from domain.entitlements.in_force import InForce
 from domain.entitlements.past import Moment, recall
 from domain.entitlements.resolver import FAILED, Granted, Held, Resolved, UnmappedPrice
 from domain.entitlements.sources import Mirror, Source, looked_back
+from domain.entitlements.telling import Telling
 from domain.errors import DomainError, InvalidInput, contained
+from domain.telemetry import started
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Entitlements:
     resolver: Resolver | None = None
     seconds: float = SECONDS
     source: Source = field(init=False)
+    telling: Telling = field(init=False)
 
     def __post_init__(self) -> None:
         """Let the host's resolver answer where there is one."""
@@ -54,6 +57,8 @@ class Entitlements:
         if (host := self.resolver) is not None:
             source = Host(database=database, clock=clock, in_force=in_force, resolver=host, seconds=self.seconds)
         object.__setattr__(self, "source", source)
+        telling = Telling(telemetry=database.telemetry, in_force=in_force, resolver=source.name)
+        object.__setattr__(self, "telling", telling)
 
     @property
     def catalog(self) -> Catalog:
@@ -73,12 +78,17 @@ class Entitlements:
 
     async def has_active_plan(self, billable: Billable | None, plan: str, *, surface: str | None = None) -> bool:
         """Say whether a billable holds a plan, named by itself or by a price of it; every doubt is no."""
-        decision = await _answered(self._plan_decided(billable, plan, surface))
-        return decision is not None and decision.granted
+        since = started()
+        decision = await _answered(self._plan_decided(billable, plan)) or decisions.failed(plan)
+        self.telling.of_plan(since, decision, billable, surface)
+        return decision.granted
 
     async def decide(self, billable: Billable | None, feature: str, *, surface: str | None = None) -> Decision:
         """Say whether a billable has a feature, and why; a failure to find out is the reason `error`."""
-        return await _answered(self._decided(billable, feature, surface)) or decisions.failed(feature)
+        since = started()
+        decision = await _answered(self._decided(billable, feature)) or decisions.failed(feature)
+        self.telling.of_feature(since, decision, billable, surface)
+        return decision
 
     async def decide_many(
         self, billables: Sequence[Billable | None], features: Sequence[str], *, surface: str | None = None
@@ -92,11 +102,17 @@ class Entitlements:
 
     async def features_for(self, billable: Billable | None) -> list[str]:
         """List a billable's features, sorted; empty in doubt."""
-        return await _answered(self._features(billable)) or []
+        since = started()
+        resolved = await _answered(self._of(billable)) or FAILED
+        self.telling.of_features(since, resolved, billable)
+        return sorted(resolved.features)
 
     async def entitlement_quantity(self, billable: Billable | None, key: str) -> int:
         """Count how many of something a billable may have: 0 in doubt, UNLIMITED when there is no end."""
-        return await _answered(self._quantity(billable, key)) or 0
+        since = started()
+        resolved, amount = await _answered(self._quantity(billable, key)) or (FAILED, 0)
+        self.telling.of_quantity(since, resolved, key, amount, billable)
+        return amount
 
     async def visible(self, reading: CustomerReading, customer_ids: Sequence[str]) -> dict[str, EntitlementSet]:
         """Give all answers for customers; those that are not there or not the caller's are left out.
@@ -162,49 +178,40 @@ class Entitlements:
         limits = {payer: decisions.quantity(resolved, key) for payer, resolved in found.items()}
         return {payer: None if limit == UNLIMITED else limit for payer, limit in limits.items()}
 
-    async def _decided(self, billable: Billable | None, feature: str, surface: str | None) -> Decision:
-        payer = payer_of(billable)
-        decision = decisions.decide_feature(await self._resolved(payer), feature)
-        _tell(decision, billable, payer, surface, self.source.name)
-        return decision
+    async def _decided(self, billable: Billable | None, feature: str) -> Decision:
+        return decisions.decide_feature(await self._of(billable), feature)
 
-    async def _plan_decided(self, billable: Billable | None, plan: str, surface: str | None) -> Decision:
-        payer = payer_of(billable)
-        decision = decisions.decide_plan(await self._resolved(payer), self.catalog, plan)
-        _tell(decision, billable, payer, surface, self.source.name)
-        return decision
+    async def _plan_decided(self, billable: Billable | None, plan: str) -> Decision:
+        return decisions.decide_plan(await self._of(billable), self.catalog, plan)
 
-    async def _features(self, billable: Billable | None) -> list[str]:
-        return sorted((await self._resolved(payer_of(billable))).features)
-
-    async def _quantity(self, billable: Billable | None, key: str) -> int:
-        return decisions.quantity(await self._resolved(payer_of(billable)), key)
+    async def _quantity(self, billable: Billable | None, key: str) -> tuple[Resolved, int]:
+        resolved = await self._of(billable)
+        return resolved, decisions.quantity(resolved, key)
 
     async def _all_decided(
         self, billables: Sequence[Billable | None], features: Sequence[str], surface: str | None
     ) -> list[dict[str, Decision]]:
-        asked, names, decided = list(billables), _names(features), []
-        for billable, (payer, resolved) in zip(asked, await self._all_resolved(asked), strict=True):
+        since, asked, names, decided = started(), list(billables), _names(features), []
+        for billable, resolved in zip(asked, await self._all_resolved(asked), strict=True):
             each = {name: decisions.decide_feature(resolved, name) for name in names}
             for decision in each.values():
-                _tell(decision, billable, payer, surface, self.source.name)
+                self.telling.of_feature(since, decision, billable, surface)
             decided.append(each)
         return decided
 
-    async def _resolved(self, payer: Payer | None) -> Resolved:
+    async def _of(self, billable: object) -> Resolved:
+        """Find what the customer has that pays for a billable; who is billed by nobody has nothing."""
+        payer = payer_of(billable)
         return Resolved() if payer is None else await _answered(self._one(payer)) or FAILED
 
-    async def _all_resolved(self, billables: Sequence[object]) -> list[tuple[Payer | None, Resolved]]:
-        """Find who pays for each billable and what that customer has; one whose id cannot even be read fails alone."""
+    async def _all_resolved(self, billables: Sequence[object]) -> list[Resolved]:
+        """Find the same for many; one whose id cannot even be read fails alone."""
         named = [await contained(_named(billable), log=log, where="gate") for billable in billables]
         payers = list({one.value for one in named if one.value is not None})
         outcome = await contained(self._many(payers), log=log, where="gate")
         found = dict.fromkeys(payers, FAILED) if outcome.value is None else outcome.value
         nothing = Resolved()
-        return [
-            (one.value, found.get(one.value, nothing)) if one.value else (None, FAILED if one.error else nothing)
-            for one in named
-        ]
+        return [found.get(one.value, nothing) if one.value else FAILED if one.error else nothing for one in named]
 
     async def _one(self, payer: Payer) -> Resolved:
         async with asyncio.timeout(self.seconds):
@@ -245,19 +252,3 @@ def _held(row: Standing) -> Held:
 
 def _usage(limit: int | None, count: SeatCount) -> SeatUsage:
     return SeatUsage(limit=limit, used=count.used, reserved=count.reserved)
-
-
-def _tell(decision: Decision, billable: object, payer: Payer | None, surface: str | None, source: str) -> None:
-    """Leave the reason where operators look; it never reaches the caller, and no personal data is in it."""
-    level = logging.WARNING if decision.reason is Reason.ERROR else logging.DEBUG
-    log.log(
-        level,
-        "entitlement check feature=%s result=%s reason=%s surface=%s resolver=%s subject_type=%s subject_id=%s",
-        decision.feature,
-        decision.granted,
-        decision.reason,
-        surface,
-        source,
-        type(billable).__name__,
-        payer.id if isinstance(payer, Owner) else payer,
-    )

@@ -6,7 +6,7 @@ so that one question has one answer.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -29,6 +29,7 @@ from domain.entitlements.snapshot import (
     found_by_payers,
     visible_holdings,
 )
+from domain.entitlements.telling import tell_unmapped
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +106,9 @@ class Mirror:
         return answers(self.in_force.catalog, holdings, now, given, self._resolve(given, now))
 
     def _resolve(self, given: Given | None, now: datetime) -> Resolved:
-        return _resolve(self.in_force.catalog, given, now)
+        resolved = _resolve(self.in_force.catalog, given, now)
+        tell_unmapped(self.database.telemetry, resolved.unmapped_price_ids, now=now)
+        return resolved
 
 
 def answers(
@@ -145,8 +148,7 @@ def _resolve(catalog: Catalog, given: Given | None, now: datetime) -> Resolved:
     try:
         return resolver.resolve(catalog, given.held, given.granted, now=now)
     except UnmappedPrice as error:
-        log.warning("unmapped price: %s", error)
-        return error.denial
+        return replace(error.denial, unmapped_price_ids=error.price_ids)
 
 
 def _given(found: Found | Recalled) -> Given | None:

@@ -47,6 +47,7 @@ from domain.organizations import (
 )
 from domain.scope import Scope
 from domain.settings import Settings
+from domain.telemetry import Telemetry
 from domain.wiring import jobs
 from domain.wiring.answering import counting_of
 from domain.wiring.hearing import Hearing, hearing_of
@@ -168,25 +169,25 @@ def build(
     counted: Collection[str] = (),
     clock: Clock | None = None,
     mailer: Mailer | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Services:
     """Wire everything together for one process; nothing is connected yet.
 
     The host's callbacks and hooks run first, in the order given, and billing's last, so that a seat is claimed only
     for somebody whom everybody else lets in. `resolver` says what customers have in the place of catalog and mirror;
     `counted` names the limits that the host claims from. Mail goes out through `mailer`; without one through the
-    configured server, or to the log.
+    configured server, or to the log. What happens is told to `telemetry`, by default to one of this application's own.
 
     Raises:
         ConfigError: the catalog, the adapter or the resolver is wrong, a hook has an unknown name, two forwarders have
             one name, or no plan declares what is counted.
     """
-    clock, database = clock or SystemClock(), open_database(settings.database_url)
+    clock, database = clock or SystemClock(), open_database(settings.database_url, telemetry=telemetry)
     rollout = Rollout.of(settings.catalog, database=database, clock=clock)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     counting = counting_of(settings, database, clock, rollout, resolver, counted)
     rooms, doors = rooms_of(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
-    members, hearing = doors.made(Members), hearing_of(settings, rooms)
-    commands, schedule = _billing(rooms, hearing, counting.entitlements)
+    members, (hearing, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
     users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
         settings=settings,
@@ -206,7 +207,7 @@ def build(
         hearing=hearing,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, rollout, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, counting, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
     )
 
 
@@ -223,13 +224,15 @@ class _Doors:
         return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
 
 
-def _billing(rooms: Rooms, hearing: Hearing, entitlements: Entitlements) -> tuple[Commands, Schedule]:
-    """Let people buy, the mirror be compared with what processors hold, and quantities with the seats to follow."""
+def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> tuple[Hearing, Commands, Schedule]:
+    """Let processors tell, people buy, and what both hold be compared, quantities with the seats to follow too."""
+    hearing = hearing_of(settings, rooms)
     in_force, accesses = entitlements.in_force, CatalogAccesses(entitlements)
     judging = {"prices": in_force, "accesses": accesses}
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
     heard = {"inbox": hearing.inbox, "on_gap": hearing.on_gap}
     return (
+        hearing,
         rooms.made(Commands, role_for=role_for, **judging),
         Schedule(rooms.made(Reconciling, wanted=wanted, **judging, **heard)),
     )
@@ -264,7 +267,7 @@ def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: D
 
 def _worker(
     settings: Settings,
-    rollout: Rollout,
+    counting: Counting,
     rooms: Rooms,
     doors: _Doors,
     commands: Commands,
@@ -280,7 +283,7 @@ def _worker(
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
         jobs=jobs.billing(commands, hearing.inbox, fetches)
-        | jobs.following(rooms.made(Errands), fetches, rollout.in_force)
+        | jobs.following(rooms.made(Errands), fetches, counting.entitlements.in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)
@@ -288,4 +291,6 @@ def _worker(
         | jobs.prunings(database, clock)
         | jobs.reconciling(schedule)
         | jobs.observing(hearing.pulling)
+        | jobs.watching(counting.entitlements),
+        told=lambda: database.telemetry.round_ended(clock.now()),
     )

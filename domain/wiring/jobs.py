@@ -24,7 +24,7 @@ from domain.billing import (
 from domain.billing.processors.fake import FakeProcessor
 from domain.clock import Clock
 from domain.db import Database
-from domain.entitlements import InForce
+from domain.entitlements import Entitlements, InForce, OverLimit
 from domain.entitlements.advisory import Pulling
 from domain.mail import LogMailer, Mailer, SmtpMailer
 from domain.organizations import InvitationMail, Purging, Tidying
@@ -108,6 +108,12 @@ def _mailer(settings: Settings, clock: Clock) -> Mailer:
 def audit(sealer: Sealer, forwarding: Forwarding) -> dict[str, Job]:
     """List what follows a command's audit row: its seal, and whom else it is told."""
     return {"audit seals": sealer.seal_due, "audit forwarders": forwarding.forward_due}
+
+
+def watching(entitlements: Entitlements) -> dict[str, Job]:
+    """List what is only looked at, to tell operators of it."""
+    found = OverLimit(database=entitlements.database, clock=entitlements.clock, entitlements=entitlements)
+    return {"seats over limit": found.look}
 
 
 def prunings(database: Database, clock: Clock) -> dict[str, Job]:

@@ -13,7 +13,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.cli import audit, catalogs, proving, reconciling, webhooks, working
+from graphql_api.cli import audit, catalogs, proving, reconciling, watching, webhooks, working
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def serve(
     """Serve the API; settings come from the environment."""
     with told():
         settings = read_settings()
+        watching.export_spans()
         asyncio.run(_check(settings))
     typer.echo(f"Seatgate serves at {_address(settings)}/graphql. {tell_explorer(settings)}")
     _serve(settings, f"graphql_api.cli:application{'' if worker else '_without_worker'}")
@@ -144,6 +145,7 @@ def application() -> "Starlette":
     """Make the application of one server process."""
     from graphql_api.app import create_app
 
+    watching.export_spans()
     return create_app(read_settings())
 
 
@@ -151,6 +153,7 @@ def application_without_worker() -> "Starlette":
     """Make the application of one server process that leaves the worker's work to others."""
     from graphql_api.app import create_app
 
+    watching.export_spans()
     return create_app(read_settings(), worker=False)
 
 

@@ -8,6 +8,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from domain.settings import Settings
+from graphql_api.cli import watching
 
 
 class Workers(Multiprocess):
@@ -29,6 +30,7 @@ def serve(settings: Settings, factory: str) -> None:
         "workers": settings.workers,
         "ws": "none",
         "access_log": False,
+        "log_config": watching.logging_of(settings),
         "log_level": "warning",
         "server_header": False,
         "timeout_keep_alive": 5,
@@ -38,4 +40,5 @@ def serve(settings: Settings, factory: str) -> None:
         uvicorn.run(factory, **options)
         return
     config = uvicorn.Config(factory, **options)
-    Workers(config, sockets=[config.bind_socket()]).run()
+    with watching.shared_metrics(settings):
+        Workers(config, sockets=[config.bind_socket()]).run()

@@ -1,6 +1,7 @@
 """`seatgate worker`: what falls due, carried out by a process of its own."""
 
 import asyncio
+import logging.config
 import signal
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.errors import ConfigError
+from graphql_api.cli import watching
 from graphql_api.cli.telling import told
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ def work(
 ) -> None:
     """Carry out what falls due, without serving: retries, fetches, effects, time. Several may run; leases part them."""
     with told():
-        asyncio.run(_work(made(app)))
+        services = made(app)
+        logging.config.dictConfig(watching.logging_of(services.settings))
+        asyncio.run(_work(services))
 
 
 def made(factory: str) -> "Services":

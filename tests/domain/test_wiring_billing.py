@@ -29,6 +29,7 @@ BILLING = {
     "reconciling asked for",
 }
 OTHERS = {
+    "seats over limit",
     "organizations",
     "invitations",
     "mail",

@@ -171,7 +171,7 @@ CAUSES: tuple[Cause, ...] = (
 async def test_every_surface_lets_pass_who_has_it_and_is_told_to_the_gate(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "domain.entitlements.gate")
+    caplog.set_level(logging.DEBUG, "seatgate.checks")
     async with serve(query=[Reads], mutation=[Writes], subscription=[Streams], routes=ROUTES) as api:
         await api.holds((await api.organization())["customer"])
 

@@ -12,6 +12,7 @@ from domain.billing.reconciling.values import Finding
 from domain.billing.states import ProcessorName
 from domain.clock import Clock
 from domain.db import Database, Page, Session, Slice, keyset
+from domain.telemetry import Attribute, Signal, Told
 
 KEPT = timedelta(days=90)
 PRUNED_AT_ONCE = 100
@@ -62,6 +63,7 @@ async def note(
                 healed_at=healed_at,
             )
             session.add(drift)
+            session.signal(Signal.DRIFT, _told(drift))
         drift.healed_at = drift.healed_at or healed_at
         noted.append(drift)
     await session.flush()
@@ -118,6 +120,15 @@ async def _prune(session: Session, *, before: datetime) -> int:
     await session.execute(delete(Drift).where(Drift.report_id.in_(ids)))
     await session.execute(delete(DriftReport).where(DriftReport.id.in_(ids)))
     return len(ids)
+
+
+def _told(drift: Drift) -> Told:
+    return {
+        Attribute.KIND: drift.kind.value,
+        Attribute.ACCESS: drift.access.value,
+        Attribute.PROCESSOR: drift.processor.value,
+        Attribute.CUSTOMER_ID: drift.customer_id,
+    }
 
 
 def _place(finding: Finding, processor: ProcessorName) -> str:

@@ -4,6 +4,7 @@ from domain.billing.webhooks.handlers import HANDLERS
 from domain.billing.webhooks.inbox import Inbox, tell_nobody
 from domain.billing.webhooks.listing import (
     EventFilter,
+    count_waiting,
     events_by_id,
     events_of_facts,
     fact_place,
@@ -29,6 +30,7 @@ __all__ = [
     "Waiting",
     "WebhookEvent",
     "WebhookStatus",
+    "count_waiting",
     "events_by_id",
     "events_of_facts",
     "fact_place",

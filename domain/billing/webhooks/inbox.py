@@ -23,6 +23,7 @@ from domain.clock import Clock
 from domain.db import Database, Session, passing
 from domain.errors import contained
 from domain.ids import CustomerId, Prefix
+from domain.telemetry import Attribute, Signal, Told
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +154,11 @@ class Inbox:
 
     async def postpone(self, session: Session, row: WebhookEvent, error: Exception) -> None:
         """Note on an event that it could not be applied, and when it is tried again, if ever."""
+        before = row.status
         _postpone(row, error, self.clock.now())
+        if row.status is WebhookStatus.DEAD and before is not WebhookStatus.DEAD:
+            told: Told = {Attribute.BOX: "inbox", Attribute.SOURCE: row.processor.value, Attribute.MESSAGE_ID: row.id}
+            session.signal(Signal.DEAD_LETTER, told)
         if row.status is WebhookStatus.DEAD:
             await self.gave_up(session, row)
 

@@ -49,6 +49,22 @@ class EventFilter:
         return parts
 
 
+WAITING = (WebhookStatus.RECEIVED, WebhookStatus.FAILED, WebhookStatus.DEAD)
+DUE = "due"
+
+
+async def count_waiting(session: Session, *, now: datetime) -> dict[str, int]:
+    """Count the events that are not done with, by state; those that have failed and are tried again by `now` as DUE."""
+    due = (WebhookEvent.status == WebhookStatus.FAILED) & (WebhookEvent.next_attempt_at <= now)
+    query = select(WebhookEvent.status, func.count(), func.count().filter(due))
+    query = query.where(WebhookEvent.status.in_(WAITING)).group_by(WebhookEvent.status)
+    counted: dict[str, int] = {status.value: 0 for status in WAITING} | {DUE: 0}
+    for status, number, tried_now in (await session.execute(query)).all():
+        counted[status.value] = number - tried_now
+        counted[DUE] += tried_now
+    return counted
+
+
 async def list_events(session: Session, narrowed: EventFilter, *, page: Page) -> Slice[WebhookEvent]:
     """Read one page of the inbox, by when the events came, newest first."""
     return await keyset(

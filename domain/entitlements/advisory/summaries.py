@@ -20,6 +20,7 @@ from domain.db import Base, JsonDocument, Key, Session, UtcDateTime, closed
 from domain.entitlements.advisory.places import Place, SummarySource
 from domain.ids import CustomerId
 from domain.scope import Scope
+from domain.telemetry import Attribute, Signal
 
 log = logging.getLogger(__name__)
 
@@ -105,17 +106,17 @@ async def keep(session: Session, customer_id: CustomerId, summary: Summary, *, s
     row = _written(known or EntitlementSummary(customer_id=customer.id), summary, now)
     session.add(row)
     await session.flush()
+    changed = _said(row) != before
+    if changed:
+        await _remember(session, customer, row, before, scope)
     if not row.complete:
-        tell_of_truncation(customer.id)
-    if _said(row) == before:
-        return Kept.UNCHANGED
-    await _remember(session, customer, row, before, scope)
-    return Kept.CHANGED
+        tell_of_truncation(session, customer.id)
+    return Kept.CHANGED if changed else Kept.UNCHANGED
 
 
-def tell_of_truncation(customer_id: CustomerId) -> None:
+def tell_of_truncation(session: Session, customer_id: CustomerId) -> None:
     """Tell operators that what is known of a customer is not all; once for each such summary that is kept."""
-    log.warning("Stripe has shown only some of what customer %s is entitled to", customer_id)
+    session.signal(Signal.TRUNCATED_SUMMARY, {Attribute.CUSTOMER_ID: customer_id})
 
 
 def _written(row: EntitlementSummary, summary: Summary, now: datetime) -> EntitlementSummary:

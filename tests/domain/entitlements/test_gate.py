@@ -99,7 +99,7 @@ class TestDoubts:
         assert not await entitlements.has_active_plan(acme, "pro")
         assert await entitlements.features_for(acme) == []
         assert await entitlements.entitlement_quantity(acme, "seats") == 0
-        assert "feature=reports result=False reason=error surface=field" in caplog.text
+        assert "feature=reports result=False resolver=local_map reason=error surface=field" in caplog.text
         await away.aclose()
 
     async def test_a_price_that_no_plan_has_denies_everything_when_the_catalog_wants_it_loud(
@@ -127,11 +127,11 @@ class TestDoubts:
     async def test_the_reason_is_told_to_the_log(
         self, services: Services, acme: Organization, caplog: pytest.LogCaptureFixture
     ) -> None:
-        with caplog.at_level(logging.DEBUG, logger="domain.entitlements.gate"):
+        with caplog.at_level(logging.DEBUG, logger="seatgate.checks"):
             await services.entitlements.entitled(acme, "reports", surface="route")
 
-        [record] = [record for record in caplog.records if record.name == "domain.entitlements.gate"]
+        [record] = [record for record in caplog.records if record.name == "seatgate.checks"]
         assert record.getMessage() == (
-            "entitlement check feature=reports result=False reason=no_active_subscription surface=route "
-            f"resolver=local_map subject_type=Organization subject_id={acme.id}"
+            "entitlement check feature=reports result=False resolver=local_map reason=no_active_subscription "
+            f"surface=route subject_type=Organization subject_id={acme.id}"
         )

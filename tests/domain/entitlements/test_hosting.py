@@ -140,7 +140,7 @@ class TestAnswering:
     async def test_the_log_says_who_answered(
         self, services: Services, acme: Organization, caplog: pytest.LogCaptureFixture
     ) -> None:
-        with caplog.at_level(logging.DEBUG, logger="domain.entitlements.gate"):
+        with caplog.at_level(logging.DEBUG, logger="seatgate.checks"):
             await by(services, PriceTable()).entitled(acme, "api")
 
         assert "resolver=price_table" in caplog.text

@@ -19,7 +19,8 @@ WORLDS, CUSTOMERS, TICKS = 10, 10, 6
 @pytest.fixture(autouse=True)
 def _quiet() -> None:
     """An unmapped price is no news here."""
-    logging.getLogger("domain.entitlements.gate").setLevel(logging.ERROR)
+    for room in ("domain.entitlements.gate", "seatgate.checks"):
+        logging.getLogger(room).setLevel(logging.ERROR)
 
 
 async def lived(database: Database, clock: FixedClock, number: int) -> World:
