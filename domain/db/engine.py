@@ -169,8 +169,8 @@ class Database:
         try:
             yield session
         finally:
-            # Closing rolls back whatever has not been committed.
-            await AsyncSession.close(session)
+            # Closing rolls back whatever has not been committed; a rollback cut off would cost the connection.
+            await self.shielded(AsyncSession.close(session))
 
     async def run(self, body: Callable[[Session], Awaitable[T]]) -> T:
         """Run `body` as one transaction that its caller's cancellation cannot tear, retrying lost races.

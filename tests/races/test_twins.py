@@ -46,6 +46,12 @@ async def arena(services: Services) -> Arena:
     return await open_arena(services, seats=TWINS)
 
 
+async def settled(services: Services) -> dict[str, list[str]]:
+    """Give every row that is there once the processes' catalog is in force."""
+    await services.rollout.start()
+    return await tables.dump(services.database)
+
+
 async def outcomes(
     environ: dict[str, str], folder: Path, who: str, document: str, **variables: object
 ) -> tuple[list[Any], list[Any]]:
@@ -92,7 +98,7 @@ def agree(first: list[Any], last: list[Any]) -> Any:
 
 async def test_an_organization_is_founded_once(services: Services, environ: dict[str, str], tmp_path: Path) -> None:
     founder = await arrive(services, "founder")
-    before = await tables.dump(services.database)
+    before = await settled(services)
 
     first, last = await outcomes(environ, tmp_path, founder.subject, CREATE_ORGANIZATION)
 
@@ -117,7 +123,7 @@ async def test_a_member_is_added_once(
     services: Services, environ: dict[str, str], tmp_path: Path, arena: Arena
 ) -> None:
     await arrive(services, "twin")
-    before = await tables.dump(services.database)
+    before = await settled(services)
 
     first, last = await outcomes(environ, tmp_path, arena.founder, ADD_MEMBER, organization=arena.organization_id)
 

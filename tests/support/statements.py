@@ -11,8 +11,11 @@ from domain.db.lookup import Reader, Row
 
 
 @contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """List the SELECT statements that are sent meanwhile, lookups among them."""
+def statements(database: Database, *, looking_for_catalogs: bool = False) -> Iterator[list[str]]:
+    """List the SELECT statements that are sent meanwhile, lookups among them.
+
+    An application looks for a new catalog once a second, whatever else it is asked: that is left out unless asked for.
+    """
     sent: list[str] = []
 
     def note(_: Any, __: Any, statement: str, *___: Any) -> None:
@@ -26,8 +29,7 @@ def statements(database: Database) -> Iterator[list[str]]:
             self.reader = reader
 
         async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
-            # An application looks for a new catalog once a second, whatever else it is asked.
-            if "FROM catalog_periods" not in statement:
+            if looking_for_catalogs or "FROM catalog_periods" not in statement:
                 sent.append(statement)
             return await self.reader.fetch(statement, values)
 

@@ -144,3 +144,26 @@ async def test_closing_lets_running_work_finish(counter: Database) -> None:
     assert work.done()
     assert await scalar(counter, "SELECT n FROM counters WHERE name = 'a'") == 1
     await counter.aclose()
+
+
+async def test_who_leaves_while_a_read_is_ended_costs_no_connection(
+    counter: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    ending = asyncio.Event()
+
+    async def read() -> None:
+        async with counter.snapshot() as session:
+            await session.execute(text("SELECT 1"))
+            ending.set()
+
+    for turns in range(40):
+        ending.clear()
+        reading = asyncio.create_task(read())
+        await ending.wait()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+    await counter.aclose()
+
+    assert caplog.records == []

@@ -87,7 +87,7 @@ async def test_a_process_that_starts_with_the_catalog_in_force_reads_once_and_wr
     await processes.started("a", 1)
 
     async with unchanged(processes.database):
-        with statements(processes.database) as sent:
+        with statements(processes.database, looking_for_catalogs=True) as sent:
             again = await processes.started("b", 1)
 
     assert (answers_by(again), len(sent)) == (version(1), 1)
