@@ -87,14 +87,17 @@ def within(lesser: Seen, greater: Seen) -> bool:
 
 def deciding(told: Sequence[Said]) -> list[Said]:
     """Find those who may decide the present: the last by second and kind, and who shares the second of a change."""
-    last = max(told, key=lambda said: (said.at, said.rank, said.id.encode()))
-    ends = [said for said in told if over(said.seen)]
+    ordered = sorted(told, key=lambda said: (said.at, said.rank, said.id.encode()))
+    ends: list[Said] = []
+    for said in ordered:
+        if over(said.seen):
+            ends.append(said)
+        elif ends and said.rank == ANSWERED and said.at >= ends[-1].at + MS:
+            # What has ended stays so, unless an answer that was surely asked for afterwards says otherwise.
+            ends.clear()
     if ends:
-        # What has ended stays so, unless an answer that was surely asked for afterwards says otherwise.
-        end = min(ends, key=lambda said: said.at)
-        back = [said for said in told if said.rank == ANSWERED and said.at >= end.at + MS and not over(said.seen)]
-        if not back:
-            return ends
+        return ends
+    last = ordered[-1]
     if last.rank != CHANGED:
         return [last]
     return [said for said in told if said.rank == CHANGED and said.at == last.at]

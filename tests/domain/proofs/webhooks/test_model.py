@@ -84,6 +84,14 @@ class TestTrouble:
         assert model.trouble([*told, said(1.5, ACTIVE, rank=ANSWERED)], ACTIVE) is not None
         assert model.trouble([*told, said(2, ACTIVE, rank=ANSWERED)], ACTIVE) is None
 
+    def test_an_end_heard_of_after_a_wrong_answer_holds_against_later_events(self) -> None:
+        wrong = said(2, ACTIVE, rank=ANSWERED)
+        told = [said(1, ENDED, rank=DELETED), wrong, said(3, ENDED, rank=ANSWERED), said(4, ACTIVE)]
+
+        assert model.trouble(told, ENDED) is None
+        assert model.trouble(told, ACTIVE) is not None
+        assert model.trouble([*told, said(3.5, ACTIVE, rank=ANSWERED)], ACTIVE) is not None
+
     def test_nothing_is_shown_before_anything_was_told_and_something_afterwards(self) -> None:
         assert model.trouble([], None) is None
         assert model.trouble([], ACTIVE) == "something is shown of which nobody has told"
