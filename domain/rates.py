@@ -5,11 +5,10 @@ from functools import partial
 from math import ceil
 
 from sqlalchemy import Index, case, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.clock import Clock
-from domain.db import Base, Database, Key, Session, UtcDateTime
+from domain.db import Base, Database, Key, Session, UtcDateTime, insert_into
 from domain.errors import RateLimited
 
 
@@ -59,10 +58,9 @@ async def prune(database: Database, clock: Clock) -> int:
 
 
 async def _count(session: Session, *, bucket: str, now: datetime, window: timedelta) -> tuple[int, datetime]:
-    insert = postgresql.insert if session.locks_rows else sqlite.insert
     over = RateCount.resets_at <= now
     statement = (
-        insert(RateCount)
+        insert_into(session, RateCount)
         .values(bucket=bucket, tries=1, resets_at=now + window)
         .on_conflict_do_update(
             index_elements=[RateCount.bucket],

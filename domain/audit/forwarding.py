@@ -13,14 +13,13 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain.audit.forwarders import Closing, Forwarder, SealedEvent
 from domain.audit.models import AuditEvent, AuditSeal, ForwarderPlace
 from domain.audit.sealing import head_of
 from domain.audit.timelines import labels
 from domain.clock import Clock
-from domain.db import Database, Lookup, Session
+from domain.db import Database, Lookup, Session, insert_into
 from domain.errors import ConfigError, Contained, contained
 
 log = logging.getLogger(__name__)
@@ -209,10 +208,9 @@ async def _place_new(session: Session, *, names: Sequence[str], now: datetime) -
     if not new:
         return
     end = (await head_of(session)).sequence
-    insert = postgresql.insert if session.locks_rows else sqlite.insert
     rows = [{"name": name, "sequence": end, "attempts": 0, "due_at": now} for name in new]
     # Another process may have placed it in the same moment.
-    await session.execute(insert(ForwarderPlace).values(rows).on_conflict_do_nothing())
+    await session.execute(insert_into(session, ForwarderPlace).values(rows).on_conflict_do_nothing())
 
 
 async def _leased(session: Session, *, name: str, now: datetime) -> _Lease | None:

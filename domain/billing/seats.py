@@ -16,12 +16,9 @@ from typing import Any, cast
 
 from sqlalchemy import (
     CheckConstraint,
-    CursorResult,
-    Delete,
     ForeignKey,
     Index,
     Table,
-    Update,
     bindparam,
     delete,
     func,
@@ -31,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, Key, Session, UtcDateTime, closed
+from domain.db import Base, Key, Session, UtcDateTime, closed, count_changed
 from domain.errors import SeatLimitReached
 
 Limit = Callable[[Session, str], Awaitable[int | None]]
@@ -134,12 +131,12 @@ async def claim(session: Session, *, organization_id: str, holder: Holder, limit
     """
     here = {"here": organization_id}
     await _lock(session, organization_id)
-    await _give_back(session, organization_id, await _count(session, _LET_GO_OF_EXPIRED, {**here, "now": now}))
+    await _give_back(session, organization_id, await count_changed(session, _LET_GO_OF_EXPIRED, {**here, "now": now}))
     seats = await limit(session, organization_id)
     if seats is None:
-        taken = await _count(session, _TAKE, here)
+        taken = await count_changed(session, _TAKE, here)
     else:
-        taken = await _count(session, _TAKE_BELOW, {**here, "limit": seats})
+        taken = await count_changed(session, _TAKE_BELOW, {**here, "limit": seats})
     if taken == 0:
         raise SeatLimitReached(organization_id=organization_id, limit=seats or 0)
     await _hold(session, organization_id, holder)
@@ -155,9 +152,9 @@ async def turn(session: Session, *, organization_id: str, invitation: Holder, us
     """
     await _lock(session, organization_id)
     handed = {**_place(organization_id, invitation), "user": user_id}
-    if await _count(session, _HAND_OVER, handed):
+    if await count_changed(session, _HAND_OVER, handed):
         return
-    if await _count(session, _TAKE, {"here": organization_id}) == 0:
+    if await count_changed(session, _TAKE, {"here": organization_id}) == 0:
         raise SeatLimitReached(organization_id=organization_id, limit=0)
     await _hold(session, organization_id, member(user_id))
 
@@ -167,7 +164,7 @@ async def release(session: Session, *, organization_id: str, holder: Holder) -> 
     if holder.kind is HolderKind.INVITATION:
         # A claim may be letting go of the same seat, because it has expired.
         await _lock(session, organization_id)
-    held = await _count(session, _LET_GO, _place(organization_id, holder))
+    held = await count_changed(session, _LET_GO, _place(organization_id, holder))
     await _give_back(session, organization_id, held)
 
 
@@ -219,8 +216,3 @@ async def _hold(session: Session, organization_id: str, holder: Holder) -> None:
 async def _give_back(session: Session, organization_id: str, seats: int) -> None:
     if seats:
         await session.execute(_GIVE_BACK, {"here": organization_id, "seats": seats})
-
-
-async def _count(session: Session, statement: Delete | Update, values: dict[str, Any]) -> int:
-    """Run a statement and count the rows that it has changed."""
-    return cast("CursorResult[Any]", await session.execute(statement, values)).rowcount

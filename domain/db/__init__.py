@@ -7,6 +7,7 @@ from domain.db.base import Base, Counter, JsonDocument, Key, UtcDateTime, closed
 from domain.db.engine import Database, Session, answers, open_database, passing
 from domain.db.lookup import Lookup
 from domain.db.pages import Page, Position, Slice, keyset, merged
+from domain.db.writing import count_changed, insert_into
 
 __all__ = [
     "Base",
@@ -22,6 +23,8 @@ __all__ = [
     "UtcDateTime",
     "answers",
     "closed",
+    "count_changed",
+    "insert_into",
     "keyset",
     "merged",
     "open_database",

@@ -11,12 +11,9 @@ from typing import Any, cast
 
 from sqlalchemy import (
     CheckConstraint,
-    CursorResult,
-    Delete,
     ForeignKey,
     ForeignKeyConstraint,
     Table,
-    Update,
     and_,
     bindparam,
     delete,
@@ -24,11 +21,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.billing import Owner, find_customer
-from domain.db import Base, Key, Session
+from domain.db import Base, Key, Session, count_changed, insert_into
 from domain.entitlements.billables import Billable, payer_of
 from domain.entitlements.gate import Entitlements
 from domain.entitlements.snapshot import customers_by_payers
@@ -122,7 +118,7 @@ class Counting:
         customer_id = await _customer_of(session, billable)
         place = {"customer": customer_id, "of_key": key}
         await _lock(session, place)
-        if await _count(session, _LET_GO, {**place, "holder": holder}):
+        if await count_changed(session, _LET_GO, {**place, "holder": holder}):
             await session.execute(_GIVE_BACK, place)
 
     async def used(self, session: Session, customer_ids: Sequence[str]) -> dict[str, Mapping[str, int]]:
@@ -145,9 +141,9 @@ class Counting:
             return
         limit = await self.entitlements.limit(session, customer.id, key)
         if limit is None:
-            taken = await _count(session, _TAKE, place)
+            taken = await count_changed(session, _TAKE, place)
         else:
-            taken = await _count(session, _TAKE_BELOW, {**place, "limit": limit})
+            taken = await count_changed(session, _TAKE_BELOW, {**place, "limit": limit})
         if taken == 0:
             raise LimitReached(key=key, limit=limit or 0)
         await session.execute(insert(_HOLDERS), {"customer_id": customer.id, "key": key, "holder_id": holder})
@@ -164,16 +160,11 @@ async def _customer_of(session: Session, billable: Billable | None) -> CustomerI
 
 async def _open(session: Session, customer_id: CustomerId, key: str) -> None:
     """Make the pool where there is none; whoever makes the same one waits."""
-    made = postgresql.insert(_POOLS) if session.locks_rows else sqlite.insert(_POOLS)
-    await session.execute(made.on_conflict_do_nothing(), {"customer_id": customer_id, "key": key, "used": 0})
+    made = insert_into(session, _POOLS).on_conflict_do_nothing()
+    await session.execute(made, {"customer_id": customer_id, "key": key, "used": 0})
 
 
 async def _lock(session: Session, place: dict[str, Any]) -> None:
     """Hold the pool still before its holders are touched; on SQLite a writer holds everything already."""
     if session.locks_rows:
         await session.execute(_LOCK, place)
-
-
-async def _count(session: Session, statement: Delete | Update, values: dict[str, Any]) -> int:
-    """Run a statement and count the rows that it has changed."""
-    return cast("CursorResult[Any]", await session.execute(statement, values)).rowcount

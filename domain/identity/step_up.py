@@ -16,11 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain import rates
 from domain.clock import Clock
-from domain.db import Database, Session
+from domain.db import Database, Session, insert_into
 from domain.errors import StepUpRequired, Unauthenticated, Unavailable
 from domain.identity.adapter import StepUpAdapter, has_step_up
 from domain.identity.models import UsedProof, User
@@ -115,9 +114,8 @@ async def use_up(session: Session, *, user_id: str, proof: str, at: datetime) ->
 
     Adapters name what counts of a proof, such as its time step, so that no other spelling of it opens again.
     """
-    insert = postgresql.insert if session.locks_rows else sqlite.insert
     statement = (
-        insert(UsedProof)
+        insert_into(session, UsedProof)
         .values(user_id=user_id, proof=proof, used_at=at)
         .on_conflict_do_nothing()
         .returning(UsedProof.proof)

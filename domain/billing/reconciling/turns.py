@@ -1,7 +1,6 @@
 """Whose turn it is to do something that takes long: one process at a time, by a lease that it renews while it lives."""
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,12 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy.exc import IntegrityError
-
 from domain.billing.reconciling.asking import Beat
 from domain.billing.reconciling.models import ReconcileTurn
 from domain.clock import Clock
-from domain.db import Database, Session
+from domain.db import Database, Session, insert_into
 from domain.errors import Contained, UpstreamUnavailable, contained
 
 log = logging.getLogger(__name__)
@@ -156,10 +153,6 @@ async def hurry(session: Session, name: str, *, at: datetime) -> None:
 
 
 async def _ensure(session: Session, name: str, due_at: datetime) -> None:
-    """Make a turn that has never been anybody's."""
-    if await session.get(ReconcileTurn, name) is not None:
-        return
-    with contextlib.suppress(IntegrityError):
-        # Another process may make it at this moment.
-        async with session.begin_nested():
-            session.add(ReconcileTurn(name=name, due_at=due_at))
+    """Make a turn that has never been anybody's; another process may make it at this moment."""
+    made = insert_into(session, ReconcileTurn).values(name=name, due_at=due_at)
+    await session.execute(made.on_conflict_do_nothing())

@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import exists, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain import ids
 from domain.billing.customers import ProcessorAccount
@@ -20,7 +19,7 @@ from domain.billing.states import ProcessorName
 from domain.billing.webhooks.handlers import HANDLERS
 from domain.billing.webhooks.models import GaveUp, Handler, Received, Waiting, WebhookEvent, WebhookStatus
 from domain.clock import Clock
-from domain.db import Database, Session, passing
+from domain.db import Database, Session, insert_into, passing
 from domain.errors import contained
 from domain.ids import CustomerId, Prefix
 from domain.telemetry import Attribute, Signal, Told
@@ -100,9 +99,8 @@ class Inbox:
     async def _take_in(self, read: Sequence[tuple[Event, bytes]], session: Session) -> None:
         if not read:
             return
-        insert = postgresql.insert if session.locks_rows else sqlite.insert
         # The unique key lets in what is not here yet, and of an event that arrives twice in this moment only one.
-        fresh = insert(WebhookEvent).on_conflict_do_nothing(index_elements=UNIQUE).returning(WebhookEvent)
+        fresh = insert_into(session, WebhookEvent).on_conflict_do_nothing(index_elements=UNIQUE).returning(WebhookEvent)
         stored = await session.scalars(fresh, [self._row(event, body) for event, body in read])
         rows = {(row.livemode, row.event_id): row for row in stored}
         tried = [

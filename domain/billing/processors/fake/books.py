@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from domain import outbox
 from domain.billing.processors import ProcessorRefused
@@ -25,7 +24,7 @@ from domain.billing.processors.fake.models import (
 )
 from domain.billing.processors.fake.terms import Terms
 from domain.clock import Clock
-from domain.db import Base, Session
+from domain.db import Base, Session, insert_into
 
 TOPIC = "fake.webhook"
 
@@ -147,7 +146,7 @@ class Books:
         """Write invoices down, in place of what was known of them."""
         written = list(rows)
         if written:
-            upsert = (postgresql.insert if self.session.locks_rows else sqlite.insert)(FakeInvoice)
+            upsert = insert_into(self.session, FakeInvoice)
             known = {"document": upsert.excluded.document}
             await self.session.execute(
                 upsert.on_conflict_do_update(index_elements=[FakeInvoice.id], set_=known), written
