@@ -283,7 +283,7 @@ async def contained(work: Awaitable[T], *, log: logging.Logger, where: str) -> C
 
 
 def attempted(work: Callable[[], T], *, log: logging.Logger, where: str) -> Contained[T]:
-    """Do the same with work that is not awaited: telemetry, which must never change what it tells of."""
+    """Do the same with work that is not awaited: the gate's reading of ids, and telemetry, which changes nothing."""
     try:
         return Contained(value=work())
     except Exception as error:

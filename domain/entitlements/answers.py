@@ -13,6 +13,11 @@ from domain.entitlements.resolver import Given, Resolved
 from domain.scope import Role, Scope
 
 
+def owned_by(caller: Scope, customer: Customer, role: Role | None) -> bool:
+    """Say whether a customer is the caller's own, or its organization is as OWNER, or all are."""
+    return caller.administrator or role is Role.OWNER or customer.owner_id == caller.user_id
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementSet:
     """All answers for one customer at one instant, from one read. `role` is the caller's, for what it may be told.
@@ -55,7 +60,7 @@ class EntitlementSet:
 
     def owned_by(self, caller: Scope) -> bool:
         """Say whether the customer is the caller's own, or its organization is as OWNER, or all are."""
-        return caller.administrator or self.role is Role.OWNER or self.customer.owner_id == caller.user_id
+        return owned_by(caller, self.customer, self.role)
 
     def may_be_explained_to(self, caller: Scope) -> bool:
         """Say whether somebody may see why; that a resolution has failed is told to administrators alone."""

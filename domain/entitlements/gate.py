@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from domain.billing import CustomerReading, Owner, OwnerKind, SeatCount, Standing, seats
@@ -24,7 +25,7 @@ from domain.entitlements.past import Moment, recall
 from domain.entitlements.resolver import FAILED, Granted, Held, Resolved, UnmappedPrice
 from domain.entitlements.sources import Mirror, Source, looked_back
 from domain.entitlements.telling import Telling
-from domain.errors import DomainError, InvalidInput, contained
+from domain.errors import DomainError, InvalidInput, attempted, contained
 from domain.telemetry import started
 
 log = logging.getLogger(__name__)
@@ -206,7 +207,7 @@ class Entitlements:
 
     async def _all_resolved(self, billables: Sequence[object]) -> list[Resolved]:
         """Find the same for many; one whose id cannot even be read fails alone."""
-        named = [await contained(_named(billable), log=log, where="gate") for billable in billables]
+        named = [attempted(partial(payer_of, billable), log=log, where="gate") for billable in billables]
         payers = list({one.value for one in named if one.value is not None})
         outcome = await contained(self._many(payers), log=log, where="gate")
         found = dict.fromkeys(payers, FAILED) if outcome.value is None else outcome.value
@@ -230,10 +231,6 @@ def _names(features: Sequence[Any]) -> list[str]:
 async def _answered(asked: Awaitable[T]) -> T | None:
     """Await an answer; None when anything goes wrong on the way."""
     return (await contained(asked, log=log, where="gate")).value
-
-
-async def _named(billable: object) -> Payer | None:
-    return payer_of(billable)
 
 
 def _organization(id: str) -> Owner:

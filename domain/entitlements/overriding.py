@@ -71,8 +71,7 @@ class Wish:
             raise InvalidInput("With limit give exactly one of value and unlimited: true.", path=["input", "value"])
         if self.value is not None and not 1 <= self.value <= GREATEST:
             raise InvalidInput(f"A value is a number from 1 to {GREATEST}.", path=["input", "value"])
-        declared = [catalog.default.limits, *(plan.limits for plan in catalog.plans.values())]
-        if not any(limit in limits for limits in declared):
+        if not catalog.has_limit(limit):
             raise _undeclared("limit")
 
 

@@ -16,7 +16,6 @@ from domain.billing import (
     Customer,
     CustomerClosing,
     CustomerReading,
-    OwnerKind,
     ProcessorName,
     SubscriptionFact,
     facts,
@@ -25,6 +24,7 @@ from domain.billing.facts import Fact
 from domain.billing.subscriptions import fact_of
 from domain.db import Database, Session
 from domain.entitlements import history
+from domain.entitlements.answers import owned_by
 from domain.entitlements.catalog import Catalog
 from domain.entitlements.history import Recorded
 from domain.entitlements.overrides import Override
@@ -124,19 +124,13 @@ def _begun(
     counted: bool,  # noqa: FBT001 - a column
 ) -> Recalled | DomainError:
     """Begin with a customer, or say why not."""
-    if not _may_look_back(scope, customer, role):
+    if not owned_by(scope, customer, role):
         return Forbidden()
     if recorded is None:
         return InvalidInput("Nothing is known of that time: no catalog was in force yet.", path=["asOf"])
     if recorded.catalog is None:
         return InvalidInput("Nothing can be told of that time: its catalog cannot be read here.", path=["asOf"])
     return Recalled(customer=customer, role=role, catalog=recorded.catalog, counted=counted)
-
-
-def _may_look_back(scope: Scope, customer: Customer, role: Role | None) -> bool:
-    """Let administrators, an organization's owners and a user for the own customer look back."""
-    own = customer.owner_kind is OwnerKind.USER and customer.owner_id == scope.user_id
-    return scope.administrator or own or role is Role.OWNER
 
 
 def _held(subscription_id: SubscriptionId, processor: ProcessorName, said: Sequence[Fact]) -> Held:

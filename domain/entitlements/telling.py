@@ -45,9 +45,7 @@ class Telling:
 
     def of_quantity(self, since: int, resolved: Resolved, key: object, amount: int, billable: object) -> None:
         """Tell of a limit: granted when it is above zero."""
-        catalog = self.in_force.catalog
-        declared = (catalog.default.limits, *(plan.limits for plan in catalog.plans.values()))
-        label = key if isinstance(key, str) and any(key in limits for limits in declared) else OTHER
+        label = key if isinstance(key, str) and self.in_force.catalog.has_limit(key) else OTHER
         reason = decisions.reason_of_quantity(resolved, key) if isinstance(key, str) else Reason.ERROR
         self._tell(since, key, label, amount > 0, reason, billable, None)
 

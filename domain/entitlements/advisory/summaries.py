@@ -110,13 +110,8 @@ async def keep(session: Session, customer_id: CustomerId, summary: Summary, *, s
     if changed:
         await _remember(session, customer, row, before, scope)
     if not row.complete:
-        tell_of_truncation(session, customer.id)
+        session.signal(Signal.TRUNCATED_SUMMARY, {Attribute.CUSTOMER_ID: customer.id})
     return Kept.CHANGED if changed else Kept.UNCHANGED
-
-
-def tell_of_truncation(session: Session, customer_id: CustomerId) -> None:
-    """Tell operators that what is known of a customer is not all; once for each such summary that is kept."""
-    session.signal(Signal.TRUNCATED_SUMMARY, {Attribute.CUSTOMER_ID: customer_id})
 
 
 def _written(row: EntitlementSummary, summary: Summary, now: datetime) -> EntitlementSummary:

@@ -158,6 +158,10 @@ class Catalog:
         plan = self.find_price(price_id)
         return plan is not None and plan.add_on
 
+    def has_limit(self, key: str) -> bool:
+        """Say whether some plan, or the default, declares a limit."""
+        return key in self.default.limits or any(key in plan.limits for plan in self.plans.values())
+
     def seat_quantity_of(self, price_id: str) -> SeatQuantity | None:
         """Tell how the quantity of a price follows the seats; None when it does not."""
         plan = self.find_price(price_id)
@@ -187,8 +191,8 @@ class Catalog:
 
     def check_counted(self, keys: Iterable[str]) -> list[str]:
         """List a fault for each counted key of which no customer could ever have one, and for the seats."""
-        declared = {*self.default.limits, *(key for plan in self.plans.values() for key in plan.limits)}
+        counted_already = [key for key in {*keys} & {self.seat_limit} if self.has_limit(key)]
         return [
-            *(f"counted: no plan declares the limit {key!r}" for key in sorted({*keys} - declared)),
-            *(f"counted: {key!r} is counted already, by the seats" for key in {*keys} & {self.seat_limit} & declared),
+            *(f"counted: no plan declares the limit {key!r}" for key in sorted({*keys}) if not self.has_limit(key)),
+            *(f"counted: {key!r} is counted already, by the seats" for key in counted_already),
         ]
