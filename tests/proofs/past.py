@@ -5,21 +5,16 @@ number; `--only` lives through it again.
 """
 
 import argparse
-import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import typer
 
 from domain.db import open_database
-from graphql_api.cli.progress import Show, progress
-from tests.support import databases
+from graphql_api.cli.progress import Show
+from tests.proofs.engines import Verdict, on_both
 from tests.support.clock import FixedClock
-from tests.support.databases import Engine, Sqlite
+from tests.support.databases import Engine
 from tests.support.shadow import AT_MOST, world_of
 
 CUSTOMERS, TICKS, PAIRS = 10, 8, 4
@@ -70,17 +65,6 @@ class Proof:
         return None
 
 
-def on(engine: Engine, plan: Plan, folder: Path) -> int:
-    """Prove on one engine and say what came of it; give the exit code."""
-    began = time.monotonic()
-    proof = Proof(plan=plan, engine=engine, folder=folder)
-    with progress(engine.name, quiet=False) as show:
-        story = asyncio.run(proof.run(show))
-    told = f"{len(plan.numbers) * CUSTOMERS} histories from seed {plan.seed}, {proof.asked} answers, all the same again"
-    typer.echo(f"{engine.name}, {time.monotonic() - began:.0f} s: {story or told}")
-    return 0 if story is None else 1
-
-
 def main(options: Sequence[str]) -> int:
     """Prove on both engines, even if the first proof fails; give the worse of the two exit codes."""
     parser = argparse.ArgumentParser(prog="python -m tests.proofs past")
@@ -90,7 +74,11 @@ def main(options: Sequence[str]) -> int:
     plan = Plan(**vars(parser.parse_args(options)))
     # Prices that no plan has are part of the histories.
     logging.disable(logging.WARNING)
-    with TemporaryDirectory() as first, TemporaryDirectory() as second, databases.postgresql() as server:
-        sqlite = on(Sqlite(Path(first)), plan, Path(first))
-        postgresql = on(server, plan, Path(second))
-    return max(sqlite, postgresql)
+
+    async def prove(engine: Engine, folder: Path, show: Show) -> Verdict:
+        proof = Proof(plan=plan, engine=engine, folder=folder)
+        story = await proof.run(show)
+        lived = f"{len(plan.numbers) * CUSTOMERS} histories from seed {plan.seed}"
+        return story is None, story or f"{lived}, {proof.asked} answers, all the same again"
+
+    return on_both(prove)

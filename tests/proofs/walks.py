@@ -4,23 +4,19 @@ The first walk that fails is made as small as it gets, printed, and named by its
 """
 
 import argparse
-import asyncio
 import itertools
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
-
-import typer
 
 from domain.db import open_database
 from domain.proofs.webhooks.walks import Walk
-from graphql_api.cli.progress import Show, progress
-from tests.support import databases, torture
+from graphql_api.cli.progress import Show
+from tests.proofs.engines import Verdict, on_both
+from tests.support import torture
 from tests.support.clock import FixedClock
-from tests.support.databases import Engine, Sqlite
+from tests.support.databases import Engine
 from tests.support.torture import Arena
 
 
@@ -90,16 +86,6 @@ class Proof:
         return self.engine.fresh(place)
 
 
-def on(engine: Engine, plan: Plan, folder: Path) -> int:
-    """Prove on one engine and say what came of it; give the exit code."""
-    began = time.monotonic()
-    with progress(engine.name, quiet=False) as show:
-        story = asyncio.run(Proof(plan=plan, engine=engine, folder=folder).run(show))
-    told = f"{len(plan.numbers)} walks from seed {plan.seed} end in the truth" if story is None else story
-    typer.echo(f"{engine.name}, {time.monotonic() - began:.0f} s: {told}")
-    return 0 if story is None else 1
-
-
 def main(options: Sequence[str]) -> int:
     """Prove on both engines, even if the first proof fails; give the worse of the two exit codes."""
     parser = argparse.ArgumentParser(prog="python -m tests.proofs webhooks")
@@ -110,7 +96,9 @@ def main(options: Sequence[str]) -> int:
     plan = Plan(**vars(parser.parse_args(options)))
     # What single deliveries log is expected here.
     logging.disable(logging.WARNING)
-    with TemporaryDirectory() as first, TemporaryDirectory() as second, databases.postgresql() as server:
-        sqlite = on(Sqlite(Path(first)), plan, Path(first))
-        postgresql = on(server, plan, Path(second))
-    return max(sqlite, postgresql)
+
+    async def prove(engine: Engine, folder: Path, show: Show) -> Verdict:
+        story = await Proof(plan=plan, engine=engine, folder=folder).run(show)
+        return story is None, story or f"{len(plan.numbers)} walks from seed {plan.seed} end in the truth"
+
+    return on_both(prove)
