@@ -28,7 +28,7 @@ class Endpoint:
         )
 
     async def take(self, event: Document) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # every endpoint says for itself
 
     def verified(self, body: bytes, signature: str | None) -> Document | None:
         try:

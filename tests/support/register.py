@@ -110,19 +110,19 @@ class Register(Unoffered):
         return shapes.news(event)
 
     async def whole(self, event: Event) -> Event:
-        raise NotImplementedError
+        raise NotImplementedError  # stories here are only told and fetched
 
     async def create_customer(self, customer_id: CustomerId, *, key: str) -> str:
-        raise NotImplementedError
+        raise NotImplementedError  # stories here are only told and fetched
 
     async def find_customer(self, customer_id: CustomerId, *, since: datetime) -> str | None:
-        raise NotImplementedError
+        raise NotImplementedError  # stories here are only told and fetched
 
     async def find_purchase(self, customer_processor_id: str, *, key: str) -> Snapshot | None:
-        raise NotImplementedError
+        raise NotImplementedError  # stories here are only told and fetched
 
     async def subscribe(self, customer_processor_id: str, items: Sequence[Purchase], *, key: str) -> Subscribed:
-        raise NotImplementedError
+        raise NotImplementedError  # stories here are only told and fetched
 
     async def aclose(self) -> None:
         return
