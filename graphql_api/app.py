@@ -27,10 +27,10 @@ from domain.wiring.gauges import metrics
 from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
-from graphql_api.context import ContextMaker
 from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
-from graphql_api.reception import Receiving, Reception
+from graphql_api.reception import Receiving
+from graphql_api.recognition import Recognition
 from graphql_api.schema import build_schema
 from graphql_api.transport import Transport
 
@@ -83,28 +83,28 @@ def create_app(
     )
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
-    reception = _reception(services, auth, billable)
-    all_routes, layers = [*_own_routes(services, schema, reception), *routes], _middleware(settings, reception)
+    recognition = _recognition(services, auth, billable)
+    all_routes, layers = [*_own_routes(services, schema, recognition), *routes], _middleware(settings, recognition)
     app = Starlette(routes=all_routes, middleware=layers, lifespan=lambda _: living(services, worker=worker))
-    app.state.services, app.state.reception = services, reception
+    app.state.services, app.state.recognition = services, recognition
     return app
 
 
-def _reception(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Reception:
+def _recognition(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Recognition:
     adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
-    return Reception(services=services, adapter=adapter, make_context=ContextMaker(services, billable))
+    return Recognition(services=services, adapter=adapter, billable=billable)
 
 
-def _middleware(settings: Settings, reception: Reception) -> list[Middleware]:
+def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware]:
     outermost = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
-    return [*outermost, Middleware(Receiving, reception=reception)]
+    return [*outermost, Middleware(Receiving, recognition=recognition)]
 
 
-def _own_routes(services: Services, schema: MaskingSchema, reception: Reception) -> list[BaseRoute]:
+def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognition) -> list[BaseRoute]:
     return [
-        Route("/graphql", Transport(schema, adapter=reception.adapter, make_context=reception.make_context)),
+        Route("/graphql", Transport(schema, recognition=recognition)),
         *explorer.routes(),
-        *admin.routes(services, adapter=reception.adapter, make_context=reception.make_context),
+        *admin.routes(services, recognition=recognition),
         *webhooks.routes(services),
         *health.routes(ready=lambda: ready(services)),
         health.metrics_route(partial(metrics, services.database, services.clock)),

@@ -36,8 +36,6 @@ class Claims(Visitor):
     the issuer has verified it.
     """
 
-    expires_at: datetime
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:

@@ -16,6 +16,7 @@ from domain.entitlements import SummarySource as AdvisorySource
 from domain.identity import DeletionStatus
 from domain.organizations import InvitationStatus
 from domain.organizations import OrganizationOrder as OrganizationOrderField
+from domain.scope import ApiScope
 from domain.scope import Role as MemberRole
 
 __all__ = [
@@ -42,6 +43,11 @@ __all__ = [
 ]
 
 # Strawberry notes name and description on the domain's own enumeration, which stays as it is.
+strawberry.enum(
+    ApiScope,
+    name="ApiScope",
+    description="What an API key may be allowed; in text entitlements:read, …, admin. ADMIN makes an administrator.",
+)
 strawberry.enum(MemberRole, name="MemberRole", description="Ranks: OWNER over ADMIN over MEMBER.")
 strawberry.enum(
     OrganizationOrderField, name="OrganizationOrderField", description="What organizations can be sorted by."
@@ -89,21 +95,6 @@ strawberry.enum(DriftKind, name="DriftKind", description="Kinds of drift.")
 strawberry.enum(DriftAccess, name="DriftAccess", description="What it did to access; WRONGLY_GRANTED sorts first.")
 strawberry.enum(AdvisorySource, name="AdvisorySource", description="How it was learned.")
 strawberry.enum(LimitMerge, name="LimitMerge", description="MAX: the largest counts. SUM: added on top.")
-
-
-@strawberry.enum(description="What an API key may be allowed; in text entitlements:read, …, admin.")
-class ApiScope(StrEnum):
-    """What an API key may be allowed. ADMIN makes an administrator."""
-
-    ENTITLEMENTS_READ = "entitlements:read"
-    ORGANIZATIONS_READ = "organizations:read"
-    ORGANIZATIONS_WRITE = "organizations:write"
-    MEMBERS_WRITE = "members:write"
-    BILLING_WRITE = "billing:write"
-    AUDIT_READ = "audit:read"
-    WEBHOOKS_MANAGE = "webhooks:manage"
-    USERS_WRITE = "users:write"
-    ADMIN = "admin"
 
 
 @strawberry.enum(description="The way a list is sorted.")

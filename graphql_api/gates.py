@@ -29,9 +29,9 @@ def join(host: Starlette, seatgate: Starlette) -> None:
     Raises:
         ConfigError: no plan declares what a guard asks for, or what its `on_deny` names cannot be imported.
     """
-    reception = seatgate.state.reception
-    reception.services.rollout.widen(partial(_check_routes, [host]))
-    host.add_middleware(Receiving, reception=reception)
+    recognition = seatgate.state.recognition
+    recognition.services.rollout.widen(partial(_check_routes, [host]))
+    host.add_middleware(Receiving, recognition=recognition)
 
 
 def _check_routes(routes: Iterable[object], catalog: Catalog) -> None:

@@ -81,8 +81,7 @@ class RequireScope(BasePermission):
         Raises:
             Unauthenticated: there is no credential.
         """
-        caller = info.context.caller
-        return caller.administrator or self.scope is not ApiScope.ADMIN
+        return info.context.caller.may(self.scope)
 
     @property
     def schema_directive(self) -> object:

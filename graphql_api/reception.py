@@ -7,20 +7,18 @@ hands on; `request.app` would be whichever of them is innermost. No decision is 
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from domain import identity
 from domain.entitlements import Billable
 from domain.errors import Unauthenticated, contained
-from domain.identity import AuthAdapter, User
-from domain.wiring import Services
+from domain.identity import User
 from graphql_api import auth
-from graphql_api.context import Context, ContextMaker
+from graphql_api.context import Context
+from graphql_api.recognition import Recognition
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +29,12 @@ KEY = "seatgate"
 """Where a connection's scope holds its `Visit`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reception:
-    """What an application knows of itself for its guards: its services, and how it tells who is asking."""
-
-    services: Services
-    adapter: AuthAdapter
-    make_context: ContextMaker
-
-
 class Visit:
     """One connection: who asks, and whom each function bills, both found once."""
 
-    def __init__(self, reception: Reception) -> None:
-        self.services = reception.services
-        self._reception = reception
+    def __init__(self, recognition: Recognition) -> None:
+        self.services = recognition.services
+        self._recognition = recognition
         self._context: Context | None = None
         self._billables: dict[BillableOf | None, Billable | None] = {}
 
@@ -57,9 +46,10 @@ class Visit:
             Unavailable: the database could not be reached.
         """
         if self._context is None:
-            visitor = await identity.recognize(self._reception.adapter, auth.asking_of(connection))
+            asking = auth.asking_of(connection)
+            visitor = await self._recognition.visitor(asking)
             request_id = connection.scope.setdefault("state", {}).setdefault("request_id", uuid.uuid4().hex)
-            self._context = await self._reception.make_context(request_id=request_id, visitor=visitor)
+            self._context = await self._recognition.context(request_id=request_id, visitor=visitor, asking=asking)
         return self._context
 
     async def billable(self, asked: BillableOf | None, connection: HTTPConnection) -> Billable | None:
@@ -90,13 +80,13 @@ class Visit:
 class Receiving:
     """The middleware that gives every connection its visit."""
 
-    def __init__(self, app: ASGIApp, *, reception: Reception) -> None:
+    def __init__(self, app: ASGIApp, *, recognition: Recognition) -> None:
         self.app = app
-        self._reception = reception
+        self._recognition = recognition
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the connection on."""
-        scope[KEY] = Visit(self._reception)
+        scope[KEY] = Visit(self._recognition)
         await self.app(scope, receive, send)
 
 

@@ -7,6 +7,7 @@ a request only as the plain `Asking`, and decides nothing of what a role may do.
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from domain.db import Database, Session
@@ -30,11 +31,13 @@ class Asking:
 class Visitor(Arrival):
     """Who is asking, as an adapter has proven it; hosts add fields of their own in a subclass.
 
-    `label` is what the ledger calls the person at this moment; without it the name or the address.
+    `label` is what the ledger calls the person at this moment; without it the name or the address. From `expires_at`
+    (UTC) on the credential proves nothing any more; None: it does as long as its connection lasts.
     """
 
     administrator: bool = False
     label: str | None = None
+    expires_at: datetime | None = None
 
 
 class AuthAdapter(Protocol):

@@ -9,24 +9,23 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from domain.errors import NotFound
-from domain.identity import AuthAdapter
 from domain.settings import Environment
 from domain.wiring import Services
 from graphql_api.admin import assets, customer, listing, pages
 from graphql_api.admin.cookies import Cookies
 from graphql_api.admin.door import Door, Operator
 from graphql_api.admin.signing import HOME, Signing
-from graphql_api.transport import MakeContext
+from graphql_api.transport import Recognizing
 
 __all__ = ["routes"]
 
 
-def routes(services: Services, *, adapter: AuthAdapter, make_context: MakeContext) -> list[BaseRoute]:
+def routes(services: Services, *, recognition: Recognizing) -> list[BaseRoute]:
     """Give the routes of the pages: all but signing in and out ask the adapter anew who may see them."""
     settings = services.settings
     development = settings.environment is Environment.DEVELOPMENT
     cookies = Cookies(secret_keys=settings.secret_keys, clock=services.clock, development=development)
-    door = Door(adapter=adapter, make_context=make_context, cookies=cookies)
+    door = Door(recognition=recognition, cookies=cookies)
     signing = Signing(services=services, door=door)
     return [
         Route("/admin/assets/{name}", assets.serve),

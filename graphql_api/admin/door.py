@@ -7,14 +7,13 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain import identity
 from domain.errors import Forbidden, InvalidCursor, NotFound, Unauthenticated, Unavailable
-from domain.identity import AuthAdapter, Visitor
+from domain.identity import Visitor
 from graphql_api import auth, edge
 from graphql_api.admin import pages
 from graphql_api.admin.cookies import Cookies
 from graphql_api.context import Context
-from graphql_api.transport import MakeContext
+from graphql_api.transport import Recognizing
 
 SIGN_IN = "/admin/sign-in"
 
@@ -40,8 +39,7 @@ Handler = Callable[[Request, Operator], Awaitable[Response]]
 class Door:
     """Lets administrators in. The request's own credential counts before the cookie of our form."""
 
-    adapter: AuthAdapter
-    make_context: MakeContext
+    recognition: Recognizing
     cookies: Cookies
 
     def guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
@@ -85,7 +83,7 @@ class Door:
         asking = auth.asking_of(request)
         if token is not None:
             asking = replace(asking, headers={**asking.headers, "authorization": f"Bearer {token}"})
-        return await identity.recognize(self.adapter, asking)
+        return await self.recognition.visitor(asking)
 
     async def admit(self, request: Request, visitor: Visitor | None, *, signed_in: bool) -> Operator:
         """Let a visitor in who is an administrator.
@@ -97,7 +95,8 @@ class Door:
         """
         if visitor is None:
             raise Unauthenticated
-        context = await self.make_context(request_id=edge.request_id(request), visitor=visitor)
+        asking = auth.asking_of(request)
+        context = await self.recognition.context(request_id=edge.request_id(request), visitor=visitor, asking=asking)
         context.caller.require_administrator()
         return Operator(context=context, visitor=visitor, signed_in=signed_in)
 

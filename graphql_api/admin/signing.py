@@ -17,7 +17,6 @@ from domain.wiring import Services
 from graphql_api import edge
 from graphql_api.admin import pages
 from graphql_api.admin.door import SIGN_IN, Door, Operator, unavailable
-from graphql_api.auth import Claims
 
 HOME = "/admin"
 MOST_TRIES, WINDOW = 30, timedelta(minutes=1)
@@ -69,9 +68,8 @@ class Signing:
         if match is None:
             raise Unauthenticated
         operator = await self._operator(request, match[1])
-        expires_at = operator.visitor.expires_at if isinstance(operator.visitor, Claims) else None
         response = pages.redirect(wanted)
-        self.door.cookies.put(response, request, match[1], expires_at=expires_at)
+        self.door.cookies.put(response, request, match[1], expires_at=operator.visitor.expires_at)
         await rates.give_back(database, bucket=bucket)
         return response
 

@@ -16,36 +16,40 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from domain import identity
 from domain.errors import Unauthenticated, Unavailable
-from domain.identity import AuthAdapter, Visitor
+from domain.identity import Asking, Visitor
 from graphql_api import auth, edge
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, OperationNotAllowed
 from graphql_api.transport import media
 from graphql_api.transport.reading import HttpRefusal, read
 
-__all__ = ["MakeContext", "Transport"]
+__all__ = ["Recognizing", "Transport"]
 
 SERVED = {"GET": frozenset({OperationType.QUERY}), "POST": frozenset({OperationType.QUERY, OperationType.MUTATION})}
 STATUSES = {Code.UNAUTHENTICATED: 401, Code.INTERNAL: 500, Code.UNAVAILABLE: 503}
 ADVICE = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 
 
-class MakeContext(Protocol):
-    """Makes the context of one operation. May raise Unauthenticated (401) or Unavailable (503)."""
+class Recognizing(Protocol):
+    """Tells who is asking; `Recognition` for one."""
 
-    async def __call__(self, *, request_id: str, visitor: Visitor | None) -> Context:
-        """Make it for who is asking; cheap, and holding nothing that must be closed."""
+    async def visitor(self, asking: Asking) -> Visitor | None:
+        """Prove what is shown without the database; None without a credential. May raise Unauthenticated."""
+
+    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+        """Make an operation's context: cheap, holding nothing that must be closed.
+
+        May raise Unauthenticated (401) or Unavailable (503).
+        """
 
 
 class Transport:
     """The `/graphql` endpoint: an ASGI application that stands behind `Edge`."""
 
-    def __init__(self, schema: MaskingSchema, *, adapter: AuthAdapter, make_context: MakeContext) -> None:
+    def __init__(self, schema: MaskingSchema, *, recognition: Recognizing) -> None:
         self._schema = schema
-        self._adapter = adapter
-        self._make_context = make_context
+        self._recognition = recognition
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request; a client that leaves before it has asked gets no answer."""
@@ -71,9 +75,10 @@ class Transport:
     async def _run(self, request: Request, answer: "_Answer") -> Response:
         if answer.media is None:
             raise HttpRefusal(406, f"The answer is {media.RESPONSE} or {media.JSON}.")
-        visitor = await identity.recognize(self._adapter, auth.asking_of(request))
+        asking = auth.asking_of(request)
+        visitor = await self._recognition.visitor(asking)
         asked = await read(request)
-        context = await self._make_context(request_id=answer.request_id, visitor=visitor)
+        context = await self._recognition.context(request_id=answer.request_id, visitor=visitor, asking=asking)
         result = await self._schema.execute(
             asked.query,
             variable_values=asked.variables,

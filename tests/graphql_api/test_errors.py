@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 
 from domain.errors import Unavailable
-from tests.graphql_api.toy import DSN, ask, codes, make_context, schema
+from tests.graphql_api.toy import DSN, ask, codes, context_of, schema
 
 
 class BeforeOperation(SchemaExtension):
@@ -227,7 +227,7 @@ async def test_an_expected_refusal_is_one_line_without_the_query(caplog: pytest.
 
 async def test_an_operation_outside_http_is_masked_as_well() -> None:
     result = await schema().execute('{ fail(what: "unexpected") }')
-    context = await make_context(request_id="r1", visitor=None)
+    context = context_of("r1")
     known = await schema().execute("{ nothing }", context_value=context)
 
     assert [error.message for error in result.errors or ()] == ["Internal error"]
