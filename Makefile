@@ -82,11 +82,13 @@ WALKS ?= 10000
 CUSTOMERS ?= 1000
 STATES ?= 1000000
 HISTORIES ?= 10000
+CASES ?= 100000
 .PHONY: prove
-prove: $(READY) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, HISTORIES, SEED
+prove: $(READY) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, HISTORIES, CASES, SEED
 	@$(BIN)/python -m tests.proofs entitlements --states $(STATES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs faults
+	@$(BIN)/python -m tests.proofs fuzz --cases $(CASES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs past --histories $(HISTORIES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs.year --customers $(CUSTOMERS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
