@@ -14,6 +14,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from graphql_api.transport.sockets import wire
+
 PROTOCOL = Subprotocol("graphql-transport-ws")
 PATIENCE = 30
 
@@ -24,7 +26,7 @@ async def served(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
 
     Its lifespan is the caller's business.
     """
-    config = uvicorn.Config(app, lifespan="off", log_level="critical", **options)
+    config = uvicorn.Config(app, lifespan="off", log_level="critical", **wire.OPTIONS | options)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server._serve([listening]))
