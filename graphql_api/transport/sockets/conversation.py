@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket
 
-from domain.errors import Unavailable
+from domain.errors import RateLimited, Unavailable
 from domain.identity import Asking
 from graphql_api.transport.sockets import leaving
 from graphql_api.transport.sockets.closing import CloseCode, Closing, closing
@@ -94,7 +94,7 @@ class Conversation:
             self._move_in(standing)
         except Malformed as error:
             raise closing(CloseCode.BAD_REQUEST, str(error)) from None
-        except Unavailable:
+        except (Unavailable, RateLimited):
             raise closing(CloseCode.TRY_AGAIN_LATER, "Try again later") from None
         except Full:
             raise closing(CloseCode.TRY_AGAIN_LATER, "Too many sockets") from None

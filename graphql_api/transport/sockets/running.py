@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, TypeAlias
 
-from domain.errors import Unavailable
+from domain.errors import RateLimited, Unavailable
 from domain.telemetry import logs
 from graphql_api.errors import Code, MaskingSchema
 from graphql_api.transport.sockets import operations
@@ -106,6 +106,8 @@ class Running:
                 await self._answer(frame, request_id)
         except Full:
             await self._tell(frame, _too_many(request_id, 1))
+        except RateLimited as limited:
+            await self._tell(frame, _too_many(request_id, limited.retry_after_seconds))
         except Unavailable as away:
             await self._tell(frame, operations.refused(Code.UNAVAILABLE, away.message, request_id=request_id))
 

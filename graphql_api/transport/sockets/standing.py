@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.clock import Clock
-from domain.errors import Unauthenticated, Unavailable
+from domain.errors import Forbidden, InvalidInput, RateLimited, Unauthenticated, Unavailable
 from domain.identity import Asking
 from graphql_api.auth import LONGEST_HEADER
 from graphql_api.context import Context
@@ -74,7 +74,7 @@ class Standing:
         try:
             async with asyncio.timeout(PROVING_SECONDS):
                 await self.context(uuid.uuid4().hex)
-        except (Unavailable, TimeoutError):
+        except (Unavailable, RateLimited, TimeoutError):
             if age >= terms.doubt_seconds:
                 raise closing(CloseCode.TRY_AGAIN_LATER, "Try again later") from None
 
@@ -86,6 +86,7 @@ async def introduced(proving: Proving, asking: Asking, payload: Mapping[str, obj
         Malformed: the payload shows a header twice, or as something else than one line of printable ASCII.
         Closing: the credential proves nothing, or the payload shows another one than the handshake.
         Unavailable: the database could not be reached.
+        RateLimited: credentials are shown too often.
     """
     shown = _asking_with(asking, payload)
     return Standing(proving, shown, await _proven(proving, shown, uuid.uuid4().hex))
@@ -96,7 +97,7 @@ async def _proven(proving: Proving, asking: Asking, request_id: str) -> Context:
     try:
         visitor = await recognition.visitor(asking)
         return await recognition.context(request_id=request_id, visitor=visitor, asking=asking)
-    except Unauthenticated:
+    except (Unauthenticated, Forbidden, InvalidInput):
         raise closing(CloseCode.FORBIDDEN, "Forbidden") from None
 
 
