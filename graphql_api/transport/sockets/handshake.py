@@ -14,24 +14,26 @@ def is_welcome(headers: Headers, *, scheme: str, allowed: Collection[str]) -> bo
     A page may from the host that it came from itself, and from origins that were allowed. A page that came openly may
     not open a socket that is encrypted: whoever could write the page could not read the socket.
     """
-    origins = headers.getlist("origin")
+    origins, hosts = headers.getlist("origin"), headers.getlist("host")
     if not origins:
         return True
-    if len(origins) > 1:
+    if len(origins) > 1 or len(hosts) != 1:
         return False
     origin = origins[0].lower()
     if origin in {each.lower() for each in allowed}:
         return True
-    own = _place(f"{urlsplit(origin).scheme}://{headers.get('host', '')}") if origin.startswith("http") else None
-    return own is not None and _place(origin) == own and (scheme != "wss" or origin.startswith("https:"))
+    found = _place(origin)
+    encrypted = origin.startswith("https:")
+    own = _place(f"{'https' if encrypted else 'http'}://{hosts[0].lower()}")
+    return found is not None and found == own and (encrypted or scheme != "wss")
 
 
 def _place(address: str) -> tuple[str, int] | None:
-    """Take host and port out of an address without a path; None where they cannot be told."""
+    """Take host and port out of an origin, written in small letters; None where it is none."""
     try:
         parts = urlsplit(address)
         port = parts.port or PORTS.get(parts.scheme)
     except ValueError:
         return None
-    plain = not (parts.path or parts.query or parts.fragment or parts.username is not None)
-    return (parts.hostname.lower(), port) if plain and parts.hostname and port else None
+    origin = parts.scheme in PORTS and address == f"{parts.scheme}://{parts.netloc}" and parts.username is None
+    return (parts.hostname, port) if origin and parts.hostname and port else None

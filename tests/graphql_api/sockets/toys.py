@@ -9,6 +9,7 @@ from typing import Any
 import strawberry
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from graphql_api import edge
 from graphql_api.transport import Recognizing
@@ -25,6 +26,8 @@ class Diary:
     begun: int = 0
     ended: int = 0
     told: int = 0
+    closed: int = 0
+    """Handshakes and sockets that the server is done with."""
     change: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def note(self, **counted: int) -> None:
@@ -103,8 +106,16 @@ def app(
         origins=origins,
         terms=terms,
     )
+
+    class Noted:
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await sockets(scope, receive, send)
+            finally:
+                await diary.note(closed=1)
+
     made = Starlette(
-        routes=[WebSocketRoute("/graphql", sockets)],
+        routes=[WebSocketRoute("/graphql", Noted())],
         middleware=edge.middleware(allowed_hosts=hosts, allowed_origins=origins),
     )
     made.state.sockets = sockets
