@@ -48,8 +48,11 @@ class Talk:
         await self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
     async def hear(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
-            heard: dict[str, Any] = json.loads(await self.connection.recv())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                heard: dict[str, Any] = json.loads(await self.connection.recv())
+        except ConnectionClosed:
+            raise AssertionError(f"closed: {self.connection.close_code} {self.connection.close_reason}") from None
         return heard
 
     async def ended(self) -> tuple[int, str]:

@@ -28,6 +28,7 @@ class Diary:
     told: int = 0
     closed: int = 0
     """Handshakes and sockets that the server is done with."""
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
     change: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def note(self, **counted: int) -> None:
@@ -81,6 +82,24 @@ def streams(diary: Diary) -> type:
             await diary.note(ended=1)
             while True:
                 yield 1
+
+        @strawberry.subscription
+        async def lingering(self) -> AsyncGenerator[int]:
+            """Take its time to tidy up."""
+            await diary.note(begun=1)
+            try:
+                await asyncio.Event().wait()
+                yield 1
+            finally:
+                await diary.may_end.wait()
+                await diary.note(ended=1)
+
+        @strawberry.subscription
+        async def steps(self) -> AsyncGenerator[int]:
+            """Tell one number, and another when it may."""
+            yield 1
+            await diary.may_end.wait()
+            yield 2
 
         @strawberry.subscription
         async def broken(self) -> AsyncGenerator[int]:
