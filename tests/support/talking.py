@@ -22,17 +22,21 @@ PATIENCE = 30
 
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
-    """Serve an application for as long as the block lasts, and give its address without a scheme.
+    """Serve an application for as long as the block lasts, and give its address without a scheme."""
+    async with serving(app, **options) as (address, _):
+        yield address
 
-    Its lifespan is the caller's business.
-    """
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+    """Serve an application whose lifespan is the caller's business; the server ends with the block or when told to."""
     config = uvicorn.Config(app, lifespan="off", log_level="critical", **wire.OPTIONS | options)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server._serve([listening]))
         try:
             # Who connects before the server is up waits in the kernel's queue.
-            yield f"127.0.0.1:{listening.getsockname()[1]}"
+            yield f"127.0.0.1:{listening.getsockname()[1]}", server
         finally:
             server.should_exit = True
             await task

@@ -67,9 +67,9 @@ def streams(diary: Diary) -> type:
                 await diary.note(ended=1)
 
         @strawberry.subscription
-        async def flood(self, size: int) -> AsyncGenerator[str]:
+        async def flood(self, size: int, to: int = 1_000_000) -> AsyncGenerator[str]:
             """Tell as much as anybody will hear."""
-            while True:
+            for _ in range(to):
                 await diary.note(told=1)
                 yield "x" * size
 
