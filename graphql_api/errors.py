@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError, GraphQLSyntaxError, VariableDefinitionNode
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
@@ -219,7 +219,7 @@ def _refusal(error: GraphQLError, *, executed: bool) -> PublicError | None:
         return PublicError("Forbidden", Code.FORBIDDEN)
     if known := _known(_cause(error)):
         return known
-    if executed and _is_bad_value(error):
+    if (executed or _is_about_a_variable(error)) and _is_bad_value(error):
         complaint = worded(error, Code.BAD_USER_INPUT)
         return complaint if isinstance(complaint, PublicError) else None
     return None
@@ -244,6 +244,11 @@ def _is_bad_value(error: GraphQLError) -> bool:
     """
     original = error.original_error
     return error.path is None or (type(original) is GraphQLError and original.path is None and bool(original.nodes))
+
+
+def _is_about_a_variable(error: GraphQLError) -> bool:
+    """Tell what graphql-core says of a subscription's variables; Strawberry takes that for an operation never begun."""
+    return bool(error.nodes) and all(isinstance(node, VariableDefinitionNode) for node in error.nodes or ())
 
 
 def _public(error: GraphQLError, refusal: PublicError | None, *, request_id: str, anonymous: bool) -> GraphQLError:

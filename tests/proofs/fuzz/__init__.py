@@ -16,6 +16,7 @@ from random import Random
 
 from graphql_api.cli.progress import Show
 from tests.proofs.engines import Verdict, on_both
+from tests.proofs.fuzz import talking
 from tests.proofs.fuzz.asking import ask, asked
 from tests.proofs.fuzz.judging import Recorder, judge, told, verdict_of
 from tests.support.api import Api, serving
@@ -73,18 +74,30 @@ class Fuzz:
             self.ids += [row.id for row in (await self.api.rows(table))[:4]]
 
     async def case(self, number: int) -> str | None:
-        """Play one case; say what is wrong, and None when nothing is."""
+        """Play one case, every eighth over a socket; say what is wrong, and None when nothing is."""
         rng = Random(f"{self.seed} {number}")
         self.api.clock.forward(seconds=rng.choice((0, 1, 30)))
         self.recorder.faults.clear()
         credentials = [b"" if who is None else f"Bearer {self.api.token(who)}".encode() for who in PEOPLE]
+        wrong = await (self._talk if number % 8 == 0 else self._ask)(rng, credentials)
+        return wrong and f"case {number}: {wrong}"
+
+    async def _ask(self, rng: Random, credentials: Sequence[bytes]) -> str | None:
         request = asked(rng, self.ids, credentials)
         began = time.process_time()
         async with asyncio.timeout(HANGS_AFTER):
             answered = await ask(self.api.app, request)
         wrong = judge(request, answered, seconds=time.process_time() - began, faults=self.recorder.faults)
         self.answers[verdict_of(answered)] += 1
-        return wrong and f"case {number}: {wrong}\n{request}\n{answered}"
+        return wrong and f"{wrong}\n{request}\n{answered}"
+
+    async def _talk(self, rng: Random, credentials: Sequence[bytes]) -> str | None:
+        talk = talking.talk_of(rng, self.ids, credentials)
+        wrong = await talking.hold(self.api.app, talk, hangs_after=HANGS_AFTER)
+        wrong = next((f"logged {fault}" for fault in self.recorder.faults), wrong)
+        if wrong is None:
+            self.answers[f"socket {talking.verdict_of(talk)}"] += 1
+        return wrong and f"{wrong}\n{talk}"
 
 
 async def play(fuzz: Fuzz, plan: Plan, show: Show) -> str | None:
