@@ -4,12 +4,12 @@ A hint says where to look and nothing else. It may be lost, doubled or late, and
 from time to time.
 """
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 from domain.db.line import Line
 
-Heard = Callable[[Set[str] | None], None]
+Heard = Callable[[Collection[str] | None], None]
 """Is told the ids of what may have changed; None when hints may have been missed."""
 
 
@@ -20,7 +20,7 @@ class Hints:
         self._line = line
         self._listening: list[Heard] = []
 
-    def tell(self, ids: Set[str]) -> None:
+    def tell(self, ids: Collection[str]) -> None:
         """Tell everybody who listens, here and elsewhere; never waits and never fails."""
         self._heard(ids)
         if self._line is not None:
@@ -44,6 +44,6 @@ class Hints:
         if self._line is not None:
             await self._line.aclose()
 
-    def _heard(self, ids: Set[str] | None) -> None:
+    def _heard(self, ids: Collection[str] | None) -> None:
         for heard in tuple(self._listening):
             heard(ids)

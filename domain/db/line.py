@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Set
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from typing import Any
 
 import asyncpg
@@ -30,7 +30,7 @@ GATHERING_SECONDS = 0.02
 HEARTBEAT_SECONDS = 30.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 
-Listener = Callable[[Set[str] | None], None]
+Listener = Callable[[Collection[str] | None], None]
 
 
 class Line:
@@ -46,9 +46,9 @@ class Line:
         self._wanted = asyncio.Event()
         self._speaking: asyncio.Task[None] | None = None
 
-    def tell(self, ids: Set[str]) -> None:
+    def tell(self, ids: Collection[str]) -> None:
         """Let other processes know soon that these may have changed."""
-        self._waiting |= ids
+        self._waiting.update(ids)
         if len(self._waiting) > MOST_WAITING:
             self._waiting = {EVERYTHING}
         self._want()
@@ -134,6 +134,6 @@ class Line:
             ids = frozenset(text.split())
             self._say(None if EVERYTHING in ids else ids)
 
-    def _say(self, ids: Set[str] | None) -> None:
+    def _say(self, ids: Collection[str] | None) -> None:
         if self._listener is not None:
             self._listener(ids)
