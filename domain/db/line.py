@@ -14,7 +14,6 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import URL
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from domain.db.lookup import LOST
 
@@ -86,7 +85,7 @@ class Line:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Any]:
-        _, address = dialect().create_connect_args(self._address)
+        _, address = self._address.get_dialect()().create_connect_args(self._address)
         connection = await asyncpg.connect(**address, **self._options)
         connection.add_termination_listener(lambda _: self._wanted.set())
         try:
