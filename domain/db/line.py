@@ -20,6 +20,8 @@ from domain.db.lookup import LOST
 log = logging.getLogger(__name__)
 
 CHANNEL = "seatgate"
+APPLICATION = "seatgate hints"
+"""How PostgreSQL shows the connection to operators."""
 EVERYTHING = "*"
 MOST_TOLD = 100
 """How many ids one notification names; their text must stay below 8000 bytes."""
@@ -38,7 +40,8 @@ class Line:
     def __init__(self, address: URL, options: dict[str, Any]) -> None:
         self._address = address
         # A notification that a crash loses costs nothing, so nobody waits for the disk.
-        settings = {**options["server_settings"], "synchronous_commit": "off"}
+        own = {"application_name": APPLICATION, "synchronous_commit": "off"}
+        settings = {**options["server_settings"], **own}
         self._options = {**options, "server_settings": settings}
         self._listener: Listener | None = None
         self._waiting: set[str] = set()
