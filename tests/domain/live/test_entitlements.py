@@ -23,7 +23,7 @@ from tests.support.giving import SSO, grant, revoke
 from tests.support.hearing import hearing, rests
 from tests.support.tables import execute, unchanged
 from tests.support.telling import tell
-from tests.support.wired import customer_of, member, organization, settings_of, user
+from tests.support.wired import customer_of, member, organization, settings_of, user, wired
 
 INSTANT = timedelta(microseconds=1)
 NOTHING: frozenset[str] = frozenset()
@@ -240,5 +240,20 @@ async def test_a_hosts_resolver_is_asked_again_and_again(
         moody.features = frozenset({"sso"})
         second = await heard.next()
     await services.aclose()
+
+    assert (first.resolved.features, second.resolved.features) == (NOTHING, names("sso"))
+
+
+async def test_without_hints_the_look_out_finds_what_others_do(
+    services: Services, ann: Scope, payer: CustomerId, database_url: str, clock: FixedClock
+) -> None:
+    nowhere = "postgresql+asyncpg://postgres@/seatgate?host=/nowhere"
+    given = {"SEATGATE_DATABASE_LISTEN_URL": nowhere} if database_url.startswith("postgresql") else {}
+    deaf = wired(database_url, clock, **given)
+    async with hearing(stream(deaf, ann, payer)) as heard:
+        first = await heard.next()
+        await grant(services, payer, SSO)
+        second = await heard.next()
+    await deaf.aclose()
 
     assert (first.resolved.features, second.resolved.features) == (NOTHING, names("sso"))
