@@ -105,13 +105,16 @@ class Live:
             while not self.watching.closed:
                 # Whatever happens from here on may be missed by the read, so it counts.
                 watcher.begin()
-                state, at = await self._read(read), loop.time()
+                since, state = self._clock.now(), await self._read(read)
+                at = loop.time()
                 if state is None:
                     return
                 if state.mark != mark:
                     mark = state.mark
                     yield state.told
-                await self._wait(watcher, state.valid_until)
+                # A host's answer may have been over before it was given; it is asked for again like any other.
+                ends = state.valid_until is not None and state.valid_until >= since
+                await self._wait(watcher, state.valid_until if ends else None)
                 await asyncio.sleep(at + LEAST_SECONDS - loop.time())
         raise Unavailable
 
@@ -126,12 +129,10 @@ class Live:
                 await asyncio.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - jitter is no secret
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _wait(self, watcher: Watcher, valid_until: datetime | None) -> None:
+    async def _wait(self, watcher: Watcher, until: datetime | None) -> None:
         """Wait until something has changed, an answer changes by itself, or rights are to be asked for again."""
         seconds = random.uniform(0.8, 1) * self._rights_seconds  # noqa: S311 - jitter is no secret
-        now = self._clock.now()
-        # A host's answer may have been over before it was given; then it is asked for again as any other.
-        watcher.until = valid_until if valid_until is not None and valid_until >= now else None
-        if watcher.until is not None:
-            seconds = min(seconds, (watcher.until - now + _A_MOMENT).total_seconds())
-        await watcher.wait(seconds)
+        if until is not None:
+            seconds = min(seconds, (until - self._clock.now() + _A_MOMENT).total_seconds())
+        watcher.until = until
+        await watcher.wait(max(0, seconds))

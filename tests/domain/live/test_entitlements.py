@@ -23,7 +23,7 @@ from domain.wiring import Services, build
 from tests.support.clock import FixedClock
 from tests.support.databases import PostgreSQL, Sqlite
 from tests.support.giving import SSO, grant, revoke
-from tests.support.hearing import hearing, lively, rests
+from tests.support.hearing import calm, hearing, lively, rests
 from tests.support.tables import execute, unchanged
 from tests.support.telling import tell
 from tests.support.wired import customer_of, member, organization, settings_of, user, wired
@@ -73,9 +73,12 @@ async def test_what_leaves_the_answers_as_they_were_is_told_to_nobody(
     await tell(services)
     async with hearing(stream(services, ann, payer, live)) as heard:
         await heard.next()
+        await calm(live.watching)
         clock.forward(seconds=1)
         await tell(services, metadata={"note": "nothing that anybody is given"})
         await live.watching.look()
+        await calm(live.watching)
+        assert heard.silent
         clock.forward(seconds=1)
         await tell(services, price="price_pro_monthly")
 
@@ -89,9 +92,13 @@ async def test_an_override_ends_for_whoever_watches_at_the_instant_after_its_las
     await grant(services, payer, SSO, expires_at=end)
     async with hearing(stream(services, ann, payer, live)) as heard:
         given = await heard.next()
+        await calm(live.watching)
         clock.forward(hours=3)
         await live.watching.look()
+        await calm(live.watching)
+        assert heard.silent
         clock.forward(microseconds=1)
+        await live.watching.look()
         over = await heard.next()
 
     assert given.resolved.valid_until == end
@@ -106,9 +113,13 @@ async def test_grace_ends_for_whoever_watches_at_the_instant_after_its_last(
         grace = await heard.next()
         until = grace.resolved.valid_until
         assert until is not None
+        await calm(live.watching)
         clock.forward(seconds=(until - clock.now()).total_seconds())
         await live.watching.look()
+        await calm(live.watching)
+        assert heard.silent
         clock.forward(microseconds=1)
+        await live.watching.look()
         over = await heard.next()
 
     assert (grace.resolved.grace_plans, until) == (names("team"), grace.as_of + timedelta(days=7))
@@ -124,6 +135,7 @@ async def test_a_catalog_that_comes_into_force_is_told_to_everybody(
     await services.rollout.start()
     async with hearing(stream(services, ann, payer, live)) as heard, hearing(stream(services, ann, own, live)) as too:
         first, _ = await heard.next(), await too.next()
+        await calm(live.watching)
         await services.rollout.apply(other, scope=Scope(actor=ann.actor, administrator=True))
         await services.rollout.follow()
         told = [await heard.next(), await too.next()]
@@ -208,6 +220,7 @@ async def test_streams_end_as_unavailable_when_seatgate_is_closed(
         await heard.next()
         waiting = asyncio.create_task(heard.next())
         await asyncio.sleep(0)
+        await calm(services.live.watching)
         await services.live.aclose()
 
         with pytest.raises(Unavailable):
@@ -255,6 +268,7 @@ async def test_without_hints_the_look_out_finds_what_others_do(
     deaf = wired(database_url, clock, **given)
     async with lively(deaf, looks=LOOK_SECONDS) as live, hearing(stream(deaf, ann, payer, live)) as heard:
         first = await heard.next()
+        await calm(live.watching)
         await grant(services, payer, SSO)
         second = await heard.next()
     await deaf.aclose()
@@ -271,9 +285,10 @@ async def test_over_postgresql_a_hint_of_another_process_is_enough(
     payer = await customer_of(services, ann)
     async with lively(other) as live, hearing(stream(other, ann, payer, live)) as heard:
         first = await heard.next()
-        # Who listens for the first time is told to look everywhere; what is done before is found by that.
+        # Who listens for the first time is told to look everywhere; what is done before that is found by it.
         await grant(services, payer, SSO)
         second = await heard.next()
+        await calm(live.watching)
         await grant(services, payer, Wish(limit="seats", value=9))
         third = await heard.next()
     await other.aclose()
@@ -288,6 +303,7 @@ async def test_an_instant_that_comes_wakes_by_itself(
     await grant(services, payer, SSO, expires_at=clock.now() + timedelta(milliseconds=200))
     async with hearing(stream(services, ann, payer, live)) as heard:
         given = await heard.next()
+        await calm(live.watching)
         clock.forward(seconds=1)
         over = await heard.next()
 

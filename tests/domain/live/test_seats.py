@@ -11,7 +11,7 @@ from domain.scope import Role, Scope
 from domain.wiring import Services
 from tests.support.clock import FixedClock
 from tests.support.giving import grant
-from tests.support.hearing import hearing, rests
+from tests.support.hearing import calm, hearing, rests
 from tests.support.telling import tell
 from tests.support.wired import member, user
 
@@ -93,8 +93,11 @@ async def test_an_invitation_expires_for_whoever_watches_at_its_instant(
     invited = await invite(services, ann, acme, "bob@example.com")
     async with hearing(stream(services, ann, acme.id, live)) as heard:
         offered = await heard.next()
+        await calm(live.watching)
         clock.forward(seconds=timedelta(days=7).total_seconds(), microseconds=-1)
         await live.watching.look()
+        await calm(live.watching)
+        assert heard.silent
         clock.forward(microseconds=1)
         await live.watching.look()
         over = await heard.next()
@@ -109,6 +112,7 @@ async def test_the_limit_falls_for_whoever_watches_when_an_override_ends(
     await grant(services, payer, Wish(limit="seats", value=4), expires_at=clock.now() + timedelta(hours=1))
     async with hearing(stream(services, ann, acme.id, live)) as heard:
         raised = await heard.next()
+        await calm(live.watching)
         clock.forward(hours=1, microseconds=1)
         await live.watching.look()
 
