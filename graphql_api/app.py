@@ -154,6 +154,7 @@ async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(_hung_up(services.rollout.reload_soon))
             await stack.enter_async_context(_running(services.rollout.run()))
+            await stack.enter_async_context(_running(services.replica.run()))
             if worker:
                 await stack.enter_async_context(_running(services.worker.run()))
             yield

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from strawberry.dataloader import DataLoader
 from strawberry.extensions import SchemaExtension
+from strawberry.types.graphql import OperationType
 
 from domain import audit, billing
 from domain.audit import AuditEvent, LabelPart
@@ -48,7 +49,7 @@ BATCH = 100
 class Loaders:
     """Every batched read of one operation, within what its caller may see."""
 
-    def __init__(self, services: Services, scope: Scope) -> None:
+    def __init__(self, services: Services, scope: Scope, *, may_lag: bool = False) -> None:
         self._services = services
         self._made: list[DataLoader[Any, Any]] = []
         reading, customers = services.reading(scope), services.customers(scope)
@@ -74,7 +75,7 @@ class Loaders:
         )
         self._then: dict[tuple[datetime | None, datetime | None], DataLoader[str, Any]] = {}
         self._look_closer(scope)
-        self.lists = Lists(services.database)
+        self.lists = Lists(services.database.read, services.replica.read if may_lag else None)
         self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
 
     def _look_closer(self, scope: Scope) -> None:
@@ -144,16 +145,20 @@ def current() -> Loaders:
     return _loaders.get()
 
 
-def renew(context: Context) -> None:
-    """Begin with loaders that have read nothing; who is anonymous has none."""
+def renew(context: Context, *, may_lag: bool = False) -> None:
+    """Begin with loaders that have read nothing; who is anonymous has none.
+
+    Where `may_lag`, a replica may answer for the lists that say so of themselves.
+    """
     if context.scope is not None:
-        _loaders.set(Loaders(context.services, context.scope))
+        _loaders.set(Loaders(context.services, context.scope, may_lag=may_lag))
 
 
 class FreshLoaders(SchemaExtension):
     """Gives each operation loaders of its own, so that none of them ever answers from an older operation."""
 
     async def on_execute(self) -> AsyncIterator[None]:
-        """Make them before the first resolver runs."""
-        renew(self.execution_context.context)
+        """Make them before the first resolver runs; who changes something, or is told of changes, sees them."""
+        only_reads = self.execution_context.operation_type is OperationType.QUERY
+        renew(self.execution_context.context, may_lag=only_reads)
         yield

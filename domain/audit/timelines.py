@@ -63,7 +63,8 @@ class Timelines:
         if len(narrowed.actions or ()) > MOST_ACTIONS:
             raise InvalidInput(f"Ask for at most {MOST_ACTIONS} actions.")
         queries = [select(AuditEvent).where(*parts) for parts in _disjoint(organization_id, narrowed)]
-        return Listing(entity=AuditEvent, queries=queries, by=AuditEvent.occurred_at, id=AuditEvent.id, descending=True)
+        by, id = AuditEvent.occurred_at, AuditEvent.id
+        return Listing(entity=AuditEvent, queries=queries, by=by, id=id, descending=True, may_lag=True)
 
     async def by_id(self, session: Session, ids: Sequence[str]) -> dict[str, AuditEvent]:
         """Find many events at once; those that the caller may not read are left out."""

@@ -4,10 +4,12 @@ The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
 """
 
 from domain.db.base import Base, Counter, JsonDocument, Key, UtcDateTime, closed
-from domain.db.engine import Database, Session, answers, open_database
+from domain.db.engine import Database, Session, answers
 from domain.db.failures import passing
 from domain.db.lookup import Lookup
+from domain.db.opening import open_database, open_replica
 from domain.db.pages import Asked, Listing, Page, Position, Slice, counts_of, page_of, pages_of
+from domain.db.replica import Replica
 from domain.db.writing import count_changed, insert_into
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "Lookup",
     "Page",
     "Position",
+    "Replica",
     "Session",
     "Slice",
     "UtcDateTime",
@@ -30,6 +33,7 @@ __all__ = [
     "counts_of",
     "insert_into",
     "open_database",
+    "open_replica",
     "page_of",
     "pages_of",
     "passing",

@@ -7,16 +7,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
 
-from domain.db import sqlite, sqlite_driver
+from domain.db import sqlite
 from domain.db.failures import unreachable, worth_retrying, written_to_a_snapshot
 from domain.db.hints import Hints
-from domain.db.line import Line
-from domain.db.lookup import Lookup, PostgresqlReader, Reader, SqliteReader
+from domain.db.lookup import Lookup, Reader
 from domain.errors import ConfigError, Unavailable
 from domain.telemetry import Signal, Telemetry, Told
 
@@ -25,16 +24,6 @@ T = TypeVar("T")
 ATTEMPTS = 5
 RETRY_SECONDS = 0.2
 POOL_SIZE = 5
-POOL_SECONDS = 10
-POSTGRESQL_OPTIONS: dict[str, Any] = {
-    "timeout": 3,
-    "command_timeout": 6,
-    "server_settings": {
-        "lock_timeout": "2000",
-        "statement_timeout": "5000",
-        "idle_in_transaction_session_timeout": "10000",
-    },
-}
 
 
 class Session(AsyncSession):
@@ -111,7 +100,7 @@ class Database:
     def __init__(
         self,
         engine: AsyncEngine,
-        options: dict[str, Any] | None = None,
+        reader: Reader,
         *,
         telemetry: Telemetry | None = None,
         hints: Hints | None = None,
@@ -129,11 +118,7 @@ class Database:
         # Waiting here instead of in SQLite's busy handler keeps writers of one process in order and wakes them at once.
         self._writers = asyncio.Semaphore(1 if self.dialect == "sqlite" else POOL_SIZE)
         self._running: set[asyncio.Task[Any]] = set()
-        self._reader: Reader = (
-            SqliteReader(engine)
-            if self.dialect == "sqlite"
-            else PostgresqlReader(engine, options or POSTGRESQL_OPTIONS)
-        )
+        self._reader = reader
 
     async def look_up(self, lookup: Lookup, **values: object) -> list[tuple[Any, ...]]:
         """Run one prepared SELECT over the newest committed state, with the least that it can cost.
@@ -169,6 +154,15 @@ class Database:
             if unreachable(error) and not written_to_a_snapshot(error):
                 raise Unavailable from error
             raise
+
+    async def read(self, body: Callable[[Session], Awaitable[T]]) -> T:
+        """Read what `body` reads of one consistent state.
+
+        Raises:
+            Unavailable: the database could not be reached or was too busy.
+        """
+        async with self.snapshot() as session:
+            return await body(session)
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Open a connection that reads what no session maps; it waits for no writer and keeps none waiting."""
@@ -234,47 +228,6 @@ class Database:
         await self.hints.aclose()
         await self._reader.aclose()
         await self.engine.dispose()
-
-
-def open_database(url: str, *, listen_url: str | None = None, telemetry: Telemetry | None = None) -> Database:
-    """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`; nothing is connected yet.
-
-    On PostgreSQL, `?schema=name` in the address lets every table be found and made in that schema and in no other, and
-    hints go over a connection to `listen_url`, which leads past every pooler; by default it is the same address.
-    What transactions tell operators goes to `telemetry`, by default to one of the database's own.
-    """
-    if make_url(url).get_backend_name() == "postgresql":
-        address, options = _in_schema(make_url(url))
-        engine = create_async_engine(
-            address,
-            pool_size=POOL_SIZE,
-            max_overflow=POOL_SIZE,
-            pool_timeout=POOL_SECONDS,
-            pool_pre_ping=True,
-            hide_parameters=True,
-            connect_args=options,
-        )
-        line = Line(*_in_schema(make_url(listen_url or url)))
-        return Database(engine, options, telemetry=telemetry, hints=Hints(line))
-    engine = create_async_engine(
-        url,
-        pool_size=POOL_SIZE,
-        max_overflow=0,
-        pool_timeout=POOL_SECONDS,
-        hide_parameters=True,
-        async_creator=sqlite_driver.opener(make_url(url), busy_seconds=sqlite.BUSY_SECONDS),
-    )
-    sqlite.prepare(engine.sync_engine)
-    return Database(engine, telemetry=telemetry)
-
-
-def _in_schema(address: URL) -> tuple[URL, dict[str, Any]]:
-    """Take the schema out of an address, which the driver would not know there, and put it into the options."""
-    schema = address.query.get("schema")
-    if schema is None:
-        return address, POSTGRESQL_OPTIONS
-    settings = POSTGRESQL_OPTIONS["server_settings"] | {"search_path": schema}
-    return address.difference_update_query(["schema"]), POSTGRESQL_OPTIONS | {"server_settings": settings}
 
 
 async def answers(database: Database) -> bool:

@@ -43,6 +43,9 @@ class Listing(Generic[T]):
 
     `queries` select the rows between them, and no row is in two of them. A page costs the same however long the list
     is, as long as an index has each selection in this order.
+
+    `may_lag`: a replica may answer, which knows of the newest changes a little later. That is only for selections in
+    which nobody's rights choose the rows, and for rows of which nothing says that what they name is still there.
     """
 
     entity: type[T]
@@ -50,6 +53,7 @@ class Listing(Generic[T]):
     by: InstrumentedAttribute[Any]
     id: InstrumentedAttribute[Any]
     descending: bool = False
+    may_lag: bool = False
 
 
 Asked = tuple[Listing[Any], Page]

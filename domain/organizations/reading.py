@@ -74,7 +74,15 @@ class Reading:
         """List the organizations that the caller belongs to; all of them for administrators."""
         by = Organization.name if order is OrganizationOrder.NAME else Organization.created_at
         living = self.visible().where(_LIVING)
-        return Listing(entity=Organization, queries=[living], by=by, id=Organization.id, descending=descending)
+        return Listing(
+            entity=Organization,
+            queries=[living],
+            by=by,
+            id=Organization.id,
+            descending=descending,
+            # For everybody else it is their rights that choose the rows.
+            may_lag=self.scope.administrator,
+        )
 
     def members_of(self, organization: Organization, roles: Sequence[Role] | None) -> Listing[Membership] | None:
         """List the memberships of an organization that the caller sees, oldest first, of these roles when given.

@@ -33,7 +33,6 @@ BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
 LATER = frozenset(
     {
-        "DATABASE_REPLICA_URL",
         "JWKS_URL",
         "TRUSTED_PROXIES",
     }
@@ -112,6 +111,7 @@ class Settings:
     mail_url: str | None = field(repr=False)
     database_url: str = field(repr=False)
     database_listen_url: str | None = field(repr=False)
+    database_replica_url: str | None = field(repr=False)
     stripe_api_key: str | None = field(repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     fake_webhook_secrets: tuple[str, ...] = field(repr=False)
@@ -129,7 +129,7 @@ def read(environ: Mapping[str, str], *, folder: Path) -> Settings:
     settings = _settings(reader, folder=folder)
     _check_processors(reader, settings)
     _check_mail(reader)
-    _check_listening(reader, settings)
+    _check_postgresql(reader, settings)
     if settings.environment is Environment.PRODUCTION:
         _check_production(reader, settings)
     reader.refuse_others(later=LATER)
@@ -169,6 +169,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
         database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
         database_listen_url=reader.value("DATABASE_LISTEN_URL", nothing, parsing.database_url),
+        database_replica_url=reader.value("DATABASE_REPLICA_URL", nothing, parsing.database_url),
         stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
@@ -222,11 +223,12 @@ def _check_mail(reader: Reader) -> None:
             reader.fault(name, f"is missing although {PREFIX}{other} is set")
 
 
-def _check_listening(reader: Reader, settings: Settings) -> None:
-    """Note an address for notifications where there are none: only PostgreSQL has them."""
-    listen_url = settings.database_listen_url
-    if listen_url is not None and not all(url.startswith("postgresql") for url in (listen_url, settings.database_url)):
-        reader.fault("DATABASE_LISTEN_URL", f"is for PostgreSQL, as {PREFIX}DATABASE_URL must be then")
+def _check_postgresql(reader: Reader, settings: Settings) -> None:
+    """Note an address for notifications or of a replica where there are none: only PostgreSQL has them."""
+    given = {"DATABASE_LISTEN_URL": settings.database_listen_url, "DATABASE_REPLICA_URL": settings.database_replica_url}
+    for name, url in given.items():
+        if url is not None and not all(each.startswith("postgresql") for each in (url, settings.database_url)):
+            reader.fault(name, f"is for PostgreSQL, as {PREFIX}DATABASE_URL must be then")
 
 
 def _check_production(reader: Reader, settings: Settings) -> None:

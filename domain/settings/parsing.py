@@ -128,6 +128,10 @@ def database_url(value: str) -> str:
         raise Fault("names no database, or one in memory")
     if url.drivername.startswith("sqlite") and in_memory(url):
         raise Fault("is a database in memory or a file: address; name a file")
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ArgumentError:
+        raise Fault("names several hosts, but not each with its port") from None
     return value
 
 

@@ -14,6 +14,7 @@ class Attribute(StrEnum):
 
     ACCESS = "access"
     BOX = "box"
+    CAUSE = "cause"
     CUSTOMER_ID = "customer_id"
     FEATURE = "feature"
     KIND = "kind"
@@ -37,6 +38,7 @@ class Attribute(StrEnum):
 ATTRIBUTES: Mapping[Attribute, str] = {
     Attribute.ACCESS: "what a drift did to access: `wrongly_granted`, `wrongly_withheld`, `unchanged`",
     Attribute.BOX: "where a message was given up: `inbox`, `outbox`",
+    Attribute.CAUSE: "why the replica is passed over: `failed`, `behind`, `other_migration`",
     Attribute.CUSTOMER_ID: "our id of the customer; absent where nobody here is",
     Attribute.FEATURE: "what was asked for: a feature, a plan or price, a limit; absent when all features were",
     Attribute.KIND: "how a drift came about, as in `driftReport`",
@@ -83,6 +85,7 @@ class Metric(StrEnum):
     OUTBOX_DUE = "seatgate_outbox_due"
     OUTBOX_GIVEN_UP = "seatgate_outbox_given_up"
     OUTBOX_LAG = "seatgate_outbox_lag_seconds"
+    REPLICA_PASSED_OVER = "seatgate_replica_passed_over_total"
     SEATS_OVER_LIMIT = "seatgate_seat_pools_gone_over_limit_total"
     TRUNCATED_SUMMARIES = "seatgate_truncated_summaries_total"
     UNMAPPED_PRICES = "seatgate_unmapped_prices_total"
@@ -95,6 +98,7 @@ class Signal(StrEnum):
 
     DEAD_LETTER = "dead_letter"
     DRIFT = "drift"
+    REPLICA_PASSED_OVER = "replica_passed_over"
     SEATS_OVER_LIMIT = "seats_over_limit"
     TRUNCATED_SUMMARY = "truncated_summary"
     UNMAPPED_PRICE = "unmapped_price"
@@ -171,6 +175,11 @@ METRICS: Mapping[Metric, MetricEntry] = {
     Metric.OUTBOX_LAG: MetricEntry(
         kind=Kind.GAUGE, description="for how long the oldest due outbox message has been due"
     ),
+    Metric.REPLICA_PASSED_OVER: MetricEntry(
+        kind=Kind.COUNTER,
+        description="how often the replica was found unfit, and the database itself read in its place",
+        labels=(Attribute.CAUSE,),
+    ),
     Metric.SEATS_OVER_LIMIT: MetricEntry(
         kind=Kind.COUNTER, description="organizations seen to have more seats taken than their limit gives"
     ),
@@ -200,6 +209,11 @@ SIGNALS: Mapping[Signal, SignalEntry] = {
         description="the mirror and a processor disagree; once for each report that it stands in",
         metric=Metric.DRIFTS,
         attributes=(Attribute.KIND, Attribute.ACCESS, Attribute.PROCESSOR, Attribute.CUSTOMER_ID),
+    ),
+    Signal.REPLICA_PASSED_OVER: SignalEntry(
+        description="the replica is unfit; the database itself is read in its place until it is fit again",
+        metric=Metric.REPLICA_PASSED_OVER,
+        attributes=(Attribute.CAUSE,),
     ),
     Signal.SEATS_OVER_LIMIT: SignalEntry(
         description="an organization has more seats taken than its limit gives, as after a downgrade",

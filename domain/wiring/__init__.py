@@ -25,7 +25,7 @@ from domain.billing import (
     keep_waiting,
 )
 from domain.clock import Clock, SystemClock
-from domain.db import Database, open_database
+from domain.db import Database, Replica, open_database, open_replica
 from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
 from domain.entitlements.advisory import Pulling
 from domain.hooks import LifecycleHooks
@@ -63,6 +63,7 @@ class Services:
 
     settings: Settings
     database: Database
+    replica: Replica
     clock: Clock
     users: Users
     deletions: Deletions
@@ -154,6 +155,7 @@ class Services:
         if self.pulling is not None:
             await self.pulling.aclose()
         await self.forwarding.aclose()
+        await self.replica.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
             await processor.aclose()
@@ -192,6 +194,7 @@ def build(
     return Services(
         settings=settings,
         database=database,
+        replica=open_replica(settings.database_replica_url, primary=database),
         clock=clock,
         users=users,
         deletions=deletions,

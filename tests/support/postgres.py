@@ -32,6 +32,17 @@ class Server:
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://postgres@/{database}?host={self.folder}"
 
+    @property
+    def data(self) -> tuple[str, str]:
+        return "-D", str(self.folder / "data")
+
+    @contextlib.contextmanager
+    def running(self, switches: str) -> Iterator[None]:
+        options = f"-c listen_addresses='' -k {self.folder} {switches}"
+        self.run("pg_ctl", *self.data, "-w", "-l", str(self.folder / "log"), "-o", options, "start")
+        yield
+        self.run("pg_ctl", *self.data, "-m", "immediate", "stop")
+
     @contextlib.contextmanager
     def administrator(self) -> Iterator[Callable[[str], object]]:
         """Hold one connection open, from whatever thread and beside whatever loop, because psql costs far more."""
@@ -54,13 +65,24 @@ def server(*, switches: str = SWITCHES) -> Iterator[Server]:
     # A socket's path must stay below about 100 characters, so pytest's own folder will not do.
     folder = Path(tempfile.mkdtemp(prefix="sg"))
     made = Server(_binaries(), folder, *_not_root(folder))
-    data = str(folder / "data")
     try:
-        made.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        options = f"-c listen_addresses='' -k {folder} {switches}"
-        made.run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
-        yield made
-        made.run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        made.run("initdb", *made.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+        with made.running(switches):
+            yield made
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def standby(primary: Server, *, switches: str = SWITCHES) -> Iterator[Server]:
+    """Copy a running server, and let the copy follow it and be read for as long as the block lasts."""
+    folder = Path(tempfile.mkdtemp(prefix="sg"))
+    made = Server(_binaries(), folder, *_not_root(folder))
+    try:
+        source = ["-h", str(primary.folder), "-U", "postgres"]
+        made.run("pg_basebackup", *made.data, *source, "-c", "fast", "-X", "stream", "-R", "--no-sync")
+        with made.running(switches):
+            yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

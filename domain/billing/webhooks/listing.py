@@ -73,6 +73,7 @@ def inbox_events(narrowed: EventFilter) -> Listing[WebhookEvent]:
         by=WebhookEvent.received_at,
         id=WebhookEvent.id,
         descending=True,
+        may_lag=True,
     )
 
 
