@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import TypedDict
 
 from domain.errors import ConfigError
 from domain.settings import development, parsing
@@ -167,9 +168,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         mail_from=reader.value("MAIL_FROM", nothing, parsing.mail_address),
         jwt_issuer=reader.value("JWT_ISSUER", nothing, parsing.text),
         jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
-        database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
-        database_listen_url=reader.value("DATABASE_LISTEN_URL", nothing, parsing.database_url),
-        database_replica_url=reader.value("DATABASE_REPLICA_URL", nothing, parsing.database_url),
+        **_databases(reader),
         stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
@@ -179,6 +178,21 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         secret_keys=own_secrets("SECRET_KEYS"),
         jwt_secrets=own_secrets("JWT_SECRETS"),
     )
+
+
+class _Databases(TypedDict):
+    database_url: str
+    database_listen_url: str | None
+    database_replica_url: str | None
+
+
+def _databases(reader: Reader) -> _Databases:
+    nothing: str | None = None
+    return {
+        "database_url": reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
+        "database_listen_url": reader.value("DATABASE_LISTEN_URL", nothing, parsing.database_url),
+        "database_replica_url": reader.value("DATABASE_REPLICA_URL", nothing, parsing.database_url),
+    }
 
 
 def _braintree(reader: Reader, *, production: bool) -> Braintree:

@@ -5,6 +5,7 @@ Nothing else knows both. Without the billing callbacks and hook handed in here, 
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
@@ -189,8 +190,8 @@ def build(
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
     rollout, counting = answering_of(settings, database, clock, resolver, counted)
     rooms, doors = rooms_of(settings, database, clock), doors_of(settings, clock, callbacks, counting.entitlements)
-    members, (hearing, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
-    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
+    members, billing = doors.made(Members), _billing(settings, rooms, counting.entitlements)
+    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, billing.commands))
     return Services(
         settings=settings,
         database=database,
@@ -207,11 +208,9 @@ def build(
         counting=counting,
         live=Live(database=database, clock=clock, entitlements=counting.entitlements),
         rollout=rollout,
-        commands=commands,
-        hearing=hearing,
-        schedule=schedule,
+        **billing._asdict(),
         forwarding=forwarding,
-        worker=_worker(settings, counting, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
+        worker=_worker(settings, counting, rooms, doors, billing, deletions, forwarding, mailer),
     )
 
 
@@ -219,14 +218,20 @@ def _database(settings: Settings, telemetry: Telemetry | None) -> Database:
     return open_database(settings.database_url, listen_url=settings.database_listen_url, telemetry=telemetry)
 
 
-def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> tuple[Hearing, Commands, Schedule]:
+class _Billing(NamedTuple):
+    hearing: Hearing
+    commands: Commands
+    schedule: Schedule
+
+
+def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> _Billing:
     """Let processors tell, people buy, and what both hold be compared, quantities with the seats to follow too."""
     hearing = hearing_of(settings, rooms)
     in_force, accesses = entitlements.in_force, CatalogAccesses(entitlements)
     judging = {"prices": in_force, "accesses": accesses}
     wanted = Following(errands=rooms.made(Errands), rules_of=in_force.seat_quantity_of).wanted
     heard = {"inbox": hearing.inbox, "on_gap": hearing.on_gap}
-    return (
+    return _Billing(
         hearing,
         rooms.made(Commands, role_for=role_for, **judging),
         Schedule(rooms.made(Reconciling, wanted=wanted, **judging, **heard)),
@@ -257,9 +262,7 @@ def _worker(
     counting: Counting,
     rooms: Rooms,
     doors: Doors,
-    commands: Commands,
-    hearing: Hearing,
-    schedule: Schedule,
+    billing: _Billing,
     deletions: Deletions,
     forwarding: Forwarding,
     mailer: Mailer | None,
@@ -269,15 +272,15 @@ def _worker(
     sealer = Sealer(database=database, keys=settings.secret_keys)
     fetches = rooms.made(Fetches, unlinked=keep_waiting)
     return Worker(
-        jobs=jobs.billing(commands, hearing.inbox, fetches)
+        jobs=jobs.billing(billing.commands, billing.hearing.inbox, fetches)
         | jobs.following(rooms.made(Errands), fetches, counting.entitlements.in_force)
         | jobs.organizations(doors.made(Purging, database=database), doors.made(Tidying, database=database))
         | {"deletions": deletions.finish_due}
         | jobs.mail(settings, database, clock, mailer)
         | jobs.audit(sealer, forwarding)
         | jobs.prunings(database, clock)
-        | jobs.reconciling(schedule)
-        | jobs.observing(hearing.pulling)
+        | jobs.reconciling(billing.schedule)
+        | jobs.observing(billing.hearing.pulling)
         | jobs.watching(counting.entitlements),
         told=lambda: database.telemetry.round_ended(clock.now()),
     )

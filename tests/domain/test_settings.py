@@ -65,6 +65,7 @@ def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
         ("DATABASE_URL", "sqlite+aiosqlite:///file:x?mode=memory&uri=true"),
         ("DATABASE_URL", "postgresql+asyncpg://host"),
         ("DATABASE_URL", "postgresql+asyncpg://host:port/db"),
+        ("DATABASE_URL", "postgresql+asyncpg://u:p@/seatgate?host=a:5432&host=b"),
         ("DATABASE_URL", "nonsense"),
         ("CATALOG", "a.toml,,b.toml"),
         ("PROCESSORS", "paypal"),
@@ -231,16 +232,23 @@ def test_several_database_hosts_are_allowed(tmp_path: Path) -> None:
     assert read({"SEATGATE_DATABASE_URL": url}, folder=tmp_path).database_url == url
 
 
-def test_notifications_may_go_to_an_address_of_their_own(tmp_path: Path) -> None:
-    own = {"SEATGATE_DATABASE_URL": POSTGRESQL, "SEATGATE_DATABASE_LISTEN_URL": f"{POSTGRESQL}_direct"}
+def test_notifications_may_go_to_an_address_of_their_own_and_a_replica_has_one(tmp_path: Path) -> None:
+    replica = f"{POSTGRESQL}?host=a:5432&host=b:5432"
+    own = {
+        "SEATGATE_DATABASE_URL": POSTGRESQL,
+        "SEATGATE_DATABASE_LISTEN_URL": f"{POSTGRESQL}_direct",
+        "SEATGATE_DATABASE_REPLICA_URL": replica,
+    }
+    settings, without = read(own, folder=tmp_path), read({}, folder=tmp_path)
 
-    assert read(own, folder=tmp_path).database_listen_url == f"{POSTGRESQL}_direct"
-    assert read({}, folder=tmp_path).database_listen_url is None
-    assert "hunter2" not in repr(read(own, folder=tmp_path))
+    assert (settings.database_listen_url, settings.database_replica_url) == (f"{POSTGRESQL}_direct", replica)
+    assert (without.database_listen_url, without.database_replica_url) == (None, None)
+    assert "hunter2" not in repr(settings)
 
 
+@pytest.mark.parametrize("name", ["DATABASE_LISTEN_URL", "DATABASE_REPLICA_URL"])
 @pytest.mark.parametrize(
-    ("url", "listen_url"),
+    ("url", "given"),
     [
         (SQLITE, POSTGRESQL),
         (SQLITE, SQLITE),
@@ -249,12 +257,12 @@ def test_notifications_may_go_to_an_address_of_their_own(tmp_path: Path) -> None
         (POSTGRESQL, ""),
     ],
 )
-def test_notifications_without_postgresql_are_one_fault(tmp_path: Path, url: str, listen_url: str) -> None:
-    environ = {"SEATGATE_DATABASE_URL": url, "SEATGATE_DATABASE_LISTEN_URL": listen_url}
+def test_what_only_postgresql_has_is_one_fault_without_it(tmp_path: Path, url: str, given: str, name: str) -> None:
+    environ = {"SEATGATE_DATABASE_URL": url, f"SEATGATE_{name}": given}
 
     [fault] = faults(environ, tmp_path)
 
-    assert fault.startswith("SEATGATE_DATABASE_LISTEN_URL ")
+    assert fault.startswith(f"SEATGATE_{name} ")
 
 
 def test_development_secrets_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:

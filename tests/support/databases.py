@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import asyncpg
+from sqlalchemy import make_url
 
 from domain.db import Database, migrating
 from tests.support.postgres import SWITCHES, Server, server
@@ -53,6 +54,13 @@ class PostgreSQL:
         name = f"seatgate_{next(self._numbers)}"
         template = "template1" if empty else TEMPLATE
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+        self._used.append(name)
+        return self._server.url(name)
+
+    def copied(self, url: str) -> str:
+        """Copy a database that nobody uses at the moment: its replica, as it will be once it falls behind."""
+        name, source = f"seatgate_{next(self._numbers)}", make_url(url).database
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
         self._used.append(name)
         return self._server.url(name)
 

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import make_url, text
@@ -58,6 +59,12 @@ class Pair:
         """The copy's, as its server knows it."""
         return str(self.copy.engine.url.database)
 
+    @property
+    def behind(self) -> Database:
+        """The copy, as the replica holds it."""
+        assert self.replica._copy is not None
+        return self.replica._copy
+
     async def reads(self) -> str:
         return await self.replica.read(shelf)
 
@@ -80,6 +87,14 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
         for name, level, message in caplog.record_tuples
         if name in {"seatgate.signals", "domain.db.replica"} and level >= logging.WARNING
     ]
+
+
+async def eventually(read: Callable[[], Awaitable[Any]], wanted: object) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            if await read() == wanted:
+                return
+            await asyncio.sleep(0.01)
 
 
 async def test_a_copy_is_read_once_it_has_been_found_fit_and_not_before(pair: Pair) -> None:
@@ -107,7 +122,7 @@ async def test_nothing_is_written_through_a_replica(pair: Pair) -> None:
     with pytest.raises(DBAPIError, match="read-only transaction"):
         await pair.replica.read(write)
     assert [await scalar(each, "SELECT book FROM shelf") for each in (pair.primary, pair.copy)] == [HERE, THERE]
-    assert await scalar(pair.replica._copy, "SHOW default_transaction_read_only") == "on"
+    assert await scalar(pair.behind, "SHOW default_transaction_read_only") == "on"
 
 
 async def test_what_fails_everywhere_is_no_fault_of_the_copys(pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
@@ -165,13 +180,10 @@ async def test_a_copy_that_has_come_back_is_read_again(
 
 async def test_a_copy_that_keeps_readers_waiting_keeps_one_waiting(pair: Pair) -> None:
     await pair.replica.look()
-    copy = pair.replica._copy
-    assert copy is not None
-
     async with pair.copy.transaction() as session:
         await session.execute(text("LOCK TABLE shelf IN ACCESS EXCLUSIVE MODE"))
         first = await pair.reads()
-        with statements(copy) as sent:
+        with statements(pair.behind) as sent:
             others = [await pair.reads() for _ in range(5)]
 
     assert [first, *others] == [HERE] * 6
@@ -243,7 +255,7 @@ async def test_while_the_primary_is_away_nothing_is_said_against_the_copy(
     pair: Pair, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(NOWHERE) as away:
-        replica = Replica(away, pair.replica._copy)
+        replica = Replica(away, pair.behind)
         await replica.look()
 
         with pytest.raises(Unavailable):
@@ -265,9 +277,7 @@ async def test_passing_over_is_counted(pair: Pair) -> None:
 
 async def test_who_no_longer_looks_no_longer_reads_the_copy(pair: Pair) -> None:
     running = asyncio.create_task(pair.replica.run())
-    async with asyncio.timeout(30):
-        while await pair.reads() != THERE:
-            await asyncio.sleep(0.01)
+    await eventually(pair.reads, THERE)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -282,10 +292,8 @@ async def test_closing_leaves_no_connection_to_the_copy(pair: Pair) -> None:
     before = await scalar(pair.primary, connected, name=pair.name)
     await pair.replica.aclose()
 
-    async with asyncio.timeout(30):
-        while await scalar(pair.primary, connected, name=pair.name):
-            await asyncio.sleep(0.01)
     assert before == 1
+    await eventually(lambda: scalar(pair.primary, connected, name=pair.name), 0)
     assert await pair.reads() == HERE
 
 
