@@ -44,8 +44,8 @@ class Listing(Generic[T]):
     `queries` select the rows between them, and no row is in two of them. A page costs the same however long the list
     is, as long as an index has each selection in this order.
 
-    `may_lag`: a replica may answer, which knows of the newest changes a little later. That is only for selections in
-    which nobody's rights choose the rows, and for rows of which nothing says that what they name is still there.
+    `may_lag`: a replica may answer, which hears of the newest changes a little later. That is for selections in which
+    nobody's rights choose the rows, and for rows that are shown even when what they name is gone already.
     """
 
     entity: type[T]

@@ -3,6 +3,7 @@
 The replica here is a copy that was made before the tests change anything, and that never catches up.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -117,7 +118,9 @@ async def lagging(postgresql: PostgreSQL, tmp_path: Path, clock: FixedClock) -> 
         await api.services.reconciling.everything(report_only=True)
     clock.forward(seconds=1)
     async with serving(url, tmp_path, clock, {"DATABASE_REPLICA_URL": postgresql.copied(url)}) as api:
-        await api.services.replica.look()
+        async with asyncio.timeout(60):
+            while not api.services.replica._fit:  # noqa: ASYNC110 - the application looks by itself, and tells nobody
+                await asyncio.sleep(0.01)
         yield Lagging(api, acme, bob)
 
 

@@ -60,6 +60,8 @@ class PostgreSQL:
     def copied(self, url: str) -> str:
         """Copy a database that nobody uses at the moment: its replica, as it will be once it falls behind."""
         name, source = f"seatgate_{next(self._numbers)}", make_url(url).database
+        # Who has hung up just now may not be gone yet.
+        self.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")
         self.sql(f"CREATE DATABASE {name} TEMPLATE {source} STRATEGY file_copy")
         self._used.append(name)
         return self._server.url(name)
