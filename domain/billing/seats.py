@@ -9,12 +9,13 @@ that they stand for.
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import (
+    BindParameter,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -24,11 +25,12 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, Key, Session, UtcDateTime, closed, count_changed
+from domain.db import Base, Counter, Key, Session, UtcDateTime, closed, count_changed
 from domain.errors import SeatLimitReached
 
 Limit = Callable[[Session, str], Awaitable[int | None]]
@@ -43,12 +45,16 @@ class HolderKind(StrEnum):
 
 
 class SeatPool(Base):
-    """The counter of one organization's seats, taken by members and by pending invitations together."""
+    """The counter of one organization's seats, taken by members and by pending invitations together.
+
+    `version` grows with every change of who holds them, in the statement that counts it.
+    """
 
     __tablename__ = "seat_pools"
 
     organization_id: Mapped[str] = mapped_column(Key, primary_key=True)
     used: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(Counter, default=0, server_default=text("0"))
 
     __table_args__ = (CheckConstraint("used >= 0", name="used_not_negative"),)
 
@@ -91,10 +97,14 @@ def invited(*, organization_id: str, email: str, expires_at: datetime | None = N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatCount:
-    """How many seats members use and how many unexpired invitations reserve, read together."""
+    """How many seats members use and how many unexpired invitations reserve, read together.
+
+    `next_expiry` is when the first of these invitations expires; None: there is none.
+    """
 
     used: int
     reserved: int
+    next_expiry: datetime | None = field(default=None, compare=False)
 
 
 # Made once: every member and every invitation that comes or goes runs these.
@@ -102,9 +112,10 @@ _POOLS, _HOLDERS = cast("Table", SeatPool.__table__), cast("Table", SeatHolder._
 _HERE = _POOLS.c.organization_id == bindparam("here")
 _HELD_HERE = _HOLDERS.c.organization_id == bindparam("here")
 _LOCK = select(_POOLS.c.used).where(_HERE).with_for_update(key_share=True)
-_TAKE = update(_POOLS).where(_HERE).values(used=_POOLS.c.used + 1)
+_CHANGE = update(_POOLS).where(_HERE).values(version=_POOLS.c.version + 1)
+_TAKE = _CHANGE.values(used=_POOLS.c.used + 1)
 _TAKE_BELOW = _TAKE.where(_POOLS.c.used < bindparam("limit"))
-_GIVE_BACK = update(_POOLS).where(_HERE).values(used=_POOLS.c.used - bindparam("seats"))
+_GIVE_BACK = _CHANGE.values(used=_POOLS.c.used - bindparam("seats"))
 _THE_HOLDER = (_HELD_HERE, _HOLDERS.c.kind == bindparam("of_kind"), _HOLDERS.c.holder_id == bindparam("holder"))
 _LET_GO = delete(_HOLDERS).where(*_THE_HOLDER)
 _HAND_OVER = (
@@ -114,9 +125,34 @@ _LET_GO_OF_EXPIRED = delete(_HOLDERS).where(
     _HELD_HERE, _HOLDERS.c.kind == HolderKind.INVITATION, _HOLDERS.c.expires_at <= bindparam("now")
 )
 
+_ASKED: BindParameter[Any] = bindparam("asked", expanding=True)
+_LIVES = _HOLDERS.c.expires_at > bindparam("now")
+_INVITED = (
+    select(
+        _HOLDERS.c.organization_id,
+        func.count().label("held"),
+        func.count().filter(_LIVES).label("living"),
+        func.min(_HOLDERS.c.expires_at).filter(_LIVES).label("next_expiry"),
+    )
+    .where(_HOLDERS.c.kind == HolderKind.INVITATION, _HOLDERS.c.organization_id.in_(_ASKED))
+    .group_by(_HOLDERS.c.organization_id)
+    .subquery()
+)
+_COUNTS = (
+    select(
+        _POOLS.c.organization_id,
+        _POOLS.c.used - func.coalesce(_INVITED.c.held, 0),
+        func.coalesce(_INVITED.c.living, 0),
+        _INVITED.c.next_expiry,
+    )
+    .outerjoin(_INVITED, _INVITED.c.organization_id == _POOLS.c.organization_id)
+    .where(_POOLS.c.organization_id.in_(_ASKED))
+)
+
 
 async def found(session: Session, *, organization_id: str, user_id: str) -> None:
     """Open an organization's pool with its founding owner's seat taken, without asking for a limit."""
+    session.touched(organization_id)
     await session.execute(insert(_POOLS), {"organization_id": organization_id, "used": 1})
     await _hold(session, organization_id, member(user_id))
 
@@ -130,6 +166,7 @@ async def claim(session: Session, *, organization_id: str, holder: Holder, limit
         SeatLimitReached: every seat is taken.
     """
     here = {"here": organization_id}
+    session.touched(organization_id)
     await _lock(session, organization_id)
     await _give_back(session, organization_id, await count_changed(session, _LET_GO_OF_EXPIRED, {**here, "now": now}))
     seats = await limit(session, organization_id)
@@ -150,9 +187,11 @@ async def turn(session: Session, *, organization_id: str, invitation: Holder, us
     Raises:
         SeatLimitReached: the organization has no pool of seats at all, being older than billing itself.
     """
+    session.touched(organization_id)
     await _lock(session, organization_id)
     handed = {**_place(organization_id, invitation), "user": user_id}
     if await count_changed(session, _HAND_OVER, handed):
+        await session.execute(_CHANGE, {"here": organization_id})
         return
     if await count_changed(session, _TAKE, {"here": organization_id}) == 0:
         raise SeatLimitReached(organization_id=organization_id, limit=0)
@@ -161,6 +200,7 @@ async def turn(session: Session, *, organization_id: str, invitation: Holder, us
 
 async def release(session: Session, *, organization_id: str, holder: Holder) -> None:
     """Give a seat back; a seat that is not held is no fault and changes nothing."""
+    session.touched(organization_id)
     if holder.kind is HolderKind.INVITATION:
         # A claim may be letting go of the same seat, because it has expired.
         await _lock(session, organization_id)
@@ -170,27 +210,8 @@ async def release(session: Session, *, organization_id: str, holder: Holder) -> 
 
 async def counts(session: Session, organization_ids: Sequence[str], *, now: datetime) -> dict[str, SeatCount]:
     """Read the seats of many organizations in one statement, at a cost that does not grow with their members."""
-    invitations = (
-        select(
-            SeatHolder.organization_id,
-            func.count().label("held"),
-            func.count().filter(SeatHolder.expires_at > now).label("living"),
-        )
-        .where(SeatHolder.kind == HolderKind.INVITATION, SeatHolder.organization_id.in_(organization_ids))
-        .group_by(SeatHolder.organization_id)
-        .subquery()
-    )
-    query = (
-        select(
-            SeatPool.organization_id,
-            SeatPool.used - func.coalesce(invitations.c.held, 0),
-            func.coalesce(invitations.c.living, 0),
-        )
-        .outerjoin(invitations, invitations.c.organization_id == SeatPool.organization_id)
-        .where(SeatPool.organization_id.in_(organization_ids))
-    )
-    rows = await session.execute(query)
-    return {organization_id: SeatCount(used=used, reserved=reserved) for organization_id, used, reserved in rows}
+    rows = await session.execute(_COUNTS, {"asked": organization_ids, "now": now})
+    return {id: SeatCount(used=used, reserved=reserved, next_expiry=expiry) for id, used, reserved, expiry in rows}
 
 
 async def _lock(session: Session, organization_id: str) -> None:
