@@ -121,8 +121,7 @@ class Conversation:
                 raise closing(CloseCode.GOING_AWAY, "Open too long")
             if self._standing is not None:
                 self._standing.check()
-            if self._standing is not None and self._running:
-                await self._standing.renew()
+                await self._standing.renew(idle=not self._running)
         if self._running is not None:
             await self._running.answered(at_most=terms.leave_seconds)
         raise closing(CloseCode.GOING_AWAY, "Going away")

@@ -62,14 +62,14 @@ class Standing:
         if self._expires_at is not None and self._expires_at <= self._proving.clock.now():
             raise closing(CloseCode.FORBIDDEN, "Forbidden")
 
-    async def renew(self) -> None:
-        """Prove the credential again when its proof has grown old.
+    async def renew(self, *, idle: bool) -> None:
+        """Prove the credential again when its proof has grown old, and older while nothing runs by it.
 
         Raises:
             Closing: it proves nothing any more, or nobody has been able to say so for too long.
         """
         age, terms = _now() - self._proven_at, self._proving.terms
-        if self.anonymous or age < terms.proof_seconds:
+        if self.anonymous or age < (terms.idle_proof_seconds if idle else terms.proof_seconds):
             return
         try:
             async with asyncio.timeout(PROVING_SECONDS):

@@ -11,6 +11,8 @@ class Terms:
     """How long a client may take to introduce itself."""
     proof_seconds: float = 2
     """How old a credential's proof may grow while something runs by it."""
+    idle_proof_seconds: float = 30
+    """How old it may grow while nothing does."""
     doubt_seconds: float = 30
     """How long something may run on while nobody can say whether the credential is still good."""
     age_seconds: float = 3600
