@@ -80,11 +80,12 @@ class Talk:
         await self.say({"id": id, "type": "subscribe", "payload": {"query": query, "variables": variables}})
 
     async def ask(self, query: str, id: str = "asked", **variables: Any) -> list[dict[str, Any]]:
-        """Run one operation alone and give all that is said of it."""
+        """Run one operation and give all that is said of it; what is said of others meanwhile is lost."""
         await self.subscribe(id, query, **variables)
-        heard = [await self.hear()]
-        while heard[-1]["type"] not in {"complete", "error"}:
-            heard.append(await self.hear())
+        heard: list[dict[str, Any]] = []
+        while not heard or heard[-1]["type"] not in {"complete", "error"}:
+            said = await self.hear()
+            heard += [said] if said.get("id") == id else []
         return heard
 
 

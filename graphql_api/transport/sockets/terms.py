@@ -19,6 +19,8 @@ class Terms:
     """How long a socket lasts at most."""
     send_seconds: float = 30
     """How long one message may wait for a client that does not read."""
+    tidy_seconds: float = 30
+    """How long an operation that nobody wants any more may take to end before it is torn."""
     leave_seconds: float = 3
     """How long running queries and mutations may take to answer when the server ends."""
 
