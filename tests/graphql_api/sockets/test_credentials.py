@@ -166,6 +166,7 @@ class Fickle(toy.Recognition):
         self.who = "ann"
         self.away = False
         self.gone = False
+        self.broken = False
         self.asked = 0
 
     async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
@@ -174,6 +175,8 @@ class Fickle(toy.Recognition):
             raise Unavailable
         if self.gone:
             raise Unauthenticated
+        if self.broken:
+            raise TypeError(toy.DSN)
         return toy.context_of(request_id, visitor and replace(visitor, subject=self.who))
 
 
@@ -220,6 +223,17 @@ async def test_a_socket_is_not_acknowledged_while_nobody_can_prove_anything() ->
         await talk.say({"type": "connection_init", "payload": {"authorization": f"Bearer {toy.token(sub='unlucky')}"}})
 
         assert await talk.ended() == (1013, "Try again later")
+
+
+async def test_a_recognition_that_fails_closes_the_socket_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    recognition = Fickle()
+    async with speaking(Diary(), recognition=recognition) as talk:
+        recognition.broken = True
+        await talk.subscribe("1", "{ name }")
+        ended = await talk.ended()
+
+    assert ended == (1011, "Internal error")
+    assert [record.name for record in caplog.records if record.exc_info] == ["graphql_api.edge"]
 
 
 async def test_no_credential_is_written_to_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 
 from graphql_api.transport.sockets import Terms
+from graphql_api.transport.sockets.wire import Wire
 from tests.graphql_api import toy
 from tests.graphql_api.sockets import toys
 from tests.graphql_api.sockets.toys import Diary, speaking
@@ -117,6 +118,21 @@ async def test_for_a_client_that_does_not_read_nothing_is_kept_and_in_the_end_it
         await diary.until(closed=1)
 
         assert 1 < diary.told <= MOST_IN_THE_KERNEL // SIZE
+
+
+async def test_a_client_that_never_reads_what_was_said_last_does_not_keep_its_connection() -> None:
+    class Brief(Wire):
+        linger_seconds = 0.1
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set()
+
+    lost, diary = asyncio.Event(), Diary()
+    async with served(toys.app(diary, terms=Terms(send_seconds=0.5)), ws=Brief) as address, dialled(address) as rude:
+        await rude.send(INTRODUCTION, subscribing(f"subscription {{ flood(size: {SIZE}) }}"))
+        async with asyncio.timeout(30):
+            await lost.wait()
 
 
 async def test_whoever_reads_late_misses_nothing() -> None:
