@@ -68,11 +68,9 @@ END = object()
 _following: ContextVar[Following | None] = ContextVar("following", default=None)
 
 
-def follow() -> Following:
-    """Let this task say whether it wants events; the streams that it opens from now on heed it."""
-    following = Following()
+def follow(following: Following) -> None:
+    """Let the streams that this task opens from now on heed whether their events are wanted."""
     _following.set(following)
-    return following
 
 
 async def wanted(stream: Any) -> AsyncGenerator[Any, None]:

@@ -118,7 +118,7 @@ class Running:
     async def _run(self, operation: "_Operation", frame: Subscribe) -> None:
         request_id = uuid.uuid4().hex
         logs.request_id.set(request_id)
-        operation.following = streams.follow()
+        streams.follow(operation.following)
         try:
             with self._house.tallies.operations.held(self._holder):
                 await self._answer(operation, frame, request_id)
@@ -153,7 +153,7 @@ class _Operation:
     id: str
     answered: asyncio.Future[None]
     task: asyncio.Task[None] = field(init=False)
-    following: Following | None = None
+    following: Following = field(default_factory=Following)
 
     def has_answered(self) -> None:
         if not self.answered.done():
@@ -161,8 +161,7 @@ class _Operation:
 
     def end(self, *, at_most: float) -> None:
         """Let it end where it can, and anywhere when it has not ended so many seconds later."""
-        if self.following is not None:
-            self.following.end()
+        self.following.end()
         late = asyncio.get_running_loop().call_later(at_most, self.task.cancel)
         self.task.add_done_callback(lambda _: late.cancel())
 
