@@ -25,11 +25,11 @@ from domain.telemetry import logs
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "x-request-id"
+BODY_SECONDS = 10.0
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 HANDSHAKES = frozenset({"websocket.accept", "websocket.http.response.start"})
 INTERNAL_ERROR = 1011
 GONE = 1006
-BODY_SECONDS = 10.0
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class TooLarge(Exception):
