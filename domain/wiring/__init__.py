@@ -30,11 +30,12 @@ from domain.db import Database, open_database
 from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
 from domain.entitlements.advisory import Pulling
 from domain.hooks import LifecycleHooks
-from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
+from domain.identity import ApiKeys, AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
     InvitationReading,
     Invitations,
+    KeyTenants,
     Members,
     OrganizationCallbacks,
     Organizations,
@@ -68,6 +69,7 @@ class Services:
     users: Users
     deletions: Deletions
     step_up: StepUp
+    keys: ApiKeys
     organizations: Organizations
     members: Members
     ownership: Ownership
@@ -153,6 +155,7 @@ class Services:
         if self.pulling is not None:
             await self.pulling.aclose()
         await self.forwarding.aclose()
+        await self.keys.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
             await processor.aclose()
@@ -195,6 +198,7 @@ def build(
         clock=clock,
         users=users,
         deletions=deletions,
+        keys=ApiKeys(database=database, clock=clock, tenants=KeyTenants()),
         step_up=StepUp(database=database, clock=clock, adapter=auth),
         organizations=doors.made(Organizations),
         members=members,
