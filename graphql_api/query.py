@@ -14,6 +14,7 @@ from graphql_api import (
     identity,
     loaders,
 )
+from graphql_api.api_keys import ApiKey
 from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogFeature, CatalogPlan, list_features, list_plans
 from graphql_api.connections import Connection, CountedConnection
@@ -44,6 +45,7 @@ async def find_node(id: strawberry.ID) -> Node | None:
         Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
         Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
         Prefix.WEBHOOK_EVENT: (found.webhook_events, WebhookEvent.of),
+        Prefix.API_KEY: (found.api_keys, ApiKey.of),
         Prefix.OVERRIDE: (found.override_nodes, Override.of),
     }
     known = nodes.get(ids.prefix_of(id))
