@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from domain.errors import contained
+from domain.identity import ON_BEHALF_OF
 from domain.telemetry import logs
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,7 @@ def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) 
             CORSMiddleware,
             allow_origins=list(allowed_origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", REQUEST_ID],
+            allow_headers=["authorization", "content-type", REQUEST_ID, ON_BEHALF_OF],
             expose_headers=[REQUEST_ID],
         ),
     ]

@@ -28,8 +28,7 @@ from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
 from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
 from domain.entitlements.advisory import Pulling
-from domain.hooks import LifecycleHooks
-from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
+from domain.identity import ApiKeys, AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.live import Live
 from domain.mail import Mailer
 from domain.organizations import (
@@ -52,6 +51,7 @@ from domain.wiring import jobs
 from domain.wiring.answering import answering_of
 from domain.wiring.doors import Doors, doors_of
 from domain.wiring.hearing import Hearing, hearing_of
+from domain.wiring.people import people_of
 from domain.wiring.processors import Rooms, rooms_of
 from domain.wiring.seams import CatalogAccesses, hooks_of, role_for
 from domain.worker import Worker
@@ -67,6 +67,7 @@ class Services:
     users: Users
     deletions: Deletions
     step_up: StepUp
+    keys: ApiKeys
     organizations: Organizations
     members: Members
     ownership: Ownership
@@ -154,6 +155,7 @@ class Services:
         if self.pulling is not None:
             await self.pulling.aclose()
         await self.forwarding.aclose()
+        await self.keys.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
             await processor.aclose()
@@ -188,14 +190,12 @@ def build(
     rollout, counting = answering_of(settings, database, clock, resolver, counted)
     rooms, doors = rooms_of(settings, database, clock), doors_of(settings, clock, callbacks, counting.entitlements)
     members, (hearing, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
-    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
+    people = people_of(settings, database, clock, hooks_of(hooks or {}, members, commands), auth)
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        users=users,
-        deletions=deletions,
-        step_up=StepUp(database=database, clock=clock, adapter=auth),
+        **people._asdict(),
         organizations=doors.made(Organizations),
         members=members,
         ownership=doors.made(Ownership),
@@ -208,7 +208,9 @@ def build(
         hearing=hearing,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, counting, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
+        worker=_worker(
+            settings, counting, rooms, doors, commands, hearing, schedule, people.deletions, forwarding, mailer
+        ),
     )
 
 
@@ -228,13 +230,6 @@ def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> tu
         rooms.made(Commands, role_for=role_for, **judging),
         Schedule(rooms.made(Reconciling, wanted=wanted, **judging, **heard)),
     )
-
-
-def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
-    """Let hooks look on when users come, and when they go."""
-    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
-    policy = settings.on_cancel_failure
-    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:
