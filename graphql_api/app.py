@@ -5,6 +5,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -83,16 +84,15 @@ def create_app(
     )
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
-    recognition = _recognition(services, auth, billable)
+    adapter = auth or JwtAdapter.of(settings, clock=services.clock, telemetry=services.database.telemetry)
+    recognition = Recognition(services=services, adapter=adapter, billable=billable)
     all_routes, layers = [*_own_routes(services, schema, recognition), *routes], _middleware(settings, recognition)
-    app = Starlette(routes=all_routes, middleware=layers, lifespan=lambda _: living(services, worker=worker))
+    beside = [adapter.running] if isinstance(adapter, JwtAdapter) else []
+    app = Starlette(
+        routes=all_routes, middleware=layers, lifespan=lambda _: living(services, worker=worker, beside=beside)
+    )
     app.state.services, app.state.recognition = services, recognition
     return app
-
-
-def _recognition(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Recognition:
-    adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
-    return Recognition(services=services, adapter=adapter, billable=billable)
 
 
 def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware]:
@@ -133,10 +133,12 @@ async def opened(services: Services) -> AsyncIterator[None]:
 
 
 @contextlib.asynccontextmanager
-async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
+async def living(
+    services: Services, *, worker: bool, beside: Sequence[Callable[[], AbstractAsyncContextManager[None]]] = ()
+) -> AsyncIterator[None]:
     """Check the database and keep to the catalog in force, for as long as the application lives.
 
-    SIGHUP lets the catalog's files be read again. The worker goes round, if it is wanted.
+    SIGHUP lets the catalog's files be read again. The worker goes round, if it is wanted. `beside` lives as long.
 
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
@@ -146,6 +148,8 @@ async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
         await services.rollout.start()
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(_hung_up(services.rollout.reload_soon))
+            for each in beside:
+                await stack.enter_async_context(each())
             await stack.enter_async_context(_running(services.rollout.run()))
             if worker:
                 await stack.enter_async_context(_running(services.worker.run()))
