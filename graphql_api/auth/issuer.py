@@ -47,7 +47,10 @@ class _Known:
 class Issuer:
     """Checks tokens by the keys that are published at an address. All checks at once wait for one fetch at most."""
 
-    def __init__(self, address: str, *, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self, address: str, *, clock: Clock, telemetry: Telemetry, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
+        self._answer_seconds = answer_seconds
         self._address = address
         self._clock = clock
         self._telemetry = telemetry
@@ -125,7 +128,7 @@ class Issuer:
     async def _renew(self, now: datetime) -> None:
         """Fetch the keys; whatever goes wrong leaves those that are there."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(self._answer_seconds):
                 keys = Keys.read(await self._document())
         except (httpx.HTTPError, OSError, TimeoutError, NotFetched, Unreadable) as error:
             self._failing = True
@@ -142,7 +145,7 @@ class Issuer:
             self._trust = await asyncio.to_thread(httpx.create_ssl_context)
         # For each fetch a client: one every few minutes is no loss, and nothing stays open between them.
         async with (
-            httpx.AsyncClient(verify=self._trust, timeout=ANSWER_SECONDS, trust_env=False) as client,
+            httpx.AsyncClient(verify=self._trust, timeout=self._answer_seconds, trust_env=False) as client,
             client.stream("GET", self._address, headers=HEADERS) as answer,
         ):
             if answer.status_code != httpx.codes.OK or "content-encoding" in answer.headers:

@@ -79,6 +79,7 @@ class Publisher:
         self.answer = ok(document(entry(key(), kid="a")))
         self.asked = 0
         self.heads: list[bytes] = []
+        self.heard = asyncio.Event()
         self.may = asyncio.Event()
         self.may.set()
         self.trickles = False
@@ -90,6 +91,7 @@ class Publisher:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             self.heads.append(await reader.readuntil(b"\r\n\r\n"))
             self.asked += 1
+            self.heard.set()
             await self.may.wait()
             writer.write(self.answer)
             await writer.drain()
