@@ -96,7 +96,11 @@ def create_app(
 
 
 def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware]:
-    outermost = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+    outermost = edge.middleware(
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+    )
     return [*outermost, Middleware(Receiving, recognition=recognition)]
 
 

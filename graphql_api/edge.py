@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import contained
 from domain.telemetry import logs
+from graphql_api.addresses import TrustedProxies
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +75,12 @@ class Edge:
             await JSONResponse({"error": "internal"}, status_code=500)(scope, receive, answer)
 
 
-def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) -> list[Middleware]:
+def middleware(
+    *, allowed_hosts: Sequence[str], allowed_origins: Sequence[str], trusted_proxies: Sequence[str] = ()
+) -> list[Middleware]:
     """List the layers that stand before every route, outermost first, as Starlette takes them."""
     return [
+        *([Middleware(TrustedProxies, networks=trusted_proxies)] if trusted_proxies else []),
         Middleware(Edge),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False),
         Middleware(

@@ -33,6 +33,8 @@ def serve(settings: Settings, factory: str) -> None:
         "log_config": watching.logging_of(settings),
         "log_level": "warning",
         "server_header": False,
+        # By itself uvicorn believes whatever comes from this machine; SEATGATE_TRUSTED_PROXIES says whom to believe.
+        "proxy_headers": False,
         "timeout_keep_alive": 5,
         "timeout_graceful_shutdown": 10,
     }
