@@ -28,12 +28,16 @@ from domain.wiring.gauges import metrics
 from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
+from graphql_api.draining import DRAIN_SECONDS, Drain, leaving
 from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
 from graphql_api.reception import Receiving
 from graphql_api.recognition import Recognition
 from graphql_api.schema import build_schema
 from graphql_api.transport import Transport
+
+Beside = Callable[[], AbstractAsyncContextManager[None]]
+"""Makes what lives as long as the application does."""
 
 
 def create_app(
@@ -86,31 +90,37 @@ def create_app(
     services.rollout.widen(partial(check_gates, schema, routes=routes))
     adapter = auth or JwtAdapter.of(settings, clock=services.clock, telemetry=services.database.telemetry)
     recognition = Recognition(services=services, adapter=adapter, billable=billable)
-    all_routes, layers = [*_own_routes(services, schema, recognition), *routes], _middleware(settings, recognition)
-    beside = [adapter.running] if isinstance(adapter, JwtAdapter) else []
+    drain = Drain()
+    beside: list[Beside] = [partial(leaving, drain), *([adapter.running] if isinstance(adapter, JwtAdapter) else [])]
     app = Starlette(
-        routes=all_routes, middleware=layers, lifespan=lambda _: living(services, worker=worker, beside=beside)
+        routes=[*_own_routes(services, schema, recognition, drain), *routes],
+        middleware=_middleware(settings, recognition, drain),
+        lifespan=lambda _: living(services, worker=worker, drain=drain, beside=beside),
     )
-    app.state.services, app.state.recognition = services, recognition
+    app.state.services, app.state.recognition, app.state.drain = services, recognition, drain
     return app
 
 
-def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware]:
+def _middleware(settings: Settings, recognition: Recognition, drain: Drain) -> list[Middleware]:
     outermost = edge.middleware(
         allowed_hosts=settings.allowed_hosts,
         allowed_origins=settings.allowed_origins,
         trusted_proxies=settings.trusted_proxies,
+        drain=drain,
     )
     return [*outermost, Middleware(Receiving, recognition=recognition)]
 
 
-def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognition) -> list[BaseRoute]:
+def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognition, drain: Drain) -> list[BaseRoute]:
+    async def able() -> bool:
+        return not drain.begun and await ready(services)
+
     return [
         Route("/graphql", Transport(schema, recognition=recognition)),
         *explorer.routes(),
         *admin.routes(services, recognition=recognition),
         *webhooks.routes(services),
-        *health.routes(ready=lambda: ready(services)),
+        *health.routes(ready=able),
         health.metrics_route(partial(metrics, services.database, services.clock)),
     ]
 
@@ -121,8 +131,8 @@ async def ready(services: Services) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def opened(services: Services) -> AsyncIterator[None]:
-    """Check the database, and let go of everything when the block ends.
+async def opened(services: Services, *, drain: Drain | None = None) -> AsyncIterator[None]:
+    """Check the database, and let go of everything when the block ends: what runs has what `drain` has left for it.
 
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
@@ -133,22 +143,27 @@ async def opened(services: Services) -> AsyncIterator[None]:
         await services.database.verify()
         yield
     finally:
-        await services.aclose()
+        await services.aclose(within=DRAIN_SECONDS if drain is None else drain.remaining())
 
 
 @contextlib.asynccontextmanager
 async def living(
-    services: Services, *, worker: bool, beside: Sequence[Callable[[], AbstractAsyncContextManager[None]]] = ()
+    services: Services,
+    *,
+    worker: bool,
+    drain: Drain | None = None,
+    beside: Sequence[Beside] = (),
 ) -> AsyncIterator[None]:
     """Check the database and keep to the catalog in force, for as long as the application lives.
 
-    SIGHUP lets the catalog's files be read again. The worker goes round, if it is wanted. `beside` lives as long.
+    SIGHUP lets the catalog's files be read again. The worker goes round, if it is wanted. `beside` lives as
+    long. At the end what runs has what `drain` has left for it.
 
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
         Unavailable: the database went away meanwhile.
     """
-    async with opened(services):
+    async with opened(services, drain=drain):
         await services.rollout.start()
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(_hung_up(services.rollout.reload_soon))

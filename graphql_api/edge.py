@@ -20,20 +20,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from domain.errors import contained
 from domain.telemetry import logs
 from graphql_api.addresses import TrustedProxies
+from graphql_api.admission import BODY_SECONDS, Admission, TooSlow
+from graphql_api.draining import Drain
+
+__all__ = ["REQUEST_ID", "Edge", "TooLarge", "TooSlow", "body", "middleware", "request_id"]
 
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "x-request-id"
-BODY_SECONDS = 10.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class TooLarge(Exception):
     """A body is longer than allowed; it was not read to its end."""
-
-
-class TooSlow(Exception):
-    """A body did not arrive in time."""
 
 
 class Edge:
@@ -76,12 +75,17 @@ class Edge:
 
 
 def middleware(
-    *, allowed_hosts: Sequence[str], allowed_origins: Sequence[str], trusted_proxies: Sequence[str] = ()
+    *,
+    allowed_hosts: Sequence[str],
+    allowed_origins: Sequence[str],
+    trusted_proxies: Sequence[str] = (),
+    drain: Drain | None = None,
 ) -> list[Middleware]:
     """List the layers that stand before every route, outermost first, as Starlette takes them."""
     return [
         *([Middleware(TrustedProxies, networks=trusted_proxies)] if trusted_proxies else []),
         Middleware(Edge),
+        Middleware(Admission, drain=drain or Drain()),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False),
         Middleware(
             CORSMiddleware,
