@@ -16,9 +16,13 @@ from starlette.websockets import WebSocket
 
 from graphql_api import auth, edge
 from graphql_api.addresses import MOST_PROXIES, TrustedProxies, neighbourhood, read
-from tests.support.api import serving
+from graphql_api.app import create_app
+from graphql_api.cli import serving
+from tests.support import api
+from tests.support.api import make_settings
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
+from tests.support.listening import listening
 from tests.support.sockets import connect
 
 PROXIES = ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32")
@@ -130,6 +134,22 @@ async def test_a_socket_is_seen_as_a_request_is(networks: list[str], client: str
     assert (told[b"from"], told[b"scheme"]) == (client.encode(), b"wss" if client == "203.0.113.9" else b"ws")
 
 
+@pytest.mark.parametrize(("trusted", "client"), [("", "127.0.0.1"), ("127.0.0.1", "203.0.113.9")])
+def test_our_own_server_believes_nobody_on_its_machine_unless_told_to(
+    sqlite: Sqlite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str, client: str
+) -> None:
+    # What uvicorn would listen to.
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    variables = {"TRUSTED_PROXIES": trusted} if trusted else {}
+    settings = make_settings(sqlite.fresh(tmp_path), tmp_path, **variables)
+    options = {name: value for name, value in serving.options(settings).items() if name in {"http", "proxy_headers"}}
+
+    with listening(create_app(settings, routes=[Route("/shown", show)]), **options) as url:
+        answer = httpx.get(f"{url}/shown", headers={"x-forwarded-for": "203.0.113.9"})
+
+    assert answer.json()["from"] == client
+
+
 async def test_a_connection_without_an_address_is_trusted_by_nobody() -> None:
     reached: list[Any] = []
 
@@ -187,9 +207,9 @@ async def tries(
 ) -> list[int]:
     """Sign in with nonsense once for each peer and what it forwards, and give the answers' statuses."""
     statuses = []
-    async with serving(sqlite.fresh(folder), folder, clock, {"TRUSTED_PROXIES": proxies}) as api:
+    async with api.serving(sqlite.fresh(folder), folder, clock, {"TRUSTED_PROXIES": proxies}) as here:
         for peer, forwarded in peers:
-            transport = httpx.ASGITransport(api.app, client=(peer, 1))
+            transport = httpx.ASGITransport(here.app, client=(peer, 1))
             headers = {"sec-fetch-site": "same-origin", "content-type": FORM, "x-forwarded-for": forwarded}
             async with httpx.AsyncClient(transport=transport, base_url="http://seatgate.example") as client:
                 statuses.append((await client.post("/admin/sign-in", content=b"token=x", headers=headers)).status_code)

@@ -13,7 +13,7 @@ import pytest
 
 from domain.db import open_database
 from graphql_api.draining import Drain, leaving
-from tests.support.databases import Engine
+from tests.support.databases import Engine, Sqlite
 from tests.support.slow_host import SlowHost
 from tests.support.tables import dump
 
@@ -171,8 +171,8 @@ async def test_a_mutation_that_takes_too_long_leaves_nothing_behind(engine: Engi
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_an_idle_process_ends_at_once(engine: Engine, tmp_path: Path, number: signal.Signals) -> None:
-    async with SlowHost(engine.fresh(tmp_path), tmp_path) as host:
+async def test_an_idle_process_ends_at_once(sqlite: Sqlite, tmp_path: Path, number: signal.Signals) -> None:
+    async with SlowHost(sqlite.fresh(tmp_path), tmp_path) as host:
         host.terminate(number)
 
         assert await host.ended() == 0
