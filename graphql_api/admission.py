@@ -20,6 +20,7 @@ BODY_SECONDS = 10.0
 RESPONSE_SECONDS = 60.0
 """An answer begins within this, later than any deadline of GraphQL and as soon as common proxies give up."""
 RETRY_SECONDS = 1
+GOING_AWAY = 1001
 
 
 class TooSlow(Exception):
@@ -135,6 +136,10 @@ def _refuse(status: int, error: str) -> JSONResponse:
     return JSONResponse({"error": error}, status_code=status, headers={"connection": "close", **advice})
 
 
-async def _refuse_socket(_scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse before it is accepted; a server that cannot say how makes a bare 403 of it."""
     await receive()
-    await send({"type": "websocket.close", "code": 1001})
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await _refuse(503, "shutting_down")(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": GOING_AWAY})

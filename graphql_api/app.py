@@ -118,13 +118,18 @@ def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognit
 
     return [
         Route("/graphql", Transport(schema, recognition=recognition)),
-        WebSocketRoute("/graphql", Sockets(schema, recognition=recognition)),
+        WebSocketRoute("/graphql", _sockets(services, schema, recognition, drain)),
         *explorer.routes(),
         *admin.routes(services, recognition=recognition),
         *webhooks.routes(services),
         *health.routes(ready=able),
         health.metrics_route(partial(metrics, services.database, services.clock)),
     ]
+
+
+def _sockets(services: Services, schema: MaskingSchema, recognition: Recognition, drain: Drain) -> Sockets:
+    origins = services.settings.allowed_origins
+    return Sockets(schema, recognition=recognition, clock=services.clock, origins=origins, drain=drain)
 
 
 async def ready(services: Services) -> bool:

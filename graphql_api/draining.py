@@ -19,14 +19,15 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Drain:
-    """Whether a process is on its way out, and the work that it finishes before. Sockets wait for it to begin."""
+    """Whether a process is on its way out, and what it finishes before."""
 
     def __init__(self, *, seconds: float = DRAIN_SECONDS) -> None:
         self._seconds = seconds
         self._begun = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._running = 0
+        self._running: set[object] = set()
+        self._listening: set[Callable[[], None]] = set()
         self._ends: float | None = None
 
     @property
@@ -39,6 +40,8 @@ class Drain:
         if not self.begun:
             self._ends = asyncio.get_running_loop().time() + self._seconds
             self._begun.set()
+            for tell in self._listening:
+                tell()
 
     async def wait(self) -> None:
         """Wait until the process is on its way out; whatever lives on by itself, as sockets do, ends then."""
@@ -47,14 +50,25 @@ class Drain:
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
         """Have the end wait for the block."""
-        self._running += 1
+        work = object()
+        self._running.add(work)
         self._idle.clear()
         try:
             yield
         finally:
-            self._running -= 1
-            if self._running == 0:
+            self._running.remove(work)
+            if not self._running:
                 self._idle.set()
+
+    @contextlib.contextmanager
+    def telling(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Have a block that lasts by itself, as a socket does, told when it is time to end, and the end wait for it."""
+        with self.working():
+            self._listening.add(tell)
+            try:
+                yield
+            finally:
+                self._listening.remove(tell)
 
     async def finished(self) -> None:
         """Wait until nothing is running, or the time is over."""

@@ -5,12 +5,13 @@ issuer publishes, never by both. Whatever is wrong with a token, the answer is `
 """
 
 from graphql_api.auth.adapter import JwtAdapter, asking_of
-from graphql_api.auth.bearer import ADMINISTRATOR_SCOPE, Bearer, Claims, Expected
+from graphql_api.auth.bearer import ADMINISTRATOR_SCOPE, LONGEST_HEADER, Bearer, Claims, Expected
 from graphql_api.auth.secrets import ALGORITHM, Secrets
 
 __all__ = [
     "ADMINISTRATOR_SCOPE",
     "ALGORITHM",
+    "LONGEST_HEADER",
     "Bearer",
     "Claims",
     "Expected",

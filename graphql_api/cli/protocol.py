@@ -53,8 +53,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._expect(self.head_seconds, self._head_is_late)
         if len(self.connections) > self.most:
-            idle = [each for each in self.connections if isinstance(each, Connection) and each.is_idle]
-            min(idle, key=lambda each: each.waiting_until, default=self).transport.abort()
+            self._make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget everything about it."""
@@ -164,6 +163,12 @@ class Connection(HttpToolsProtocol):
     def waiting_until(self) -> float:
         """Say how long it is waited for, in the loop's time."""
         return 0.0 if self._coming is None else self._coming.when()
+
+    def _make_room(self) -> None:
+        ours = [each for each in self.connections if isinstance(each, Connection)]
+        if len(ours) > self.most:
+            idle = (each for each in ours if each.is_idle)
+            min(idle, key=lambda each: each.waiting_until, default=self).transport.abort()
 
     def _expect(self, seconds: float, late: Callable[[], None]) -> None:
         self._expect_nothing()

@@ -13,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 from domain.settings import Settings
 from graphql_api.cli import watching
 from graphql_api.cli.protocol import Connection
-from graphql_api.transport.sockets.frames import MAX_FRAME_BYTES
+from graphql_api.transport.sockets import wire
 
 
 class Workers(Multiprocess):
@@ -50,11 +50,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "port": settings.port,
         "workers": settings.workers,
         "http": Connection,
-        "ws": "websockets-sansio",
-        "ws_max_size": MAX_FRAME_BYTES,
-        "ws_ping_interval": 30,
-        # A small message could become an enormous one.
-        "ws_per_message_deflate": False,
+        **wire.OPTIONS,
         "access_log": False,
         "log_level": "warning",
         "server_header": False,

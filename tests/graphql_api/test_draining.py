@@ -10,12 +10,16 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from domain.db import open_database
+from domain.organizations import OrganizationCallbacks
 from graphql_api.draining import Drain, leaving
+from tests.graphql_api.conftest import Serve
 from tests.support.databases import Engine, Sqlite
-from tests.support.slow_host import SlowHost
+from tests.support.slow_host import CREATE, SlowHost
 from tests.support.tables import dump
+from tests.support.talking import serving, talking
 
 Heard = list[int]
 
@@ -128,6 +132,40 @@ async def test_the_end_waits_for_all_of_what_runs() -> None:
     await ending
 
     assert 0 < drain.remaining() <= 10
+
+
+async def test_sockets_are_told_at_once_and_waited_for_until_they_have_answered(serve: Serve) -> None:
+    begun, may = asyncio.Event(), asyncio.Event()
+
+    class Slow(OrganizationCallbacks):
+        async def before_create_organization(self, **_: Any) -> None:
+            begun.set()
+            await may.wait()
+
+    async with (
+        serve(callbacks=[Slow()]) as api,
+        serving(api.app) as (address, _),
+        talking(address) as idle,
+        talking(address) as talk,
+    ):
+        drain: Drain = api.app.state.drain
+        await talk.introduce(authorization=f"Bearer {api.token('ann')}")
+        await talk.subscribe("1", CREATE)
+        await begun.wait()
+        drain.begin()
+        assert (await idle.ended())[0] == 1001
+        ending = asyncio.create_task(drain.finished())
+        await turns()
+        assert not ending.done()
+        with pytest.raises(InvalidStatus) as refused:
+            async with talking(address):
+                pass
+        may.set()
+        said, end = await talk.rest()
+        await ending
+
+    assert ([one["type"] for one in said], end[0]) == (["next", "complete"], 1001)
+    assert refused.value.response.status_code == httpx.codes.SERVICE_UNAVAILABLE
 
 
 async def organizations(url: str) -> list[str]:
