@@ -37,9 +37,6 @@ from graphql_api.schema import build_schema
 from graphql_api.transport import Transport
 from graphql_api.transport.sockets import Sockets
 
-Beside = Callable[[], AbstractAsyncContextManager[None]]
-"""Makes what lives as long as the application does."""
-
 
 def create_app(
     settings: Settings,
@@ -90,16 +87,18 @@ def create_app(
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
     adapter = auth or JwtAdapter.of(settings, clock=services.clock, telemetry=services.database.telemetry)
-    recognition = Recognition(services=services, adapter=adapter, billable=billable)
-    drain = Drain()
-    beside: list[Beside] = [partial(leaving, drain), *([adapter.running] if isinstance(adapter, JwtAdapter) else [])]
+    recognition, drain = Recognition(services=services, adapter=adapter, billable=billable), Drain()
     app = Starlette(
         routes=[*_own_routes(services, schema, recognition, drain), *routes],
         middleware=_middleware(settings, recognition, drain),
-        lifespan=lambda _: living(services, worker=worker, drain=drain, beside=beside),
+        lifespan=lambda _: living(services, worker=worker, drain=drain, beside=_beside(adapter, drain)),
     )
     app.state.services, app.state.recognition, app.state.drain = services, recognition, drain
     return app
+
+
+def _beside(adapter: AuthAdapter, drain: Drain) -> list[AbstractAsyncContextManager[None]]:
+    return [leaving(drain), *([adapter.running()] if isinstance(adapter, JwtAdapter) else [])]
 
 
 def _middleware(settings: Settings, recognition: Recognition, drain: Drain) -> list[Middleware]:
@@ -159,7 +158,7 @@ async def living(
     *,
     worker: bool,
     drain: Drain | None = None,
-    beside: Sequence[Beside] = (),
+    beside: Sequence[AbstractAsyncContextManager[None]] = (),
 ) -> AsyncIterator[None]:
     """Check the database and keep to the catalog in force, for as long as the application lives.
 
@@ -175,7 +174,7 @@ async def living(
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(_hung_up(services.rollout.reload_soon))
             for each in beside:
-                await stack.enter_async_context(each())
+                await stack.enter_async_context(each)
             await stack.enter_async_context(_running(services.rollout.run()))
             if worker:
                 await stack.enter_async_context(_running(services.worker.run()))

@@ -7,6 +7,7 @@ one of a processor that `SEATGATE_PROCESSORS` does not name (somebody who sets a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from domain.errors import ConfigError
@@ -145,6 +146,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     no_items: tuple[str, ...] = ()
     nothing: str | None = None
     others_secrets = parsing.secrets(production=production, shortest=1)
+    made = partial(_secrets, reader, production=production, folder=folder)
     processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
     return Settings(
         environment=environment,
@@ -172,13 +174,9 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
         stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", no_items, others_secrets),
         braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
-        fake_webhook_secrets=_secrets(reader, "FAKE_WEBHOOK_SECRETS", production=production, folder=folder)
-        if Rail.FAKE in processors
-        else (),
-        secret_keys=_secrets(reader, "SECRET_KEYS", production=production, folder=folder),
-        jwt_secrets=()
-        if _keys_are_published(reader)
-        else _secrets(reader, "JWT_SECRETS", production=production, folder=folder),
+        fake_webhook_secrets=made("FAKE_WEBHOOK_SECRETS") if Rail.FAKE in processors else (),
+        secret_keys=made("SECRET_KEYS"),
+        jwt_secrets=() if _keys_are_published(reader) else made("JWT_SECRETS"),
     )
 
 
