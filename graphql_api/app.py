@@ -87,11 +87,18 @@ def create_app(
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
     adapter = auth or JwtAdapter.of(settings, clock=services.clock, telemetry=services.database.telemetry)
-    recognition, drain = Recognition(services=services, adapter=adapter, billable=billable), Drain()
+    recognition = Recognition(services=services, adapter=adapter, billable=billable)
+    return _application(recognition, schema, routes=routes, worker=worker)
+
+
+def _application(
+    recognition: Recognition, schema: MaskingSchema, *, routes: Sequence[BaseRoute], worker: bool
+) -> Starlette:
+    services, drain = recognition.services, Drain()
     app = Starlette(
         routes=[*_own_routes(services, schema, recognition, drain), *routes],
-        middleware=_middleware(settings, recognition, drain),
-        lifespan=lambda _: living(services, worker=worker, drain=drain, beside=_beside(adapter, drain)),
+        middleware=_middleware(services.settings, recognition, drain),
+        lifespan=lambda _: living(services, worker=worker, drain=drain, beside=_beside(recognition.adapter, drain)),
     )
     app.state.services, app.state.recognition, app.state.drain = services, recognition, drain
     return app

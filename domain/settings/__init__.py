@@ -31,6 +31,7 @@ DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
 STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "STRIPE_NATIVE_SYNC")
 BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE_KEY", "BRAINTREE_ENVIRONMENT")
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
+NO_ITEMS: tuple[str, ...] = ()
 LATER = frozenset(
     {
         "DATABASE_LISTEN_URL",
@@ -143,7 +144,6 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     fake: tuple[Rail, ...] = (Rail.FAKE,)
     catalog: tuple[str, ...] = ("catalog.toml",)
     any_host: tuple[str, ...] = () if production else ("*",)
-    no_items: tuple[str, ...] = ()
     nothing: str | None = None
     others_secrets = parsing.secrets(production=production, shortest=1)
     made = partial(_secrets, reader, production=production, folder=folder)
@@ -153,9 +153,9 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         host=reader.value("HOST", "127.0.0.1", parsing.text),
         port=reader.value("PORT", 8000, parsing.integer(0, 65535)),
         workers=reader.value("WORKERS", 1, parsing.integer(1, 256)),
-        allowed_origins=reader.value("ALLOWED_ORIGINS", no_items, parsing.origins),
+        allowed_origins=reader.value("ALLOWED_ORIGINS", NO_ITEMS, parsing.origins),
         allowed_hosts=reader.value("ALLOWED_HOSTS", any_host, parsing.hosts),
-        trusted_proxies=reader.value("TRUSTED_PROXIES", no_items, parsing.networks),
+        trusted_proxies=reader.value("TRUSTED_PROXIES", NO_ITEMS, parsing.networks),
         catalog=tuple(folder / path for path in reader.value("CATALOG", catalog, parsing.items)),
         processors=processors,
         callback_seconds=reader.value("CALLBACK_SECONDS", 2.0, parsing.seconds(60)),
@@ -172,7 +172,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
-        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", no_items, others_secrets),
+        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", NO_ITEMS, others_secrets),
         braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
         fake_webhook_secrets=made("FAKE_WEBHOOK_SECRETS") if Rail.FAKE in processors else (),
         secret_keys=made("SECRET_KEYS"),
