@@ -48,7 +48,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it before anything is read of it."""
-        if scope["type"] == "lifespan" or scope["path"] in ALWAYS_SERVED:
+        if scope["type"] == "lifespan" or _path(scope) in ALWAYS_SERVED:
             await self._app(scope, receive, send)
         elif scope["type"] == "websocket":
             await (_refuse_socket if self._drain.begun else self._app)(scope, receive, send)
@@ -129,6 +129,12 @@ class _Turn:
     def over(self) -> None:
         """Make room for another request."""
         self._unanswered.discard(self)
+
+
+def _path(scope: Scope) -> str:
+    """Give the path as our routes know it, wherever a host has mounted us."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _refuse(status: int, error: str) -> JSONResponse:

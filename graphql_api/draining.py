@@ -30,6 +30,12 @@ class Drain:
         self._listening: set[Callable[[], None]] = set()
         self._ends: float | None = None
 
+    def renew(self) -> None:
+        """Forget an earlier end: an application may be started again, in another loop too."""
+        self._begun, self._idle, self._ends = asyncio.Event(), asyncio.Event(), None
+        if not self._running:
+            self._idle.set()
+
     @property
     def begun(self) -> bool:
         """Say whether the process is on its way out; from then on no new work is taken."""
@@ -87,15 +93,8 @@ async def leaving(drain: Drain) -> AsyncIterator[None]:
 
     Where nobody but Python answers a signal there is no server to hold back, and nothing is changed.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    found = {number: signal.getsignal(number) for number in SIGNALS}
-    answers = {
-        number: handler
-        for number, handler in found.items()
-        if callable(handler) and handler is not signal.default_int_handler
-    }
+    drain.renew()
+    answers = _answers() if threading.current_thread() is threading.main_thread() else {}
     held = _Held(drain, answers)
     for number in answers:
         signal.signal(number, held.asked)
@@ -105,6 +104,16 @@ async def leaving(drain: Drain) -> AsyncIterator[None]:
         drain.begin()
         for number, handler in answers.items():
             signal.signal(number, handler)
+
+
+def _answers() -> dict[signal.Signals, Handler]:
+    """Find what a server does about the signals."""
+    found = {number: signal.getsignal(number) for number in SIGNALS}
+    return {
+        number: handler
+        for number, handler in found.items()
+        if callable(handler) and handler is not signal.default_int_handler
+    }
 
 
 class _Held:

@@ -26,6 +26,7 @@ class Recognition:
 
         Raises:
             Unauthenticated: it is there and proves nothing.
+            Unavailable: nobody can say, because the keys of the tokens' issuer are not to be had.
         """
         return await identity.recognize(self.adapter, asking)
 

@@ -148,7 +148,7 @@ class Services:
         return Timelines(scope=scope, roles_of=self.reading(scope).roles)
 
     async def aclose(self, *, within: float = 10) -> None:
-        """Let running work finish, in seconds, and let go of the database, then of the processors that it spoke to."""
+        """Let work finish `within` seconds, and let go of the database, then of the processors that it spoke to."""
         await self.schedule.aclose()
         if self.pulling is not None:
             await self.pulling.aclose()

@@ -148,6 +148,7 @@ class Connection(HttpToolsProtocol):
         """Go on sending."""
         super().resume_writing()
         self._is_taken()
+        self._leave()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words, which are not ours
         """Refuse what is no HTTP, or too large."""

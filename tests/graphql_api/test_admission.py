@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api import edge, health
@@ -218,6 +218,15 @@ async def test_a_process_that_ends_takes_no_new_work_finishes_what_runs_and_says
     assert told(refused) == (503, {"error": "shutting_down"})
     assert refused.headers["retry-after"] == "1"
     assert (alive.status_code, ready.status_code) == (200, 503)
+
+
+async def test_health_is_told_wherever_a_host_has_put_it() -> None:
+    house = House(most=0)
+    mounted = Starlette(routes=[Mount("/seatgate", house.app)])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(mounted), base_url="http://host.example") as client:
+        alive, refused = await client.get("/seatgate/livez"), await client.get("/seatgate/")
+
+    assert (alive.status_code, refused.status_code) == (200, 503)
 
 
 async def test_a_process_that_ends_takes_no_new_socket() -> None:

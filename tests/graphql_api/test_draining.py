@@ -104,6 +104,22 @@ async def test_at_the_end_of_the_application_everybody_knows_and_signals_are_as_
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 
+def test_an_application_that_is_started_again_works_again(heard: Heard) -> None:
+    drain = Drain()
+
+    async def lived() -> bool:
+        async with leaving(drain):
+            begun = drain.begun
+            with drain.working():
+                drain.begin()
+                ending = asyncio.create_task(drain.finished())
+                await turns()
+            await ending
+            return begun
+
+    assert [asyncio.run(lived()) for _ in range(2)] == [False, False]
+
+
 async def test_without_a_server_signals_are_left_alone(heard: Heard) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
