@@ -102,10 +102,14 @@ class Issuer:
         return self._known.keys
 
     async def _newer(self, keys: Keys) -> Keys:
-        """Look once whether the issuer has published another key since; the same keys if it was asked just now."""
+        """Look once whether the issuer has published another key since; the same keys if it was asked just now.
+
+        While the address fails nobody waits for it: else strangers could have us hold as many requests as we can.
+        """
         if self._known is not None and self._known.keys is keys:
             self._try(AGAIN)
-            await self._fetched()
+            if not self._failing:
+                await self._fetched()
         return keys if self._known is None else self._known.keys
 
     def _age(self) -> timedelta | None:

@@ -14,8 +14,8 @@ from starlette.routing import Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
 from graphql_api import edge, health
-from graphql_api.admission import BODY_SECONDS, MOST_AT_ONCE, RESPONSE_SECONDS, Admission
-from graphql_api.draining import DRAIN_SECONDS, Drain
+from graphql_api.admission import Admission
+from graphql_api.draining import Drain
 
 HTTP: Scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
 
@@ -264,7 +264,3 @@ async def test_who_is_cut_off_at_the_end_is_told_so(ending: bool) -> None:
 
     assert serving.cancelled() is not ending
     assert not ending or serving.result()[1]["body"] == b'{"error":"shutting_down"}'
-
-
-def test_the_limits_are_what_the_guide_says() -> None:
-    assert (MOST_AT_ONCE, BODY_SECONDS, RESPONSE_SECONDS, DRAIN_SECONDS) == (200, 10, 60, 10)

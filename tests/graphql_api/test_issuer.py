@@ -190,6 +190,24 @@ async def test_strangers_with_made_up_keys_have_the_address_asked_once_in_thirty
     assert publisher.asked == 4
 
 
+async def test_strangers_with_made_up_keys_wait_for_no_address_that_is_known_to_fail(
+    issuer: Issuer, publisher: Publisher, clock: FixedClock
+) -> None:
+    await issuer.claims(GOOD)
+    publisher.answer = b""
+    clock.forward(minutes=1)
+    await refuse(issuer, ROTATED)
+    publisher.may.clear()
+    clock.forward(seconds=30)
+
+    with pytest.raises(Unauthenticated):
+        at_once(issuer.claims(ROTATED))
+    publisher.publish(entry(NEW, kid="new"))
+    publisher.may.set()
+    await settled(issuer)
+    assert at_once(issuer.claims(ROTATED))
+
+
 @pytest.mark.parametrize(
     "text", ["a.b.c", token(header={"kid": "a"})[:-8], token(key("RS256"), "RS256", header={"kid": "a"})]
 )

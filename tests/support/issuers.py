@@ -83,11 +83,23 @@ class Publisher:
         self.may = asyncio.Event()
         self.may.set()
         self.trickles = False
+        self._serving: set[asyncio.Task[None]] = set()
 
     def publish(self, *entries: Mapping[str, object]) -> None:
         self.answer = ok(document(*entries))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(serving)
+        await asyncio.wait([serving])
+
+    async def ended(self) -> None:
+        """Let every connection come to its end."""
+        self.may.set()
+        self.trickles = False
+        await asyncio.gather(*self._serving)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             self.heads.append(await reader.readuntil(b"\r\n\r\n"))
             self.asked += 1
@@ -100,6 +112,8 @@ class Publisher:
                 await writer.drain()
                 await asyncio.sleep(0.01)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
@@ -110,6 +124,5 @@ async def publishing() -> AsyncIterator[Publisher]:
     try:
         yield publisher
     finally:
-        publisher.may.set()
-        publisher.trickles = False
         server.close()
+        await publisher.ended()
