@@ -22,11 +22,15 @@ from starlette.websockets import WebSocketDisconnect
 from domain.errors import contained
 from domain.identity import ON_BEHALF_OF
 from domain.telemetry import logs
+from graphql_api.addresses import TrustedProxies
+from graphql_api.admission import BODY_SECONDS, Admission, TooSlow
+from graphql_api.draining import Drain
+
+__all__ = ["REQUEST_ID", "Edge", "TooLarge", "TooSlow", "body", "middleware", "request_id"]
 
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "x-request-id"
-BODY_SECONDS = 10.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 HANDSHAKES = frozenset({"websocket.accept", "websocket.http.response.start"})
 INTERNAL_ERROR = 1011
@@ -35,10 +39,6 @@ GONE = 1006
 
 class TooLarge(Exception):
     """A body is longer than allowed; it was not read to its end."""
-
-
-class TooSlow(Exception):
-    """A body did not arrive in time."""
 
 
 class Edge:
@@ -105,10 +105,18 @@ async def _while_there(work: Awaitable[None]) -> None:
         await work
 
 
-def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) -> list[Middleware]:
+def middleware(
+    *,
+    allowed_hosts: Sequence[str],
+    allowed_origins: Sequence[str],
+    trusted_proxies: Sequence[str] = (),
+    drain: Drain | None = None,
+) -> list[Middleware]:
     """List the layers that stand before every route, outermost first, as Starlette takes them."""
     return [
+        *([Middleware(TrustedProxies, networks=trusted_proxies)] if trusted_proxies else []),
         Middleware(Edge),
+        Middleware(Admission, drain=drain or Drain()),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False),
         Middleware(
             CORSMiddleware,

@@ -31,6 +31,7 @@ class Recognition:
 
         Raises:
             Unauthenticated: it is there and proves nothing.
+            Unavailable: nobody can say, because the keys of the tokens' issuer are not to be had.
         """
         return ShownKey.of(asking.headers) or await identity.recognize(self.adapter, asking)
 

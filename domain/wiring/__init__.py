@@ -148,15 +148,15 @@ class Services:
         """Give the reads of the audit ledger that a caller may make."""
         return Timelines(scope=scope, roles_of=self.reading(scope).roles)
 
-    async def aclose(self) -> None:
-        """Let running work finish and let go of the database, then of the processors that it spoke to."""
+    async def aclose(self, *, within: float = 10) -> None:
+        """Let work finish `within` seconds, and let go of the database, then of the processors that it spoke to."""
         await self.live.aclose()
         await self.schedule.aclose()
         if self.pulling is not None:
             await self.pulling.aclose()
         await self.forwarding.aclose()
         await self.keys.aclose()
-        await self.database.aclose()
+        await self.database.aclose(within=within)
         for processor in self.processors.values():
             await processor.aclose()
 

@@ -186,6 +186,8 @@ def _development() -> Settings:
     settings = read_settings()
     if settings.environment is not configuration.Environment.DEVELOPMENT:
         raise ConfigError(["SEATGATE_ENV: the demo is for development only"])
+    if settings.jwks_url is not None:
+        raise ConfigError(["SEATGATE_JWKS_URL: the demo signs the tokens of its people itself"])
     return settings
 
 

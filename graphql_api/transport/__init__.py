@@ -36,7 +36,10 @@ class Recognizing(Protocol):
     """Tells who is asking; `Recognition` for one."""
 
     async def visitor(self, asking: Asking) -> Shown | None:
-        """Prove what is shown without the database; None without a credential. May raise Unauthenticated."""
+        """Prove what is shown without the database; None without a credential.
+
+        May raise Unauthenticated (401), or Unavailable (503) where nobody can say.
+        """
 
     async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
         """Make an operation's context: cheap, holding nothing that must be closed.

@@ -24,7 +24,7 @@ from domain.identity import Asking, ShownKey, Visitor
 from domain.scope import Actor, ActorKind, Scope
 from domain.wiring import Services
 from graphql_api import edge, health
-from graphql_api.auth import Bearer, Expected, JwtAdapter
+from graphql_api.auth import Bearer, Expected, JwtAdapter, Secrets
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, PublicError
 from graphql_api.limits import Limits
@@ -181,7 +181,7 @@ class Recognition:
     """Recognizes bearer tokens and asks no database; two people fare badly."""
 
     def __init__(self) -> None:
-        self._adapter = JwtAdapter(Bearer(secrets=(SECRET,), expected=Expected(), clock=Clock()))
+        self._adapter = JwtAdapter(Bearer(signatures=Secrets([SECRET]), expected=Expected(), clock=Clock()))
 
     async def visitor(self, asking: Asking) -> Visitor | None:
         return await identity.recognize(self._adapter, asking)

@@ -13,6 +13,7 @@ import strawberry
 from domain.errors import Unauthenticated, Unavailable
 from domain.identity import Asking, Visitor
 from graphql_api.context import Context
+from graphql_api.recognition import Shown
 from graphql_api.transport.sockets import Terms
 from tests.graphql_api import toy
 from tests.graphql_api.conftest import Serve
@@ -169,7 +170,7 @@ class Fickle(toy.Recognition):
         self.broken = False
         self.asked = 0
 
-    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+    async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
         self.asked += 1
         if self.away:
             raise Unavailable
@@ -177,7 +178,8 @@ class Fickle(toy.Recognition):
             raise Unauthenticated
         if self.broken:
             raise TypeError(toy.DSN)
-        return toy.context_of(request_id, visitor and replace(visitor, subject=self.who))
+        named = replace(visitor, subject=self.who) if isinstance(visitor, Visitor) else None
+        return toy.context_of(request_id, named)
 
 
 async def test_a_credential_that_comes_to_stand_for_somebody_else_closes_the_socket() -> None:
