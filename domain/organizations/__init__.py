@@ -16,7 +16,9 @@ from domain.organizations.reading import (
     list_memberships,
     memberships_of,
     organizations_seen_by,
+    rank,
     role_in,
+    seen_through,
 )
 from domain.organizations.service import Changes, Organizations
 from domain.organizations.standing import Standing
@@ -49,6 +51,8 @@ __all__ = [
     "list_memberships",
     "memberships_of",
     "organizations_seen_by",
+    "rank",
     "require_replaceable",
     "role_in",
+    "seen_through",
 ]

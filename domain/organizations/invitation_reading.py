@@ -1,4 +1,7 @@
-"""Reads of invitations: those of the caller's own living organizations, for ADMIN, OWNER and administrators."""
+"""Reads of invitations of living organizations: for their ADMIN and OWNER, for keys that may change members.
+
+Administrators read those of deleted ones too.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +10,13 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from domain.clock import Clock
 from domain.db import Page, Session, Slice, keyset
-from domain.errors import Forbidden
+from domain.ids import OrganizationId
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
-from domain.organizations.places import rank
+from domain.organizations.reading import rank
+from domain.rights import CHANGE_MEMBERS
 from domain.scope import Role, Scope
 
-_HOSTS = (Role.OWNER, Role.ADMIN)
+_INVITING = tuple(role for role in Role if role.rank >= CHANGE_MEMBERS.role.rank)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,30 +31,24 @@ class InvitationReading:
         return (await self.by_id(session, [id])).get(id)
 
     async def by_id(self, session: Session, ids: Sequence[str]) -> dict[str, Invitation]:
-        """Find many invitations at once; those that the caller may not see are left out."""
+        """Find many invitations at once; those that the caller may not see are left out.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.scope.require(CHANGE_MEMBERS.scope)
         query = select(Invitation).where(Invitation.id.in_(ids))
         if not self.scope.administrator:
-            own = (
-                select(Membership.organization_id)
-                .join(Organization, Organization.id == Membership.organization_id)
-                .where(
-                    Membership.user_id == self.scope.user_id,
-                    Membership.role.in_(_HOSTS),
-                    Organization.deleted_at.is_(None),
-                )
-            )
-            query = query.where(Invitation.organization_id.in_(own))
+            query = query.where(Invitation.organization_id.in_(self._own()))
         return {row.id: row for row in (await session.execute(query)).scalars()}
 
     async def require(self, session: Session, organization_id: str) -> None:
         """Let pass whoever may list the invitations of an organization that they can see.
 
         Raises:
-            Forbidden: the caller's role is too low.
+            Forbidden: the caller's role is too low, or the key lacks the scope.
         """
-        own = await rank(session, self.scope, organization_id)
-        if own not in _HOSTS:
-            raise Forbidden
+        CHANGE_MEMBERS.require(self.scope, await rank(session, self.scope, organization_id))
 
     async def page(
         self, session: Session, organization_id: str, *, status: InvitationStatus | None, page: Page
@@ -63,6 +61,18 @@ class InvitationReading:
         """Count what `page` lists."""
         query = self._of(organization_id, status).with_only_columns(func.count(), maintain_column_froms=True)
         return (await session.execute(query)).scalar_one()
+
+    def _own(self) -> Select[OrganizationId]:
+        """Select the living organizations of whose invitations the caller may hear."""
+        living = select(Organization.id).where(Organization.deleted_at.is_(None))
+        if self.scope.everywhere:
+            return living
+        if self.scope.confined_to is not None:
+            return living.where(Organization.id == self.scope.confined_to)
+        own = select(Membership.organization_id).where(
+            Membership.user_id == self.scope.user_id, Membership.role.in_(_INVITING)
+        )
+        return living.where(Organization.id.in_(own))
 
     def _of(self, organization_id: str, status: InvitationStatus | None) -> Select[Invitation]:
         query = select(Invitation).where(Invitation.organization_id == organization_id)

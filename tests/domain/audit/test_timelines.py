@@ -21,10 +21,10 @@ MANY = 6000
 
 
 def timelines(scope: Scope = ledger.ANN, role: Role | None = Role.OWNER) -> Timelines:
-    async def roles_of(_: Session, ids: Sequence[str]) -> dict[str, Role]:
+    async def ranks_of(_: Session, ids: Sequence[str]) -> dict[str, Role]:
         return {} if role is None else {id: role for id in ids if id == "org_1"}
 
-    return Timelines(scope=scope, roles_of=roles_of)
+    return Timelines(scope=scope, ranks_of=ranks_of)
 
 
 ALL = timelines(system("test"))
