@@ -9,11 +9,8 @@ from domain.organizations.models import Invitation, InvitationStatus, Membership
 from domain.organizations.ownership import Ownership, Transfer, require_replaceable
 from domain.organizations.purging import Purging
 from domain.organizations.reading import (
-    MembershipQuery,
     OrganizationOrder,
     Reading,
-    count_memberships,
-    list_memberships,
     memberships_of,
     organizations_seen_by,
     rank,
@@ -35,7 +32,6 @@ __all__ = [
     "Invited",
     "Members",
     "Membership",
-    "MembershipQuery",
     "Organization",
     "OrganizationCallbacks",
     "OrganizationOrder",
@@ -47,8 +43,6 @@ __all__ = [
     "Tidying",
     "Transfer",
     "UserRef",
-    "count_memberships",
-    "list_memberships",
     "memberships_of",
     "organizations_seen_by",
     "rank",

@@ -6,13 +6,13 @@ Administrators read those of deleted ones too.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from domain.clock import Clock
-from domain.db import Page, Session, Slice, keyset
+from domain.db import Listing, Session
+from domain.errors import Forbidden
 from domain.ids import OrganizationId
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
-from domain.organizations.reading import rank
 from domain.rights import CHANGE_MEMBERS
 from domain.scope import Role, Scope
 
@@ -42,25 +42,22 @@ class InvitationReading:
             query = query.where(Invitation.organization_id.in_(self._own()))
         return {row.id: row for row in (await session.execute(query)).scalars()}
 
-    async def require(self, session: Session, organization_id: str) -> None:
-        """Let pass whoever may list the invitations of an organization that they can see.
+    def of(
+        self, organization: Organization, *, rank: Role | None, status: InvitationStatus | None
+    ) -> Listing[Invitation]:
+        """List an organization's invitations, newest first, of this status when given.
+
+        `rank` is as what the caller acts in it.
 
         Raises:
-            Forbidden: the caller's role is too low, or the key lacks the scope.
+            Forbidden: the role is too low, the key lacks the scope, or the organization is deleted.
         """
-        CHANGE_MEMBERS.require(self.scope, await rank(session, self.scope, organization_id))
-
-    async def page(
-        self, session: Session, organization_id: str, *, status: InvitationStatus | None, page: Page
-    ) -> Slice[Invitation]:
-        """Read one page of an organization's invitations, newest first, of this status when given."""
-        query = self._of(organization_id, status)
-        return await keyset(session, query, page=page, by=Invitation.created_at, id=Invitation.id, descending=True)
-
-    async def count(self, session: Session, organization_id: str, *, status: InvitationStatus | None) -> int:
-        """Count what `page` lists."""
-        query = self._of(organization_id, status).with_only_columns(func.count(), maintain_column_froms=True)
-        return (await session.execute(query)).scalar_one()
+        if not self.scope.administrator and organization.deleted_at is not None:
+            raise Forbidden
+        CHANGE_MEMBERS.require(self.scope, rank)
+        query = select(Invitation).where(Invitation.organization_id == organization.id)
+        chosen = query if status is None else query.where(self._stands(status))
+        return Listing(entity=Invitation, queries=[chosen], by=Invitation.created_at, id=Invitation.id, descending=True)
 
     def _own(self) -> Select[OrganizationId]:
         """Select the living organizations of whose invitations the caller may hear."""
@@ -73,10 +70,6 @@ class InvitationReading:
             Membership.user_id == self.scope.user_id, Membership.role.in_(_INVITING)
         )
         return living.where(Organization.id.in_(own))
-
-    def _of(self, organization_id: str, status: InvitationStatus | None) -> Select[Invitation]:
-        query = select(Invitation).where(Invitation.organization_id == organization_id)
-        return query if status is None else query.where(self._stands(status))
 
     def _stands(self, status: InvitationStatus) -> ColumnElement[bool]:
         """Say in SQL what `Invitation.status_at` says of a row."""
