@@ -13,7 +13,7 @@ from domain.identity import User
 from domain.organizations import Invitation, InvitationStatus, Invited, Organization
 from domain.scope import ApiScope, Role, Scope, system
 from tests.support.clock import FixedClock
-from tests.support.programs import key
+from tests.support.scopes import key
 from tests.support.seating import DAYS, SECRET_KEYS, House, house, scope_of
 from tests.support.tables import execute, unchanged
 

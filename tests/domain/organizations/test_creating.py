@@ -12,7 +12,7 @@ from domain.organizations import Organization
 from domain.organizations.names import checked_slug, slug_of, varied
 from domain.scope import Scope
 from tests.support.clock import FixedClock
-from tests.support.programs import key
+from tests.support.scopes import key
 from tests.support.seating import ADMINISTRATOR, House, house, scope_of
 from tests.support.tables import scalar, unchanged
 

@@ -21,7 +21,7 @@ from domain.organizations import (
 )
 from domain.scope import Role, Scope
 from tests.support.clock import FixedClock
-from tests.support.programs import key
+from tests.support.scopes import key
 from tests.support.seating import ADMINISTRATOR, House, acting, house, scope_of
 from tests.support.tables import changes, dump, execute, scalar, unchanged
 from tests.support.tenancy import change_role, delete, leave, transfer, update

@@ -8,7 +8,7 @@ from domain.db import Database
 from domain.errors import Forbidden, LastOwner, NotFound
 from domain.scope import ApiScope, Role
 from tests.support.clock import FixedClock
-from tests.support.programs import key
+from tests.support.scopes import key
 from tests.support.seating import ADMINISTRATOR, House, house
 from tests.support.tables import changes, dump, scalar, unchanged
 from tests.support.tenancy import leave, mark, roles
