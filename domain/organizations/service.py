@@ -15,6 +15,7 @@ from domain import audit, identity, ids
 from domain.clock import Clock
 from domain.db import Session
 from domain.errors import InvalidInput, NotFound
+from domain.identity import User
 from domain.ids import OrganizationId, Prefix
 from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
@@ -79,9 +80,7 @@ class Organizations:
         run, founder_id = self._run("createOrganization"), _founder_id(scope, owner_id)
         name = checked_name(name)
         external_id = None if external_id is None else checked_external_id(external_id)
-        owner = await identity.hold(session, founder_id)
-        if owner is None:
-            raise NotFound("user", path=["input", "ownerId"])
+        owner = await _founder(session, founder_id)
         generated = slug is None
         slug = await _free_slug(session, name) if slug is None else checked_slug(slug)
         before, after = (
@@ -165,6 +164,13 @@ def _founder_id(scope: Scope, owner_id: str | None) -> str:
     if founder_id is None:
         raise InvalidInput("Say whose the organization shall be.", path=["input", "ownerId"])
     return founder_id
+
+
+async def _founder(session: Session, id: str) -> User:
+    founder = await identity.hold(session, id)
+    if founder is None:
+        raise NotFound("user", path=["input", "ownerId"])
+    return founder
 
 
 async def _free_slug(session: Session, name: str) -> str:
