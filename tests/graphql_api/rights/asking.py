@@ -9,7 +9,7 @@ from domain.organizations import UserRef
 from domain.scope import Role
 from tests.graphql_api.rights.table import FORBIDDEN, MAY, NOT_THERE, ROWS, UNAUTHENTICATED
 from tests.graphql_api.rights.world import ADMINISTRATOR, Caller, Scene
-from tests.support.api import ERRORS, Answer
+from tests.support.api import ERRORS
 
 PROCESSOR_ID = 'account: {processor: FAKE, processorId: "%(account)s"}'
 CHAIN = "chain { kind fact { rank } }"
@@ -18,6 +18,8 @@ SEATS_MORE = [{"priceId": "price_seat_pack"}]
 SWAP = {"subscriptionId": "%(bsb)s", "priceId": "price_basic", "proration": "NONE"}
 # What happens to those who may, when somebody who might has been faster.
 HAPPENED = {"LastOwnerError", "AlreadySubscribedError", "SubscriptionStateError"}
+
+AT_ONCE = 8
 
 Path = tuple[str | int, ...]
 Prepare = Callable[[Scene, Caller], Awaitable[Mapping[str, Any]]]
@@ -320,27 +322,49 @@ def expected(name: str, caller: Caller) -> str:
     return ROWS[name].expected(caller.group, caller.scopes, program=caller.key is not None)
 
 
-async def read(scene: Scene, name: str, caller: Caller) -> str:
-    """Ask a read, and say what came of it."""
-    asked = READS[name]
-    document = f"{asked.kind} {{ {asked.text} }}" % scene.world.ids
-    ask = scene.watch if asked.kind == "subscription" else scene.ask
-    return outcome(await ask(caller, document), asked.path)
+async def reads(scene: Scene, caller: Caller) -> dict[str, str]:
+    """Ask every read, several at a time, so that no refusal erases another's answer; say what came of each."""
+    fields = {name: (asked.text, asked.path[1:]) for name, asked in READS.items() if asked.kind == "query"}
+    heard = await _together(scene, caller, fields | {name: _way(name, caller) for name in NESTED})
+    for name, asked in READS.items():
+        if asked.kind == "subscription":
+            answer = await scene.watch(caller, f"subscription {{ it: {asked.text} }}" % scene.world.ids)
+            heard[name] = outcome(answer.body, "it", asked.path[1:])
+    return heard
 
 
-async def read_nested(scene: Scene, name: str, caller: Caller) -> tuple[str, str]:
-    """Ask for a field of an object, and say what came of it and what should.
+def expected_reads(caller: Caller) -> dict[str, str]:
+    """Say what should come of them."""
+    due = {name: expected(name, caller) for name in READS}
+    for name, asked in NESTED.items():
+        # Nobody hears more of an object than of what leads there.
+        open_to_group = expected(asked.parent, replace(caller, scopes=None)) == MAY
+        due[name] = expected(name if open_to_group else asked.parent, caller)
+    return due
 
-    Where a key lacks nothing but the scope that leads to the object, the object has been shown to it all the same, as
-    the answer to a command would; everybody else goes there by themselves.
+
+def _way(name: str, caller: Caller) -> tuple[str, Path]:
+    """Go to an object and ask for a field of it.
+
+    Where a key lacks nothing but the scope that leads there, the object has been shown to it all the same, as the
+    answer to a command would; everybody else goes there by themselves.
     """
     asked = NESTED[name]
     led, reached = expected(asked.parent, caller), expected(asked.parent, replace(caller, scopes=None))
     way = "shown" if led != reached == MAY else "node"
     id = READS[asked.parent].text.partition('"')[2].partition('"')[0]
-    text = f'{{ it: {way}(id: "{id}") {{ ... on {asked.kind} {{ {asked.text} }} }} }}' % scene.world.ids
-    found = outcome(await scene.ask(caller, text), asked.path)
-    return found, expected(name, caller) if reached == MAY else led
+    return f'{way}(id: "{id}") {{ ... on {asked.kind} {{ {asked.text} }} }}', asked.path[1:]
+
+
+async def _together(scene: Scene, caller: Caller, fields: Mapping[str, tuple[str, Path]]) -> dict[str, str]:
+    heard: dict[str, str] = {}
+    names = list(fields)
+    for start in range(0, len(names), AT_ONCE):
+        asked = {f"f{place}": name for place, name in enumerate(names[start : start + AT_ONCE])}
+        document = " ".join(f"{alias}: {fields[name][0]}" for alias, name in asked.items())
+        answer = await scene.ask(caller, f"{{ {document} }}" % scene.world.ids)
+        heard |= {name: outcome(answer.body, alias, fields[name][1]) for alias, name in asked.items()}
+    return heard
 
 
 async def write(scene: Scene, name: str, caller: Caller, prepared: Mapping[str, Any]) -> str:
@@ -349,24 +373,24 @@ async def write(scene: Scene, name: str, caller: Caller, prepared: Mapping[str, 
     kind = f"{field[0].upper()}{field[1:]}Input"
     document = f"mutation($input: {kind}!) {{ {field}(input: $input) {{ {ERRORS} }} }}"
     filled = {key: value % scene.world.ids if isinstance(value, str) else value for key, value in input.items()}
-    return outcome(await scene.ask(caller, document, input=filled), (field,))
+    answer = await scene.ask(caller, document, input=filled)
+    return outcome(answer.body, field, ())
 
 
-def outcome(answer: Answer, path: Path) -> str:
-    """Read what came of it out of an answer, and fail for everything that the table has no word for."""
-    if codes := set(answer.codes):
-        assert len(codes) == 1, answer.body
+def outcome(body: Mapping[str, Any], alias: str, path: Path) -> str:
+    """Read what came of one field out of an answer, and fail for everything that the table has no word for."""
+    codes = {error["extensions"]["code"] for error in body.get("errors", ()) if error["path"][0] == alias}
+    if codes:
+        assert len(codes) == 1, body
         return {"UNAUTHENTICATED": UNAUTHENTICATED, "FORBIDDEN": FORBIDDEN}[codes.pop()]
-    found: Any = answer.body["data"]
+    found: Any = body["data"][alias]
     for step in path:
-        if step == "SUBSCRIPTION":
-            found = next(each for each in found if each["kind"] == step)
-        elif found is not None:
-            found = found[step]
-        if found is None:
-            return NOT_THERE
+        if found is not None:
+            found = next(each for each in found if each["kind"] == step) if step == "SUBSCRIPTION" else found[step]
+    if found is None:
+        return NOT_THERE
     kinds = {error["__typename"] for error in found.get("errors", ())} if isinstance(found, dict) else set()
     if kinds & {"NotFoundError", "InvitationInvalidError"}:
         return NOT_THERE
-    assert kinds <= HAPPENED, answer.body
+    assert kinds <= HAPPENED, body
     return MAY

@@ -9,7 +9,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from domain.ids import Prefix
 from graphql_api.schema import build_schema
-from tests.graphql_api.rights.asking import NESTED, READS, WRITES, expected, read, read_nested, write
+from tests.graphql_api.rights.asking import NESTED, READS, WRITES, expected, expected_reads, reads, write
 from tests.graphql_api.rights.table import GROUPS, HARMLESS, MAY, ROWS
 from tests.graphql_api.rights.world import CALLERS, PEOPLE, Caller, Scene, Shown, World, build, build_once, copy_of
 from tests.support import tables
@@ -57,18 +57,12 @@ def test_every_field_has_its_line_or_is_known_to_be_harmless() -> None:
     assert PEOPLE.keys() <= columns
 
 
-@pytest.mark.parametrize("name", READS)
-async def test_whoever_may_reads_it(scene: Scene, name: str) -> None:
-    found = {who: await read(scene, name, caller) for who, caller in CALLERS.items()}
+@pytest.mark.parametrize("who", CALLERS)
+async def test_everybody_reads_what_is_theirs_to_read(scene: Scene, who: str) -> None:
+    before = await scene.api.everything()
 
-    assert found == {who: expected(name, caller) for who, caller in CALLERS.items()}
-
-
-@pytest.mark.parametrize("name", NESTED)
-async def test_whoever_may_reads_it_of_what_they_were_shown(scene: Scene, name: str) -> None:
-    found = {who: await read_nested(scene, name, caller) for who, caller in CALLERS.items()}
-
-    assert {who: heard for who, (heard, _) in found.items()} == {who: due for who, (_, due) in found.items()}
+    assert await reads(scene, CALLERS[who]) == expected_reads(CALLERS[who])
+    assert tables.changes(before, await scene.api.everything()) == {}
 
 
 @pytest.mark.parametrize("name", WRITES)
@@ -89,23 +83,24 @@ async def test_whoever_may_writes_it_and_nobody_else_leaves_a_trace(scene: Scene
     assert found == due
 
 
-async def test_on_postgresql_too_everybody_reads_their_own_and_whoever_is_refused_writes_nothing(
+async def test_on_postgresql_too_everybody_reads_what_is_theirs_and_refusals_leave_no_trace(
     postgresql: Engine, tmp_path: Path, clock: FixedClock
 ) -> None:
-    url = postgresql.fresh(tmp_path)
-    async with serving(url, tmp_path, clock, query=[Shown]) as api:
+    async with serving(postgresql.fresh(tmp_path), tmp_path, clock, query=[Shown]) as api:
         scene = Scene(api=api, world=await build(api))
         before = await api.everything()
-        heard, due = {}, {}
-        for who, caller in CALLERS.items():
-            for name in READS:
-                heard[who, name], due[who, name] = await read(scene, name, caller), expected(name, caller)
-            for name in NESTED:
-                heard[who, name], due[who, name] = await read_nested(scene, name, caller)
-            for name in WRITES:
-                if WRITES[name].prepare is None and expected(name, caller) != MAY:
-                    heard[who, name] = await write(scene, name, caller, {})
-                    due[who, name] = expected(name, caller)
+        whole = [caller for caller in CALLERS.values() if ":" not in caller.name]
+        asked = [name for name in WRITES if WRITES[name].prepare is None]
 
-        assert heard == due
+        heard = {caller.name: await reads(scene, caller) for caller in whole}
+        for caller in whole:
+            for name in asked:
+                if expected(name, caller) != MAY:
+                    heard[caller.name][name] = await write(scene, name, caller, {})
+
+        assert heard == {
+            caller.name: expected_reads(caller)
+            | {name: due for name in asked if (due := expected(name, caller)) != MAY}
+            for caller in whole
+        }
         assert tables.changes(before, await api.everything()) == {}

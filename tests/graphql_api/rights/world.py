@@ -149,7 +149,7 @@ class Scene:
 
     async def newcomer(self) -> User:
         """Make a user whom nobody knows."""
-        name = f"newcomer {len(await self.api.rows('users'))}"
+        name = f"newcomer {len(await self.api.rows('audit_events'))}"
         email = f"{name.replace(' ', '-')}@example.com"
         arrival = Arrival(issuer="", subject=name, email=email, name=name, issued_at=None)
         return await self.api.services.users.arrive(arrival)
