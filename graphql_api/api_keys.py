@@ -44,7 +44,7 @@ class ApiKey(Node):
             id=strawberry.ID(row.id),
             row=row,
             label=row.label,
-            scopes=identity.in_order(row.scopes),
+            scopes=row.scopes_in_order,
             created_at=row.created_at,
             last_used_at=row.last_used_at,
             expires_at=row.expires_at,

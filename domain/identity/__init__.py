@@ -22,7 +22,6 @@ from domain.identity.keys import (
     ShownKey,
     Tenants,
     drop_keys,
-    in_order,
 )
 from domain.identity.models import User
 from domain.identity.step_up import StepUp, prune_proofs, use_up
@@ -60,7 +59,6 @@ __all__ = [
     "find_by_email",
     "hold",
     "hold_by_email",
-    "in_order",
     "prune_proofs",
     "recognize",
     "use_up",

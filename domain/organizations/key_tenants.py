@@ -1,6 +1,6 @@
 """What API keys ask of organizations: whether theirs lives, whose it is, and as what somebody acts in it."""
 
-from sqlalchemy import ColumnElement, Select, exists
+from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.db import Session
@@ -15,8 +15,12 @@ class KeyTenants:
     """Tells of organizations as `identity.Tenants` asks."""
 
     def lives(self, organization_id: InstrumentedAttribute[OrganizationId | None]) -> ColumnElement[bool]:
-        """Say in SQL whether an organization is there and not deleted."""
-        return exists().where(Organization.id == organization_id, Organization.deleted_at.is_(None))
+        """Say in SQL whether an organization is there and not deleted.
+
+        As the one value of a row: for EXISTS, PostgreSQL may choose to read all living organizations first.
+        """
+        living = select(Organization.deleted_at.is_(None)).where(Organization.id == organization_id)
+        return func.coalesce(living.scalar_subquery(), false())
 
     def owned_by(self, user_id: UserId | None) -> Select[OrganizationId]:
         """Select the ids of the living organizations whose OWNER a user is."""

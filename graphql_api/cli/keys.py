@@ -216,12 +216,10 @@ def _end(written: str | None) -> datetime | None:
 
 def _document(row: "ApiKey") -> Mapping[str, Any]:
     """Give a key as JSON holds it: the API's names, instants in UTC."""
-    from domain.identity import in_order
-
     return {
         "id": row.id,
         "label": row.label,
-        "scopes": in_order(row.scopes),
+        "scopes": row.scopes_in_order,
         "organizationId": row.organization_id,
         "createdBy": row.created_by_id,
         "createdAt": _written(row.created_at),
@@ -232,9 +230,7 @@ def _document(row: "ApiKey") -> Mapping[str, Any]:
 
 
 def _cells(row: "ApiKey", *, now: datetime) -> tuple[str, ...]:
-    from domain.identity import in_order
-
-    scopes, whose = " ".join(in_order(row.scopes)), row.organization_id or "the host"
+    scopes, whose = " ".join(row.scopes_in_order), row.organization_id or "the host"
     used, ends = (_written(at) or "never" for at in (row.last_used_at, row.expires_at))
     return row.id, row.label, whose, scopes, used, ends, row.state_at(now)
 

@@ -64,6 +64,11 @@ class ApiKey(Base):
 
     __table_args__ = (Index(None, "organization_id", "created_at", "id"),)
 
+    @property
+    def scopes_in_order(self) -> list[ApiScope]:
+        """List the scopes in the order in which they are declared."""
+        return in_order(self.scopes)
+
     def state_at(self, now: datetime) -> KeyState:
         """Say how it stands at an instant."""
         if self.revoked_at is not None:

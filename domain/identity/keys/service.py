@@ -13,7 +13,7 @@ from domain import audit, ids
 from domain.clock import Clock
 from domain.db import Database, Lookup, Session
 from domain.errors import Forbidden, NotFound, Unauthenticated
-from domain.identity.keys.models import ApiKey, in_order
+from domain.identity.keys.models import ApiKey
 from domain.identity.keys.reading import KeyReading, governs
 from domain.identity.keys.secret import ShownKey, digest_of, new_secret
 from domain.identity.keys.tenants import Tenants
@@ -229,5 +229,5 @@ async def _record(session: Session, action: str, key: ApiKey, *, scope: Scope, a
         subject_id=key.id,
         subject_label=key.label,
         organization_id=key.organization_id,
-        after={"scopes": in_order(key.scopes), "expires_at": ends} if action == "api_key.created" else None,
+        after={"scopes": key.scopes_in_order, "expires_at": ends} if action == "api_key.created" else None,
     )
