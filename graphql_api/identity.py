@@ -132,4 +132,4 @@ def viewer(info: Info[Context, None]) -> Viewer | None:
     """Who the credential is, for whom it acts and what it may do."""
     scope = info.context.caller
     held = () if scope.key is None else scope.key.scopes
-    return Viewer(scope=scope, administrator=scope.administrator, scopes=identity.in_order(held))
+    return Viewer(scope=scope, administrator=scope.administrator, scopes=[each for each in ApiScope if each in held])
