@@ -31,6 +31,15 @@ async def scene(world: World, tmp_path: Path, clock: FixedClock) -> AsyncIterato
         yield Scene(api=api, world=world)
 
 
+@pytest.mark.parametrize("name", ROWS)
+def test_nobody_may_by_a_key_what_the_one_behind_it_may_not(name: str) -> None:
+    may = {group for group, cell in ROWS[name].cells.items() if cell == MAY}
+
+    # What speaks for the host stands for administrators, an organization's key for its OWNER, and elsewhere for nobody.
+    for key, behind in (("host", "operator"), ("op key", "operator"), ("key", "owner"), ("other", "stranger")):
+        assert behind in may or key not in may
+
+
 async def nothing(_: Scene, __: Caller) -> dict[str, str]:
     return {}
 
