@@ -22,6 +22,7 @@ from domain.identity.keys import (
     ShownKey,
     Tenants,
     drop_keys,
+    in_order,
 )
 from domain.identity.models import User
 from domain.identity.step_up import StepUp, prune_proofs, use_up
@@ -59,6 +60,7 @@ __all__ = [
     "find_by_email",
     "hold",
     "hold_by_email",
+    "in_order",
     "prune_proofs",
     "recognize",
     "use_up",

@@ -1,6 +1,6 @@
 """API keys: how programs prove who they are. Of a secret there is a digest here, and nothing else anywhere."""
 
-from domain.identity.keys.models import ApiKey, KeyState
+from domain.identity.keys.models import ApiKey, KeyState, in_order
 from domain.identity.keys.reading import KeyReading
 from domain.identity.keys.secret import ON_BEHALF_OF, ShownKey
 from domain.identity.keys.service import ApiKeys, MadeKey, ProvenKey, drop_keys
@@ -17,4 +17,5 @@ __all__ = [
     "ShownKey",
     "Tenants",
     "drop_keys",
+    "in_order",
 ]

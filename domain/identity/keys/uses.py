@@ -15,7 +15,7 @@ from functools import partial
 from sqlalchemy import bindparam, or_, update
 
 from domain.db import Database, Session
-from domain.errors import Unavailable
+from domain.errors import contained
 from domain.identity.keys.models import ApiKey
 from domain.ids import ApiKeyId
 
@@ -63,10 +63,9 @@ class Uses:
         while self._noted:
             await self._pause(GATHERING_SECONDS)
             noted, self._noted = self._noted, {}
-            try:
-                await self._database.run(partial(_mark, noted=noted))
-            except Unavailable:
-                log.warning("the last use of %d API keys could not be written", len(noted))
+            work = self._database.run(partial(_mark, noted=noted))
+            outcome = await contained(work, log=log, where="last uses of API keys")
+            if outcome.error is not None:
                 await self._pause(SECONDS_AFTER_A_FAILURE)
 
     async def _pause(self, seconds: float) -> None:

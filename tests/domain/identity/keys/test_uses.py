@@ -9,6 +9,7 @@ from sqlalchemy import event, text
 from domain.errors import Unauthenticated
 from domain.identity import ApiKey, MadeKey
 from tests.domain.identity.keys.conftest import Keys
+from tests.support.triggers import accept_inserts, refuse_inserts
 
 
 async def last_used(keys: Keys, made: MadeKey) -> str | None:
@@ -83,4 +84,17 @@ async def test_whoever_writes_for_long_keeps_no_key_waiting(keys: Keys) -> None:
         assert (await keys.row(made)).last_used_at is None
 
     assert proven.scope.actor.id == made.key.id
+    assert await last_used(keys, made) == "12:00:00.000000"
+
+
+async def test_what_cannot_be_written_is_logged_and_fails_nobody(keys: Keys, caplog: pytest.LogCaptureFixture) -> None:
+    made = await keys.create()
+    await refuse_inserts(keys.house.database, "api_keys", deed="UPDATE")
+
+    await keys.prove(made)
+    assert await last_used(keys, made) is None
+    assert [record.message.partition(" failed")[0] for record in caplog.records] == ["last uses of API keys"]
+
+    await accept_inserts(keys.house.database, "api_keys")
+    await keys.prove(made)
     assert await last_used(keys, made) == "12:00:00.000000"
