@@ -3,15 +3,18 @@
 from typing import Any
 
 import strawberry
+from starlette.routing import Route
 
 from domain.scope import ApiScope
+from graphql_api import guards
 from graphql_api.permissions import require_feature
 from tests.graphql_api.conftest import Serve
+from tests.graphql_api.test_guards import unguarded
 from tests.graphql_api.test_memberships import paid
 from tests.support import tables
 from tests.support.adapters import CarefulHost
 from tests.support.api import ERRORS, Answer, Api
-from tests.support.programs import Program, program
+from tests.support.programs import ON_BEHALF_OF, Program, program
 
 EVERY = [scope for scope in ApiScope if scope is not ApiScope.ADMIN]
 ACTED = """query($action: String!) { auditEvents(filter: {actions: [$action]}) { nodes { action actorId effectiveActorId
@@ -201,7 +204,8 @@ class Gated:
 
 
 async def test_a_gate_bills_the_user_for_whom_a_key_acts_and_nobody_for_the_key(serve: Serve) -> None:
-    async with serve(query=[Gated]) as api:
+    routes = [Route("/secret", guards.require_feature("sso")(unguarded))]
+    async with serve(query=[Gated], routes=routes) as api:
         ann, bob = await api.user("ann"), await api.user("bob")
         own = await api.ask("{ viewer { actor { ... on User { customer { id } } } } }", "ann")
         await api.holds(own.data["viewer"]["actor"]["customer"])
@@ -209,8 +213,12 @@ async def test_a_gate_bills_the_user_for_whom_a_key_acts_and_nobody_for_the_key(
         host = await program(api, ApiScope.AUDIT_READ)
 
         codes = [(await host.ask("{ secret }", on_behalf_of=user)).codes for user in (ann, bob, None)]
+        shown = {"authorization": f"Bearer {host.secret}"}
+        headers = [shown | ({ON_BEHALF_OF: user} if user else {}) for user in (ann, bob, None)]
+        statuses = [(await api.client.get("/secret", headers=each)).status_code for each in headers]
 
     assert codes == [[], ["FORBIDDEN"], ["FORBIDDEN"]]
+    assert statuses == [200, 403, 403]
 
 
 async def test_a_proof_is_asked_of_the_user_for_whom_a_key_acts_and_of_no_key_for_itself(serve: Serve) -> None:
