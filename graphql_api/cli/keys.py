@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from domain.errors import ConfigError, InvalidInput, NotFound
+from domain.errors import ConfigError, DomainError, InvalidInput, NotFound
 from graphql_api.cli.opening import on_database
 from graphql_api.cli.telling import table, told
 
@@ -112,9 +112,15 @@ def _run(work: "Callable[[ApiKeys, Session], Awaitable[T]]", *, writing: bool = 
             async with database.snapshot() as session:
                 return await work(keys, session)
         except (InvalidInput, NotFound) as refusal:
-            raise ConfigError([f"{OPTIONS[(refusal.path or [])[-1]]}: {refusal.message}"]) from refusal
+            raise ConfigError([f"{_option(refusal)}: {refusal.message}"]) from refusal
 
     return on_database(with_keys)
+
+
+def _option(refusal: DomainError) -> str:
+    """Name what the command line calls the field at fault."""
+    assert refusal.path, "every refusal here names a field"
+    return OPTIONS[refusal.path[-1]]
 
 
 async def _create(
