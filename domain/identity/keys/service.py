@@ -3,6 +3,8 @@
 No "yes" is ever remembered: every request reads the key's row, so that revoked here is dead everywhere at once.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -204,9 +206,11 @@ class ApiKeys:
             raise Forbidden
         return own is not None
 
-    async def aclose(self) -> None:
-        """Write down what is known of keys in use."""
-        await self._uses.written()
+    async def aclose(self, *, within: float = 5) -> None:
+        """Write down what is known of keys in use; what cannot be written `within` seconds is let go of."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self._uses.written()
 
 
 async def drop_keys(session: Session, organization_id: str) -> None:

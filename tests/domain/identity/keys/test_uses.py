@@ -73,7 +73,7 @@ async def test_what_opens_nothing_is_not_used(keys: Keys) -> None:
     assert await last_used(keys, made) is None
 
 
-async def test_whoever_writes_for_long_keeps_no_key_waiting(keys: Keys) -> None:
+async def test_whoever_writes_for_long_keeps_neither_a_key_nor_a_shutdown_waiting(keys: Keys) -> None:
     made = await keys.create()
 
     async with keys.house.database.transaction() as session:
@@ -81,6 +81,7 @@ async def test_whoever_writes_for_long_keeps_no_key_waiting(keys: Keys) -> None:
         await session.execute(text("UPDATE api_keys SET label = 'held'"))
         async with asyncio.timeout(10):
             proven = await keys.prove(made)
+        await keys.service.aclose(within=0.05)
         assert (await keys.row(made)).last_used_at is None
 
     assert proven.scope.actor.id == made.key.id
