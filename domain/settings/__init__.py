@@ -32,6 +32,8 @@ STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "STRIPE
 BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE_KEY", "BRAINTREE_ENVIRONMENT")
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
 NO_ITEMS: tuple[str, ...] = ()
+NOTHING: str | None = None
+CATALOG: tuple[str, ...] = ("catalog.toml",)
 LATER = frozenset(
     {
         "DATABASE_REPLICA_URL",
@@ -143,9 +145,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     environment = reader.value("ENV", Environment.DEVELOPMENT, parsing.choice(Environment))
     production = environment is Environment.PRODUCTION
     fake: tuple[Rail, ...] = (Rail.FAKE,)
-    catalog: tuple[str, ...] = ("catalog.toml",)
     any_host: tuple[str, ...] = () if production else ("*",)
-    nothing: str | None = None
     own_secrets = partial(_secrets, reader, production=production, folder=folder)
     others_secrets = parsing.secrets(production=production, shortest=1)
     processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
@@ -157,23 +157,23 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         allowed_origins=reader.value("ALLOWED_ORIGINS", NO_ITEMS, parsing.origins),
         allowed_hosts=reader.value("ALLOWED_HOSTS", any_host, parsing.hosts),
         trusted_proxies=reader.value("TRUSTED_PROXIES", NO_ITEMS, parsing.networks),
-        catalog=tuple(folder / path for path in reader.value("CATALOG", catalog, parsing.items)),
+        catalog=tuple(folder / path for path in reader.value("CATALOG", CATALOG, parsing.items)),
         processors=processors,
         callback_seconds=reader.value("CALLBACK_SECONDS", 2.0, parsing.seconds(60)),
         on_cancel_failure=reader.value("ON_CANCEL_FAILURE", OnCancelFailure.ABORT, parsing.choice(OnCancelFailure)),
         restore_days=reader.value("RESTORE_DAYS", 14, parsing.integer(1, 3650)),
         invitation_days=reader.value("INVITATION_DAYS", 7, parsing.integer(1, 365)),
-        public_url=reader.value("PUBLIC_URL", nothing, parsing.address),
-        mail_url=reader.value("MAIL_URL", nothing, parsing.mail_url),
-        mail_from=reader.value("MAIL_FROM", nothing, parsing.mail_address),
-        jwt_issuer=reader.value("JWT_ISSUER", nothing, parsing.text),
-        jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
-        jwks_url=reader.value("JWKS_URL", nothing, parsing.key_address(production=production)),
+        public_url=reader.value("PUBLIC_URL", NOTHING, parsing.address),
+        mail_url=reader.value("MAIL_URL", NOTHING, parsing.mail_url),
+        mail_from=reader.value("MAIL_FROM", NOTHING, parsing.mail_address),
+        jwt_issuer=reader.value("JWT_ISSUER", NOTHING, parsing.text),
+        jwt_audience=reader.value("JWT_AUDIENCE", NOTHING, parsing.text),
+        jwks_url=reader.value("JWKS_URL", NOTHING, parsing.key_address(production=production)),
         database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
-        database_listen_url=reader.value("DATABASE_LISTEN_URL", nothing, parsing.database_url),
-        stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
+        database_listen_url=reader.value("DATABASE_LISTEN_URL", NOTHING, parsing.database_url),
+        stripe_api_base=reader.value("STRIPE_API_BASE", NOTHING, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
-        stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
+        stripe_api_key=reader.value("STRIPE_API_KEY", NOTHING, parsing.secret(production=production, shortest=1)),
         stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", NO_ITEMS, others_secrets),
         braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
         fake_webhook_secrets=own_secrets("FAKE_WEBHOOK_SECRETS") if Rail.FAKE in processors else (),
