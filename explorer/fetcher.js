@@ -1,0 +1,95 @@
+// How the page asks: queries and mutations over HTTP, subscriptions over one socket, all with the session's credential.
+import { createClient, CloseCode } from "graphql-ws";
+
+import * as troubles from "./troubles.js";
+
+const ENDPOINT = "/graphql";
+const SOCKET = location.origin.replace(/^http/, "ws") + ENDPOINT;
+const RETRIES = 5;
+// These closes are verdicts: asking again would only hear them again.
+const FINAL = new Set([CloseCode.Forbidden, CloseCode.ConnectionInitialisationTimeout]);
+
+/** The headers of a credential; the socket takes the same as its connection's parameters. */
+function headersOf({ token, onBehalfOf }) {
+  return {
+    ...(token && { authorization: `Bearer ${token}` }),
+    ...(onBehalfOf && { "x-seatgate-on-behalf-of": onBehalfOf }),
+  };
+}
+
+/** Asks over HTTP and gives the answer with what is to be told of it; `answer` is null when none came, or no JSON. */
+export async function ask(params, credential) {
+  let response;
+  try {
+    response = await fetch(ENDPOINT, {
+      method: "POST",
+      headers: {
+        "content-type": "application/json",
+        accept: "application/graphql-response+json, application/json;q=0.9",
+        ...headersOf(credential),
+      },
+      body: JSON.stringify(params),
+    });
+  } catch {
+    return { answer: null, trouble: troubles.unreachable() };
+  }
+  const answer = await response.json().catch(() => null);
+  return { answer, status: response.status, trouble: troubles.ofAnswer(response, answer, credential) };
+}
+
+/**
+ * What GraphiQL asks with. `report` hears of each trouble, and null when all is well again.
+ * `dispose` ends the socket; nothing is reported after it.
+ */
+export function fetcherFor(credential, report) {
+  let disposed = false;
+  const tell = (trouble) => disposed || report(trouble);
+  const socket = createClient({
+    url: SOCKET,
+    connectionParams: headersOf(credential),
+    retryAttempts: RETRIES,
+    shouldRetry: (cause) => !FINAL.has(cause?.code),
+    on: {
+      connected: () => tell(null),
+      closed: ({ wasClean }) => wasClean || tell(troubles.lost()),
+    },
+  });
+
+  async function fetcher(params, { documentAST } = {}) {
+    if (isSubscription(documentAST, params.operationName)) {
+      return { subscribe: (observer) => ({ unsubscribe: watch(params, observer) }) };
+    }
+    const { answer, trouble } = await ask(params, credential);
+    tell(trouble);
+    return answer ?? { errors: [{ message: trouble.text }] };
+  }
+
+  function watch(params, observer) {
+    return socket.subscribe(params, {
+      next: (result) => observer.next(result),
+      complete: () => observer.complete(),
+      error: (cause) => {
+        // Errors of the operation come as a list; everything else is the connection's end.
+        if (Array.isArray(cause)) {
+          observer.next({ errors: cause });
+        } else {
+          const trouble = troubles.ofSocket(cause, credential);
+          tell(trouble);
+          observer.next({ errors: [{ message: trouble.text }] });
+        }
+        observer.complete();
+      },
+    });
+  }
+
+  fetcher.dispose = () => {
+    disposed = true;
+    socket.dispose();
+  };
+  return fetcher;
+}
+
+function isSubscription(document, name) {
+  const operations = document?.definitions.filter(({ kind }) => kind === "OperationDefinition") ?? [];
+  return operations.find((each) => !name || each.name?.value === name)?.operation === "subscription";
+}
