@@ -31,7 +31,7 @@ function Who({ session, onForget }) {
         <b>{session.name}</b>
         {session.onBehalfOf && " · on behalf"}
         {rank && ` · ${rank}`}
-        {end && <span className="end"> · until <time dateTime={end.toISOString()}>{written(end)}</time></span>}
+        {end && <span className="end">until <time dateTime={end.toISOString()}>{written(end)}</time></span>}
       </p>
       <button type="button" onClick={onForget}>Forget</button>
     </>

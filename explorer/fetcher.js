@@ -1,5 +1,6 @@
 // How the page asks: queries and mutations over HTTP, subscriptions over one socket, all with the session's credential.
-import { createClient, CloseCode } from "graphql-ws";
+import { parse } from "graphql";
+import { CloseCode, createClient } from "graphql-ws";
 
 import * as troubles from "./troubles.js";
 
@@ -55,8 +56,9 @@ export function fetcherFor(credential, report) {
     },
   });
 
-  async function fetcher(params, { documentAST } = {}) {
-    if (isSubscription(documentAST, params.operationName)) {
+  async function fetcher(asked) {
+    const { params, kind } = chosen(asked);
+    if (kind === "subscription") {
       return { subscribe: (observer) => ({ unsubscribe: watch(params, observer) }) };
     }
     const { answer, trouble } = await ask(params, credential);
@@ -89,7 +91,22 @@ export function fetcherFor(credential, report) {
   return fetcher;
 }
 
-function isSubscription(document, name) {
-  const operations = document?.definitions.filter(({ kind }) => kind === "OperationDefinition") ?? [];
-  return operations.find((each) => !name || each.name?.value === name)?.operation === "subscription";
+/**
+ * The operation that is to run, and its kind. The document is read anew: for a moment after a tab was changed GraphiQL
+ * still has the name of the other tab's operation, which may not be in this document.
+ */
+function chosen(params) {
+  const operations = operationsOf(params.query);
+  const operation = operations.find(({ name }) => name?.value === params.operationName) ?? operations[0];
+  const name = operations.length === 1 ? operation.name?.value : params.operationName;
+  return { params: { ...params, operationName: name }, kind: operation?.operation };
+}
+
+/** None when the document cannot be read: then the server says why. */
+function operationsOf(query) {
+  try {
+    return parse(query).definitions.filter(({ kind }) => kind === "OperationDefinition");
+  } catch {
+    return [];
+  }
 }

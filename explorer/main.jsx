@@ -11,7 +11,7 @@ import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
 import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { useCallback, useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 
 import { Bar } from "./bar.jsx";
@@ -48,7 +48,7 @@ function Focus() {
 }
 
 /** GraphiQL for one session. It is made anew for the next one, so that no answer outlives the token that it was given to. */
-function Session({ session, tell }) {
+function Session({ session, tell, onTabs }) {
   const examples = useMemo(() => examplesFor(session), [session]);
   const plugins = useMemo(() => [HISTORY_PLUGIN, examplesPanel(examples)], [examples]);
   const fetcher = useMemo(() => fetcherFor(session, tell), [session, tell]);
@@ -68,6 +68,7 @@ function Session({ session, tell }) {
       isHeadersEditorEnabled={false}
       defaultEditorToolsVisibility="variables"
       defaultQuery=""
+      onTabChange={onTabs}
       defaultTabs={examples.filter(({ opened }) => opened)}
     >
       <GraphiQL.Logo>
@@ -78,8 +79,8 @@ function Session({ session, tell }) {
   );
 }
 
-function opened(session) {
-  arrange(session.key, examplesFor(session));
+function opened(session, tabs) {
+  arrange(session.key, examplesFor(session), tabs);
   return session;
 }
 
@@ -88,10 +89,14 @@ function Explorer() {
   const [trouble, setTrouble] = useState(null);
   const [ended, setEnded] = useState(false);
   const [busy, setBusy] = useState(false);
+  const tabs = useRef(null);
   const begin = (next) => {
     setEnded(false);
-    setSession(opened({ ...next, number: session.number + 1 }));
+    setSession(opened({ ...next, number: session.number + 1 }, tabs.current));
   };
+  const remember = useCallback((state) => {
+    tabs.current = state;
+  }, []);
   const tell = useCallback((told) => {
     setTrouble(told);
     setEnded((before) => before || (told?.ended ?? false));
@@ -120,7 +125,7 @@ function Explorer() {
       />
       <p className="notice" role="alert">{trouble?.text}</p>
       {!session.token && !trouble && <p className="hint">{HINT}</p>}
-      <Session key={session.number} session={session} tell={tell} />
+      <Session key={session.number} session={session} tell={tell} onTabs={remember} />
     </>
   );
 }

@@ -18,19 +18,34 @@ export const storage = (() => {
 
 /**
  * Opens the examples of somebody else, and keeps what was typed: only examples that nobody has changed go.
- * Nothing moves while the same person comes back.
+ * Nothing moves while the same person comes back. `open` are the tabs as they stand; without them, as they are stored.
  */
-export function arrange(whom, examples) {
-  if (!storage || storage.getItem(ARRANGED) === whom) {
+export function arrange(whom, examples, open) {
+  if (!storage) {
     return;
   }
-  const own = kept();
+  if (storage.getItem(ARRANGED) === whom) {
+    if (open) {
+      keep(open);
+    }
+    return;
+  }
+  const own = (open?.tabs ?? stored()).filter(({ query }) => query?.trim() && !KNOWN.has(query)).map(bare);
   const tabs = [...examples.filter(({ opened }) => opened).map(tab), ...own];
   const activeTabIndex = own.length > 0 ? tabs.indexOf(own[0]) : 0;
-  storage.setItem(TABS, JSON.stringify({ tabs, activeTabIndex }));
+  keep({ tabs, activeTabIndex });
+  storage.setItem(ARRANGED, whom);
+}
+
+function keep({ tabs, activeTabIndex }) {
+  storage.setItem(TABS, JSON.stringify({ tabs: tabs.map(bare), activeTabIndex }));
   store(QUERY, tabs[activeTabIndex].query);
   store(VARIABLES, tabs[activeTabIndex].variables);
-  storage.setItem(ARRANGED, whom);
+}
+
+/** A tab without what was answered in it. */
+function bare(tab) {
+  return { ...tab, headers: null, response: null };
 }
 
 function store(key, value) {
@@ -46,9 +61,9 @@ function id() {
   return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
-function kept() {
+function stored() {
   try {
-    return JSON.parse(storage.getItem(TABS)).tabs.filter(({ query }) => query?.trim() && !KNOWN.has(query));
+    return JSON.parse(storage.getItem(TABS)).tabs;
   } catch {
     return [];
   }

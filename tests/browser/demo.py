@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = ROOT / ".venv/bin/seatgate"
 START_SECONDS = 120
 STOP_SECONDS = 30
+SECRET = "a secret of the tests that is long enough to sign with"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def running(folder: Path) -> Iterator[Demo]:
     shutil.copy(ROOT / "catalog.toml", folder)
     port, printed = _free_port(), folder / "demo.log"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SEATGATE_")}
-    environ = kept | {"SEATGATE_PORT": str(port)}
+    environ = kept | {"SEATGATE_PORT": str(port), "SEATGATE_JWT_SECRETS": SECRET}
     with printed.open("wb") as log:
         process = subprocess.Popen([COMMAND, "demo"], cwd=folder, env=environ, stdout=log, stderr=log)
         try:

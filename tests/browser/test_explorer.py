@@ -112,12 +112,14 @@ def test_a_subscription_shows_the_state_and_then_what_another_has_changed(explor
 
     organization = server.organization()["id"]
     invited = server.ask(
-        "mutation ($o: ID!) { inviteMember(input: { organizationId: $o, email: \"gil@example.com\" })"
+        'mutation ($o: ID!) { inviteMember(input: { organizationId: $o, email: "gil@example.com" })'
         " { invitation { id } } }",
         o=organization,
     )["inviteMember"]["invitation"]["id"]
     expect(explorer.answer).to_contain_text(re.compile(r'"reserved":\s1'))
-    server.ask("mutation ($i: ID!) { revokeInvitation(input: { invitationId: $i }) { errors { __typename } } }", i=invited)
+    server.ask(
+        "mutation ($i: ID!) { revokeInvitation(input: { invitationId: $i }) { errors { __typename } } }", i=invited
+    )
 
     expect(explorer.answer).to_contain_text(re.compile(r'"reserved":\s0'))
     explorer.run()

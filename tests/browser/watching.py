@@ -13,8 +13,8 @@ document.addEventListener("securitypolicyviolation", (event) => {
   broken.push(`${event.effectiveDirective} ${event.blockedURI}`);
 });
 """
-# How Chromium tells of an answer that is no success; a test that wants one looks at what the page says of it.
-ANSWERED = "Failed to load resource: the server responded with a status of "
+# How Chromium tells of an answer that is no success, or is none; a test that wants one looks at what the page says.
+ANSWERED = "Failed to load resource: "
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Watch:
         context.on("request", watch._request)
         context.on("console", watch._console)
         context.on("weberror", lambda error: watch.said.append(str(error.error)))
-        context.on("page", lambda page: watch.pages.append(page))
+        context.on("page", watch._page)
         return watch
 
     @property
@@ -50,6 +50,9 @@ class Watch:
     def broken(self) -> list[Any]:
         """The rules of the policy that were broken in the tabs that are open."""
         return [each for page in self.pages if not page.is_closed() for each in page.evaluate("globalThis.broken")]
+
+    def _page(self, page: Page) -> None:
+        self.pages.append(page)
 
     def _request(self, request: Request) -> None:
         if urlsplit(request.url).scheme not in {"data", "blob"}:
