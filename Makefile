@@ -65,6 +65,15 @@ $(JUDGE): requirements/peer.txt | $(READY)
 test-peer: $(JUDGE) ## Let billing-e2e judge the Stripe peer of the tests
 	@.venv-peer/bin/python -m tests.peers.judged
 
+AUDITS := tests/protocol/node_modules/.package-lock.json
+$(AUDITS): tests/protocol/package.json tests/protocol/package-lock.json | $(READY)
+	@$(BIN)/npm --prefix tests/protocol ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: test-protocol
+test-protocol: $(AUDITS) ## Let graphql-http judge GraphQL over HTTP, by its 61 audits
+	@$(BIN)/python -m tests.protocol.audited
+
 BROWSER := .venv-browser/.ready
 $(BROWSER): requirements/browser.txt | $(READY)
 	@test -x .venv-browser/bin/python || python3 -m venv --without-pip .venv-browser
@@ -119,4 +128,6 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
+	@rm -rf .venv .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/protocol/node_modules
+
 	@rm -rf .venv .venv-peer .venv-browser .screenshots .seatgate seatgate.db* graphql_api/static explorer/node_modules
