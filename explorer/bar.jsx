@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "react";
 
 import icon from "./favicon.svg";
-import { ADMINISTRATOR, endOf } from "./session.js";
+import { ADMINISTRATOR } from "./session.js";
 
 const KEY = /^\s*(Bearer\s+)?sgk_/i;
 
@@ -23,13 +23,12 @@ export function Bar({ session, asking, busy, onEnter, onForget }) {
 }
 
 function Who({ session, onForget }) {
-  const end = endOf(session.token);
-  const rank = session.role === ADMINISTRATOR ? ADMINISTRATOR : session.rank;
+  const { end, name, onBehalfOf, rank } = session;
   return (
     <>
       <p role="status" title="The token is in this page's memory and nowhere else; a reload forgets it.">
-        <b>{session.name}</b>
-        {session.onBehalfOf && " · on behalf"}
+        <b>{name}</b>
+        {onBehalfOf && " · by a key"}
         {rank && ` · ${rank}`}
         {end && <span className="end">until <time dateTime={end.toISOString()}>{written(end)}</time></span>}
       </p>

@@ -4,8 +4,13 @@ import * as troubles from "./troubles.js";
 
 const WHO = `query Explorer {
   viewer {
-    actor { __typename ... on Node { id } ... on User { name email } }
-    effectiveActor { ... on Node { id } ... on User { name email } }
+    actor {
+      __typename
+      ... on Node { id }
+      ... on User { name email }
+      ... on ApiKey { label expiresAt organization { id name customer { id } } }
+    }
+    effectiveActor { ... on Node { id } ... on User { name email } ... on ApiKey { label } }
     administrator
     scopes
     memberships(first: 100) { nodes { role organization { id name customer { id } } } }
@@ -29,8 +34,8 @@ export async function recognized(credential) {
   }
   const memberships = viewer.memberships?.nodes ?? [];
   const best = RANKS.flatMap((rank) => memberships.filter(({ role }) => role === rank))[0];
-  const organization = best?.organization ?? (await anyOrganization(credential));
-  return { session: { ...credential, ...named(viewer, best), ...placed(viewer, best, organization) } };
+  const organization = best?.organization ?? viewer.actor?.organization ?? (await anyOrganization(credential));
+  return { session: { ...credential, ...named(viewer, credential), ...placed(viewer, best, organization) } };
 }
 
 function refusal(answer) {
@@ -42,24 +47,38 @@ async function anyOrganization(credential) {
   return answer?.data?.organizations?.nodes[0];
 }
 
-function named({ actor, effectiveActor }) {
+function named({ actor, effectiveActor }, { token }) {
   const person = effectiveActor ?? actor;
-  return { name: person?.name ?? person?.email ?? person?.id ?? "Somebody", key: `${actor?.id}/${effectiveActor?.id}` };
+  return {
+    key: `${actor?.id}/${person?.id}`,
+    name: person?.name ?? person?.email ?? person?.label ?? person?.id ?? "Somebody",
+    end: actor?.expiresAt ? new Date(actor.expiresAt) : endOf(token),
+  };
 }
 
 /** The role picks the examples; an API key is judged by its scopes besides. */
 function placed({ administrator, scopes, actor }, best, organization) {
   const isKey = actor?.__typename === "ApiKey";
   return {
-    role: administrator ? ADMINISTRATOR : isKey ? "owner" : (best?.role ?? "MEMBER").toLowerCase(),
-    rank: best && `${best.role} of ${best.organization.name}`,
+    role: administrator ? ADMINISTRATOR : (best?.role ?? (isKey ? "OWNER" : "MEMBER")).toLowerCase(),
+    rank: rankOf(administrator, best, isKey && actor),
     scopes: isKey ? scopes : null,
     place: organization && { organizationId: organization.id, customerId: organization.customer?.id },
   };
 }
 
+function rankOf(administrator, best, apiKey) {
+  if (administrator) {
+    return ADMINISTRATOR;
+  }
+  if (best) {
+    return `${best.role} of ${best.organization.name}`;
+  }
+  return apiKey && `key of ${apiKey.organization?.name ?? "the host"}`;
+}
+
 /** When a JWT says that it ends; null when it does not say, or is no JWT. */
-export function endOf(token) {
+function endOf(token) {
   try {
     const claims = JSON.parse(atob(token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")));
     return Number.isFinite(claims.exp) ? new Date(claims.exp * 1000) : null;

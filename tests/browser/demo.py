@@ -28,8 +28,6 @@ class Demo:
 
     url: str
     tokens: dict[str, str]
-    folder: Path
-    environ: dict[str, str]
 
     def ask(self, document: str, who: str = "administrator", /, **variables: object) -> Any:
         """Ask beside the browser, as somebody of the demo; an error fails the test."""
@@ -47,14 +45,6 @@ class Demo:
         found = self.ask("query ($slug: String) { organization(slug: $slug) { id customer { id } } }", slug=slug)
         return found["organization"]
 
-    def command(self, *words: str) -> str:
-        """Run the command line beside the server."""
-        done = subprocess.run(
-            [COMMAND, *words], cwd=self.folder, env=self.environ, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Demo]:
@@ -68,7 +58,7 @@ def running(folder: Path) -> Iterator[Demo]:
         try:
             _wait_until_ready(process, f"http://127.0.0.1:{port}", printed)
             tokens = re.findall(r"^  (administrator|owner|member) +(\S+)$", printed.read_text(), flags=re.MULTILINE)
-            yield Demo(url=f"http://127.0.0.1:{port}", tokens=dict(tokens), folder=folder, environ=environ)
+            yield Demo(url=f"http://127.0.0.1:{port}", tokens=dict(tokens))
         finally:
             process.terminate()
             try:
