@@ -7,8 +7,9 @@ import * as troubles from "./troubles.js";
 const ENDPOINT = "/graphql";
 const SOCKET = location.origin.replace(/^http/, "ws") + ENDPOINT;
 const RETRIES = 5;
-// These closes are verdicts: asking again would only hear them again.
-const FINAL = new Set([CloseCode.Forbidden, CloseCode.ConnectionInitialisationTimeout]);
+// These closes are verdicts, too much and too large among them: asking again would only hear them again.
+const FINAL = new Set([CloseCode.Forbidden, 1008, 1009]);
+const WANTED = 1000;
 
 /** The headers of a credential; the socket takes the same as its connection's parameters. */
 function headersOf({ token, onBehalfOf }) {
@@ -52,7 +53,7 @@ export function fetcherFor(credential, report) {
     shouldRetry: (cause) => !FINAL.has(cause?.code),
     on: {
       connected: () => tell(null),
-      closed: ({ wasClean }) => wasClean || tell(troubles.lost()),
+      closed: ({ code }) => code === WANTED || tell(troubles.lost()),
     },
   });
 

@@ -9,7 +9,7 @@ import "./explorer.css";
 
 import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
 import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
-import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { KeyCode, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
@@ -47,6 +47,30 @@ function Focus() {
   return null;
 }
 
+// In an editor Tab indents, so that somebody with a keyboard alone needs another way out: Escape, unless it closes a list.
+function WayOut() {
+  const editors = useGraphiQL(({ queryEditor, variableEditor, responseEditor }) => [
+    queryEditor,
+    variableEditor,
+    responseEditor,
+  ]);
+  useEffect(() => {
+    const ways = editors.filter(Boolean).map((editor) => editor.addAction(wayOutOf(editor)));
+    return () => ways.forEach((way) => way.dispose());
+  }, editors);
+  return null;
+}
+
+function wayOutOf(editor) {
+  return {
+    id: "leave-editor",
+    label: "Leave the editor",
+    keybindings: [KeyCode.Escape],
+    keybindingContext: "!suggestWidgetVisible && !findWidgetVisible && !parameterHintsVisible && !editorHasSelection",
+    run: () => editor.getContainerDomNode().focus(),
+  };
+}
+
 /** GraphiQL for one session. It is made anew for the next one, so that no answer outlives the token that it was given to. */
 function Session({ session, tell, onTabs }) {
   const examples = useMemo(() => examplesFor(session), [session]);
@@ -73,6 +97,7 @@ function Session({ session, tell, onTabs }) {
     >
       <GraphiQL.Logo>
         <SystemTheme />
+        <WayOut />
         {token && <Focus />}
       </GraphiQL.Logo>
     </GraphiQL>

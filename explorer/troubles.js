@@ -9,10 +9,11 @@ const STRANGE = "What answered is no Seatgate, or something between you and it f
 const SOCKET_ENDED = 4403;
 const SOCKETS = {
   1001: "The server is being stopped. Run the subscription again in a moment.",
+  1008: "That was too much at once for a live connection. Run the subscription again in a moment.",
+  1009: "What was sent is too large for a live connection.",
+  1013: "The server has no room for another live connection right now. Run the subscription again in a moment.",
   4400: "The server did not understand what was sent over the live connection.",
-  4406: "The server does not speak this page's live protocol.",
   4408: "The live connection took too long to begin. Run the subscription again.",
-  4429: "There are too many live connections. End some, then run the subscription again.",
 };
 
 /** A trouble: what to say, and whether the token has had its day. */

@@ -174,4 +174,7 @@ def test_the_keyboard_alone_is_enough(explorer: Explorer) -> None:
     keyboard.press("Control+Enter")
 
     expect(explorer.answer).to_contain_text("Olivia")
+    keyboard.press("Escape")
+    keyboard.press("Tab")
+    assert explorer.page.evaluate(FOCUSED) == "Execute query (Ctrl-Enter)"
     assert seen == ["Token", "Use", "Licences", "Show Documentation Explorer"]

@@ -35,7 +35,7 @@ ANSWERS: dict[str, tuple[dict[str, Any], str]] = {
 }
 REFUSED = 4403
 CLOSES = {
-    4429: "There are too many live connections.",
+    1009: "What was sent is too large",
     4400: "The server did not understand what was sent",
     REFUSED: ENDED,
 }
