@@ -8,7 +8,7 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from domain import ids
-from domain.errors import InvalidInput
+from domain.errors import Forbidden, InvalidInput
 from domain.ids import Prefix
 from graphql_api import loaders
 from graphql_api.api_keys import ApiKey
@@ -50,4 +50,13 @@ async def find_nodes(ids: list[strawberry.ID]) -> list[Node | None] | None:
     """At most 100 ids; null at the place of one that is missing or not yours."""
     if len(ids) > MOST_IDS:
         raise InvalidInput(f"Ask for at most {MOST_IDS} ids.")
-    return await asyncio.gather(*map(find_node, ids))
+    found: list[Any] = await asyncio.gather(*map(_node_or_refusal, ids))
+    return found
+
+
+async def _node_or_refusal(id: strawberry.ID) -> Any:
+    """Find one of many: what its kind is refused with stands in its place, and erases no sibling."""
+    try:
+        return await find_node(id)
+    except Forbidden as refused:
+        return refused

@@ -131,8 +131,9 @@ class Organization(Node):
         return await loaders.current().roles.load(self.row.id)
 
     @strawberry.field
-    async def seats(self) -> SeatUsage | None:
+    async def seats(self, info: ContextInfo) -> SeatUsage | None:
         """The seats as they are."""
+        info.context.caller.require(ApiScope.ORGANIZATIONS_READ)
         return SeatUsage.of(await loaders.current().seats.load(self.row.id))
 
     @strawberry.field

@@ -14,7 +14,9 @@ from domain.organizations.reading import (
     Reading,
     memberships_of,
     organizations_seen_by,
+    rank,
     role_in,
+    seen_through,
 )
 from domain.organizations.service import Changes, Organizations
 from domain.organizations.standing import Standing
@@ -45,6 +47,8 @@ __all__ = [
     "UserRef",
     "memberships_of",
     "organizations_seen_by",
+    "rank",
     "require_replaceable",
     "role_in",
+    "seen_through",
 ]

@@ -6,8 +6,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 from domain.db import Session
 from domain.ids import OrganizationId, UserId
 from domain.organizations.models import Organization
-from domain.organizations.places import locked, rank
-from domain.organizations.reading import organizations_owned_by
+from domain.organizations.places import locked
+from domain.organizations.reading import organizations_owned_by, rank
 from domain.scope import Role, Scope
 
 

@@ -42,9 +42,9 @@ from domain.organizations import (
     Reading,
     Standing,
     Tidying,
-    organizations_seen_by,
+    seen_through,
 )
-from domain.scope import Scope
+from domain.scope import ApiScope, Scope
 from domain.settings import Settings
 from domain.telemetry import Telemetry
 from domain.wiring import jobs
@@ -132,9 +132,9 @@ class Services:
         """The command that compares one customer."""
         return CustomerReconciling(reconciling=self.reconciling)
 
-    def reading(self, scope: Scope) -> Reading:
-        """Give the reads of organizations that a caller may make."""
-        return Reading(scope=scope)
+    def reading(self, scope: Scope, *, by: ApiScope = ApiScope.ORGANIZATIONS_READ) -> Reading:
+        """Give the reads of organizations that a caller may make, by the scope that a key needs for them."""
+        return Reading(scope=scope, by=by)
 
     def invitation_reading(self, scope: Scope) -> InvitationReading:
         """Give the reads of invitations that a caller may make."""
@@ -142,11 +142,11 @@ class Services:
 
     def customers(self, scope: Scope) -> CustomerReading:
         """Give the reads of customers that a caller may make."""
-        return CustomerReading(scope=scope, own_organizations=organizations_seen_by)
+        return CustomerReading(scope=scope, own_organizations=seen_through(scope))
 
     def timelines(self, scope: Scope) -> Timelines:
         """Give the reads of the audit ledger that a caller may make."""
-        return Timelines(scope=scope, roles_of=self.reading(scope).roles)
+        return Timelines(scope=scope, ranks_of=self.reading(scope).ranks)
 
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
