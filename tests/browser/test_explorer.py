@@ -102,6 +102,7 @@ def test_the_docs_show_every_root_and_what_a_field_is_for(explorer: Explorer) ->
     explorer.panel.get_by_role("link", name="entitlements", exact=True).click()
 
     expect(explorer.panel).to_contain_text("What the customer has paid for")
+    expect(explorer.page.locator(".graphiql-execute-button title")).to_have_text("play icon")
 
 
 def test_a_subscription_shows_the_state_and_then_what_another_has_changed(explorer: Explorer, server: Demo) -> None:
