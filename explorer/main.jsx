@@ -77,7 +77,7 @@ function Session({ session, tell, onTabs }) {
   const plugins = useMemo(() => [HISTORY_PLUGIN, examplesPanel(examples)], [examples]);
   const fetcher = useMemo(() => fetcherFor(session, tell), [session, tell]);
   useEffect(() => fetcher.dispose, [fetcher]);
-  const { token } = session;
+  const { number, token } = session;
   // Only a credential may read the schema: without one, null keeps GraphiQL from asking.
   return (
     <GraphiQL
@@ -92,7 +92,7 @@ function Session({ session, tell, onTabs }) {
       isHeadersEditorEnabled={false}
       defaultEditorToolsVisibility="variables"
       defaultQuery=""
-      onTabChange={onTabs}
+      onTabChange={(state) => onTabs(number, state)}
       defaultTabs={examples.filter(({ opened }) => opened)}
     >
       <GraphiQL.Logo>
@@ -117,10 +117,14 @@ function Explorer() {
   const tabs = useRef(null);
   const begin = (next) => {
     setEnded(false);
-    setSession(opened({ ...next, number: session.number + 1 }, tabs.current));
+    const open = tabs.current?.number === session.number ? tabs.current.state : null;
+    setSession(opened({ ...next, number: session.number + 1 }, open));
   };
-  const remember = useCallback((state) => {
-    tabs.current = state;
+  // What a session that is over still has to say of its tabs comes late and counts no more.
+  const remember = useCallback((number, state) => {
+    if (number >= (tabs.current?.number ?? 0)) {
+      tabs.current = { number, state };
+    }
   }, []);
   const tell = useCallback((told) => {
     setTrouble(told);

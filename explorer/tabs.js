@@ -1,6 +1,6 @@
 // The editor's tabs, in the form in which GraphiQL keeps them in the tab's session storage. A form that it does not
 // know it leaves alone, and opens the tabs that it is given.
-import { KNOWN } from "./examples/index.js";
+import { NAMES } from "./examples/index.js";
 
 const TABS = "graphiql:tabState";
 const QUERY = "graphiql:query";
@@ -17,24 +17,33 @@ export const storage = (() => {
 })();
 
 /**
- * Opens the examples of somebody else, and keeps what was typed: only examples that nobody has changed go.
- * Nothing moves while the same person comes back. `open` are the tabs as they stand; without them, as they are stored.
+ * Opens the examples of somebody else, and keeps what was typed: only examples that nobody has changed go, their variables
+ * included. Nothing moves while the same person comes back. `open` are the tabs as they stand; without them, as they are
+ * stored.
  */
 export function arrange(whom, examples, open) {
   if (!storage) {
     return;
   }
-  if (storage.getItem(ARRANGED) === whom) {
+  const before = read(ARRANGED);
+  if (before?.whom === whom) {
     if (open) {
       keep(open);
     }
     return;
   }
-  const own = (open?.tabs ?? stored()).filter(({ query }) => query?.trim() && !KNOWN.has(query)).map(bare);
+  const { tabs: all, activeTabIndex: active } = open ?? read(TABS) ?? { tabs: [] };
+  const own = all.filter((each) => each.query?.trim() && !isOffered(each, before?.offered));
   const tabs = [...examples.filter(({ opened }) => opened).map(tab), ...own];
-  const activeTabIndex = own.length > 0 ? tabs.indexOf(own[0]) : 0;
-  keep({ tabs, activeTabIndex });
-  storage.setItem(ARRANGED, whom);
+  const first = own.find(({ id }) => id === all[active]?.id) ?? own[0];
+  keep({ tabs, activeTabIndex: Math.max(tabs.indexOf(first), 0) });
+  const offered = Object.fromEntries(examples.map(({ name, variables }) => [name, variables]));
+  storage.setItem(ARRANGED, JSON.stringify({ whom, offered }));
+}
+
+function isOffered({ query, variables }, offered) {
+  const name = NAMES.get(query);
+  return name !== undefined && (variables?.trim() || null) === (offered?.[name] ?? null);
 }
 
 function keep({ tabs, activeTabIndex }) {
@@ -61,11 +70,11 @@ function id() {
   return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
-function stored() {
+function read(key) {
   try {
-    return JSON.parse(storage.getItem(TABS)).tabs;
+    return JSON.parse(storage.getItem(key));
   } catch {
-    return [];
+    return null;
   }
 }
 

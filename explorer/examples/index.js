@@ -34,8 +34,8 @@ const QUERIES = {
   webhook_events: webhookEvents,
 };
 
-/** Everything that is an example word for word; what somebody has changed is theirs. */
-export const KNOWN = new Set(Object.values(QUERIES));
+/** The names of the examples by their words; what somebody has changed is theirs. */
+export const NAMES = new Map(Object.entries(QUERIES).map(([name, query]) => [query, name]));
 
 const DAY = 24 * 60 * 60 * 1000;
 
@@ -44,7 +44,7 @@ export function examplesFor({ role, scopes, place }) {
   const words = {
     organization: place?.organizationId ?? "org_",
     customer: place?.customerId ?? "cst_",
-    tomorrow: new Date(Date.now() + DAY).toISOString(),
+    tomorrow: new Date((Math.floor(Date.now() / DAY) + 2) * DAY).toISOString(),
   };
   return Object.entries(table)
     .filter(([, { for: roles, scope }]) => roles.includes(role) && (!scopes || !scope || scopes.includes(scope)))

@@ -90,6 +90,9 @@ class Explorer:
 
     def type(self, text: str) -> None:
         """Replace what the query editor holds."""
-        self.query.click()
+        self.replace(self.query, text)
+
+    def replace(self, editor: Locator, text: str) -> None:
+        editor.click()
         self.page.keyboard.press("Control+A")
         self.page.keyboard.insert_text(text)

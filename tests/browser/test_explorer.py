@@ -151,14 +151,18 @@ def test_what_somebody_has_typed_stays_when_a_token_is_entered_and_when_the_page
 ) -> None:
     explorer.type(OWN)
     expect(explorer.tabs.first).to_contain_text("Mine")
-    explorer.wait_until_stored("Mine")
-
     explorer.enter_as("owner")
     expect(explorer.query).to_contain_text("Mine")
-    expect(explorer.tabs.first).to_contain_text("Viewer")
+    expect(explorer.tabs).to_contain_text(["Viewer", "AddMember", "Mine"])
+
+    explorer.choose("AddMember")
+    explorer.replace(explorer.variables, '{ "input": { "email": "otto@example.com" } }')
+    explorer.wait_until_stored("otto@example.com")
     explorer.page.reload()
 
-    expect(explorer.query).to_contain_text("Mine")
+    expect(explorer.query).to_contain_text("AddMember")
+    expect(explorer.variables).to_contain_text("otto@example.com")
+    expect(explorer.tabs).to_contain_text(["ServerInfo", "Plans", "AddMember", "Mine"])
 
 
 def test_the_keyboard_alone_is_enough(explorer: Explorer) -> None:
