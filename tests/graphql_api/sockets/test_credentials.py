@@ -11,8 +11,9 @@ import pytest
 import strawberry
 
 from domain.errors import Unauthenticated, Unavailable
-from domain.identity import Asking, Visitor
+from domain.identity import Asking, ShownKey
 from graphql_api.context import Context
+from graphql_api.recognition import Shown
 from graphql_api.transport.sockets import Terms
 from tests.graphql_api import toy
 from tests.graphql_api.conftest import Serve
@@ -168,7 +169,8 @@ class Fickle(toy.Recognition):
         self.gone = False
         self.asked = 0
 
-    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+    async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
+        assert not isinstance(visitor, ShownKey)
         self.asked += 1
         if self.away:
             raise Unavailable
