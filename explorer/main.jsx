@@ -104,25 +104,25 @@ function Session({ session, tell, onTabs }) {
   );
 }
 
+/** Arranges a session's tabs and remembers them: storage hears of tabs late, and of those of a session before even later. */
 function opened(session, tabs) {
-  arrange(session.key, examplesFor(session), tabs);
+  tabs.current = { number: session.number, state: arrange(session.key, examplesFor(session), tabs.current?.state) };
   return session;
 }
 
 function Explorer() {
-  const [session, setSession] = useState(() => opened({ ...NOBODY, number: 0 }));
+  const tabs = useRef(null);
+  const [session, setSession] = useState(() => opened({ ...NOBODY, number: 0 }, tabs));
   const [trouble, setTrouble] = useState(null);
   const [ended, setEnded] = useState(false);
   const [busy, setBusy] = useState(false);
-  const tabs = useRef(null);
   const begin = (next) => {
     setEnded(false);
-    const open = tabs.current?.number === session.number ? tabs.current.state : null;
-    setSession(opened({ ...next, number: session.number + 1 }, open));
+    setSession(opened({ ...next, number: session.number + 1 }, tabs));
   };
   // What a session that is over still has to say of its tabs comes late and counts no more.
   const remember = useCallback((number, state) => {
-    if (number >= (tabs.current?.number ?? 0)) {
+    if (number === tabs.current.number) {
       tabs.current = { number, state };
     }
   }, []);

@@ -19,26 +19,23 @@ export const storage = (() => {
 /**
  * Opens the examples of somebody else, and keeps what was typed: only examples that nobody has changed go, their variables
  * included. Nothing moves while the same person comes back. `open` are the tabs as they stand; without them, as they are
- * stored.
+ * stored. Gives the tabs as they are then; null where there is no storage.
  */
 export function arrange(whom, examples, open) {
   if (!storage) {
-    return;
+    return null;
   }
   const before = read(ARRANGED);
   if (before?.whom === whom) {
-    if (open) {
-      keep(open);
-    }
-    return;
+    return open ? keep(open) : read(TABS);
   }
   const { tabs: all, activeTabIndex: active } = open ?? read(TABS) ?? { tabs: [] };
   const own = all.filter((each) => each.query?.trim() && !isOffered(each, before?.offered));
   const tabs = [...examples.filter(({ opened }) => opened).map(tab), ...own];
   const first = own.find(({ id }) => id === all[active]?.id) ?? own[0];
-  keep({ tabs, activeTabIndex: Math.max(tabs.indexOf(first), 0) });
   const offered = Object.fromEntries(examples.map(({ name, variables }) => [name, variables]));
   storage.setItem(ARRANGED, JSON.stringify({ whom, offered }));
+  return keep({ tabs, activeTabIndex: Math.max(tabs.indexOf(first), 0) });
 }
 
 function isOffered({ query, variables }, offered) {
@@ -50,6 +47,7 @@ function keep({ tabs, activeTabIndex }) {
   storage.setItem(TABS, JSON.stringify({ tabs: tabs.map(bare), activeTabIndex }));
   store(QUERY, tabs[activeTabIndex].query);
   store(VARIABLES, tabs[activeTabIndex].variables);
+  return { tabs, activeTabIndex };
 }
 
 /** A tab without what was answered in it. */
