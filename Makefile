@@ -85,6 +85,16 @@ EXAMPLES ?= 3
 test-fuzz: $(FUZZER) ## Let schemathesis ask every root field in EXAMPLES ways
 	@$(BIN)/python -m tests.protocol.fuzzed $(EXAMPLES)
 
+BROWSER := .venv-browser/.ready
+$(BROWSER): requirements/browser.txt | $(READY)
+	@test -x .venv-browser/bin/python || python3 -m venv --without-pip .venv-browser
+	@VIRTUAL_ENV=$(CURDIR)/.venv-browser $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/browser.txt
+	@touch $@
+
+.PHONY: test-browser
+test-browser: $(BROWSER) $(STATIC) ## Look at the explorer and the operators' pages in headless Chromium
+	@.venv-browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser
+
 ATTEMPTS ?= 1000000
 SECONDS ?= 28800
 KILLS ?= 100
@@ -129,8 +139,10 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/peer.in -o requirements/peer.txt
 	@$(LOCK) requirements/fuzz.in -o requirements/fuzz.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/browser.in -o requirements/browser.txt
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .venv-peer .venv-fuzz .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/protocol/node_modules
+	@rm -rf .venv .venv-peer .venv-fuzz .venv-browser .screenshots .seatgate seatgate.db* graphql_api/static
+	@rm -rf explorer/node_modules tests/protocol/node_modules
