@@ -1,0 +1,30 @@
+// A browser's page for React: what is rendered into it can be read, clicked and waited for.
+import { JSDOM } from "jsdom";
+
+const { window } = new JSDOM("<main></main>", { url: "https://app.example.com/" });
+for (const name of ["window", "document", "FormData", "HTMLFormElement", "HTMLIFrameElement", "Node"]) globalThis[name] = name === "window" ? window : window[name];
+
+const { createRoot } = await import("react-dom/client");
+
+export const main = window.document.querySelector("main");
+
+export const render = (element) => {
+  const root = createRoot(main, { onCaughtError() {} });
+  root.render(element);
+  return () => root.unmount();
+};
+
+export const text = (selector) => main.querySelector(selector)?.textContent ?? null;
+
+export const button = (label, within = main) =>
+  [...within.querySelectorAll("button")].find((found) => found.textContent === label && !found.disabled);
+
+/** Waits for the page to be as described; it is looked at whenever it has changed. */
+export function until(described) {
+  return new Promise((resolve) => {
+    const look = () => described() && (observer.disconnect(), resolve());
+    const observer = new window.MutationObserver(look);
+    observer.observe(main, { attributes: true, characterData: true, childList: true, subtree: true });
+    look();
+  });
+}
