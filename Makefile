@@ -55,15 +55,24 @@ test: $(READY) $(STATIC) check ## Run every check and every test, PostgreSQL inc
 cover: $(READY) ## Run the tests of the domain on SQLite and insist on 95 % of its branches
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered tests/domain -k "not postgresql"
 
-JUDGE := .venv-peer/.ready
-$(JUDGE): requirements/peer.txt | $(READY)
-	@test -x .venv-peer/bin/python || python3 -m venv --without-pip .venv-peer
-	@VIRTUAL_ENV=$(CURDIR)/.venv-peer $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/peer.txt
+# Programs that are installed beside us and not with us have environments of their own.
+.venv-%/.ready: requirements/%.txt | $(READY)
+	@test -x .venv-$*/bin/python || python3 -m venv --without-pip .venv-$*
+	@VIRTUAL_ENV=$(CURDIR)/.venv-$* $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $<
 	@touch $@
 
 .PHONY: test-peer
-test-peer: $(JUDGE) ## Let billing-e2e judge the Stripe peer of the tests
+test-peer: .venv-peer/.ready ## Let billing-e2e judge the Stripe peer of the tests
 	@.venv-peer/bin/python -m tests.peers.judged
+
+NPM_CLIENTS := tests/clients/node_modules/.package-lock.json
+$(NPM_CLIENTS): tests/clients/package.json tests/clients/package-lock.json | $(READY)
+	@PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix tests/clients ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: test-clients
+test-clients: .venv-clients/.ready .venv-codegen/.ready $(NPM_CLIENTS) ## Run the clients of docs/clients.md against a real server
+	@$(BIN)/python -m pytest -q tests/clients/played.py
 
 ATTEMPTS ?= 1000000
 SECONDS ?= 28800
@@ -104,8 +113,10 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 	@$(LOCK) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/peer.in -o requirements/peer.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/clients.in -o requirements/clients.txt
+	@$(LOCK) --upgrade requirements/codegen.in -o requirements/codegen.txt
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules
+	@rm -rf .venv .venv-* .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/clients/node_modules

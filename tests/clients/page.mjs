@@ -2,17 +2,25 @@
 import { JSDOM } from "jsdom";
 
 const { window } = new JSDOM("<main></main>", { url: "https://app.example.com/" });
-for (const name of ["window", "document", "FormData", "HTMLFormElement", "HTMLIFrameElement", "Node"]) globalThis[name] = name === "window" ? window : window[name];
+Object.assign(globalThis, { window, document: window.document, FormData: window.FormData });
 
 const { createRoot } = await import("react-dom/client");
 
 export const main = window.document.querySelector("main");
 
-export const render = (element) => {
-  const root = createRoot(main, { onCaughtError() {} });
+let root = null;
+
+/** Shows an element in the page, in the place of the one before. */
+export function render(element) {
+  root ??= createRoot(main, { onCaughtError() {} });
   root.render(element);
-  return () => root.unmount();
-};
+}
+
+/** Leaves the page. */
+export function leave() {
+  root.unmount();
+  root = null;
+}
 
 export const text = (selector) => main.querySelector(selector)?.textContent ?? null;
 
