@@ -136,6 +136,7 @@ def test_relay_compiles_the_page_of_the_guide_and_shows_it(house: Demo, tmp_path
         "Olivia Owner, Max Member, Nina Next",
         "3 of 3 taken",
         "all 3 seats are taken",
+        "There is no such user.",
         "2 of 3 taken",
         "INVALID_CURSOR, request <id>",
         "UNAUTHENTICATED",

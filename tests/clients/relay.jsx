@@ -47,9 +47,11 @@ await until(() => names().includes("Nina Next") && text("#seats").startsWith("3"
 console.log(names().join(", "));
 console.log(text("#seats"));
 
-add("liam@example.com");
-await until(() => text("[role=alert]"));
-console.log(text("[role=alert]"));
+for (const [email, answer] of [["liam@example.com", "seats"], ["nobody@example.com", "user"]]) {
+  add(email);
+  await until(() => text("[role=alert]")?.includes(answer));
+  console.log(text("[role=alert]"));
+}
 
 const nina = [...main.querySelectorAll("#members > span")].find((row) => row.textContent.startsWith("Nina"));
 button("Remove", nina).click();
