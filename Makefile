@@ -67,7 +67,7 @@ test-peer: .venv-peer/.ready ## Let billing-e2e judge the Stripe peer of the tes
 
 NPM_CLIENTS := tests/clients/node_modules/.package-lock.json
 $(NPM_CLIENTS): tests/clients/package.json tests/clients/package-lock.json | $(READY)
-	@PATH=$(CURDIR)/$(BIN):$$PATH npm --prefix tests/clients ci --silent --ignore-scripts --no-audit --no-fund
+	@$(BIN)/npm --prefix tests/clients ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 .PHONY: test-clients
@@ -119,4 +119,4 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .venv-* .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/clients/node_modules
+	@rm -rf .venv .venv-clients .venv-codegen .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/clients/node_modules
