@@ -65,13 +65,17 @@ cover: $(READY) ## Run the tests of the domain on SQLite and insist on 95 % of i
 test-peer: .venv-peer/.ready ## Let billing-e2e judge the Stripe peer of the tests
 	@.venv-peer/bin/python -m tests.peers.judged
 
-NPM_CLIENTS := tests/clients/node_modules/.package-lock.json
-$(NPM_CLIENTS): tests/clients/package.json tests/clients/package-lock.json | $(READY)
-	@$(BIN)/npm --prefix tests/clients ci --silent --ignore-scripts --no-audit --no-fund
+tests/%/node_modules/.package-lock.json: tests/%/package.json tests/%/package-lock.json | $(READY)
+	@$(BIN)/npm --prefix tests/$* ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+.PHONY: test-protocol
+test-protocol: tests/protocol/node_modules/.package-lock.json ## Let graphql-http judge GraphQL over HTTP, by its 61 audits
+	@$(BIN)/python -m tests.protocol.audited
+
+CLIENTS := .venv-clients/.ready .venv-codegen/.ready tests/clients/node_modules/.package-lock.json
 .PHONY: test-clients
-test-clients: .venv-clients/.ready .venv-codegen/.ready $(NPM_CLIENTS) ## Run the clients of docs/clients.md against a real server
+test-clients: $(CLIENTS) ## Run the clients of docs/clients.md against a real server
 	@$(BIN)/python -m pytest -q tests/clients/played.py
 
 ATTEMPTS ?= 1000000
@@ -119,4 +123,5 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .venv-clients .venv-codegen .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/clients/node_modules
+	@rm -rf .venv .venv-clients .venv-codegen .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules \
+		tests/clients/node_modules tests/protocol/node_modules

@@ -88,7 +88,7 @@ class AuditEvent(Node):
     @strawberry.field
     async def subject(self) -> Node | None:
         """What it was done to; null once that is gone, while subjectId stays."""
-        from graphql_api.query import find_node
+        from graphql_api.nodes import find_node
 
         return await find_node(self.subject_id)
 
