@@ -7,6 +7,7 @@ import asyncio
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +16,11 @@ import pytest
 from tests.clients import demo
 from tests.clients.demo import Demo
 from tests.clients.guide import FILES, PRINTED, ROOT, lay_out
+from tests.support import callers
 from tests.support.databases import Sqlite
 
 SECONDS = 60
+SOON_SECONDS = 5
 NODE = ROOT / ".venv" / "bin"
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 GENERATOR = ROOT / ".venv-codegen" / "bin" / "ariadne-codegen"
@@ -119,6 +122,16 @@ def test_the_generated_client_and_the_python_scripts_are_strictly_typed(typed: P
         *scripts,
         folder=typed,
     )
+
+
+def test_a_stream_goes_on_with_a_fresh_token_when_the_one_before_has_ended(house: Demo, tmp_path: Path) -> None:
+    folder = lay_out(tmp_path / "renewal", "renewal.mjs")
+    soon_over = callers.token("olivia", exp=int(time.time()) + SOON_SECONDS)
+
+    told, warned = play("node", "renewal.mjs", folder=folder, house=house, SOON_OVER=soon_over)
+
+    assert told == ["2", "closed: 4403", "2", "3", "2", "closed: 1000"]
+    assert warned == ""
 
 
 def test_relay_compiles_the_page_of_the_guide_and_shows_it(house: Demo, tmp_path: Path) -> None:
