@@ -14,23 +14,29 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from graphql_api.transport.sockets import wire
+
 PROTOCOL = Subprotocol("graphql-transport-ws")
 PATIENCE = 30
 
 
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
-    """Serve an application for as long as the block lasts, and give its address without a scheme.
+    """Serve an application for as long as the block lasts, and give its address without a scheme."""
+    async with serving(app, **options) as (address, _):
+        yield address
 
-    Its lifespan is the caller's business.
-    """
-    config = uvicorn.Config(app, lifespan="off", log_level="critical", **options)
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+    """Serve an application whose lifespan is the caller's business; the server ends with the block or when told to."""
+    config = uvicorn.Config(app, lifespan="off", log_level="critical", **wire.OPTIONS | options)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server._serve([listening]))
         try:
             # Who connects before the server is up waits in the kernel's queue.
-            yield f"127.0.0.1:{listening.getsockname()[1]}"
+            yield f"127.0.0.1:{listening.getsockname()[1]}", server
         finally:
             server.should_exit = True
             await task
@@ -46,8 +52,11 @@ class Talk:
         await self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
     async def hear(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
-            heard: dict[str, Any] = json.loads(await self.connection.recv())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                heard: dict[str, Any] = json.loads(await self.connection.recv())
+        except ConnectionClosed:
+            raise AssertionError(f"closed: {self.connection.close_code} {self.connection.close_reason}") from None
         return heard
 
     async def ended(self) -> tuple[int, str]:
