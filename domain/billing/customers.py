@@ -181,6 +181,7 @@ async def _set_closing(session: Session, owner: Owner, *, at: datetime | None, n
     if (at is None) != (customer.closing_at is None):
         session.add(CustomerClosing(customer_id=customer.id, closing=at is not None, at=now))
     customer.closing_at = at
+    session.touched(customer.id, customer.owner_id)
     await ask_for_closing(session, customer.id, now=now)
     return customer
 

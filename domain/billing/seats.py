@@ -9,7 +9,7 @@ that they stand for.
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
@@ -91,10 +91,14 @@ def invited(*, organization_id: str, email: str, expires_at: datetime | None = N
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatCount:
-    """How many seats members use and how many unexpired invitations reserve, read together."""
+    """How many seats members use and how many unexpired invitations reserve, read together.
+
+    `next_expiry` is when the first of these invitations expires; None: there is none.
+    """
 
     used: int
     reserved: int
+    next_expiry: datetime | None = field(default=None, compare=False)
 
 
 # Made once: every member and every invitation that comes or goes runs these.
@@ -117,6 +121,7 @@ _LET_GO_OF_EXPIRED = delete(_HOLDERS).where(
 
 async def found(session: Session, *, organization_id: str, user_id: str) -> None:
     """Open an organization's pool with its founding owner's seat taken, without asking for a limit."""
+    session.touched(organization_id)
     await session.execute(insert(_POOLS), {"organization_id": organization_id, "used": 1})
     await _hold(session, organization_id, member(user_id))
 
@@ -130,6 +135,7 @@ async def claim(session: Session, *, organization_id: str, holder: Holder, limit
         SeatLimitReached: every seat is taken.
     """
     here = {"here": organization_id}
+    session.touched(organization_id)
     await _lock(session, organization_id)
     await _give_back(session, organization_id, await count_changed(session, _LET_GO_OF_EXPIRED, {**here, "now": now}))
     seats = await limit(session, organization_id)
@@ -150,6 +156,7 @@ async def turn(session: Session, *, organization_id: str, invitation: Holder, us
     Raises:
         SeatLimitReached: the organization has no pool of seats at all, being older than billing itself.
     """
+    session.touched(organization_id)
     await _lock(session, organization_id)
     handed = {**_place(organization_id, invitation), "user": user_id}
     if await count_changed(session, _HAND_OVER, handed):
@@ -161,6 +168,7 @@ async def turn(session: Session, *, organization_id: str, invitation: Holder, us
 
 async def release(session: Session, *, organization_id: str, holder: Holder) -> None:
     """Give a seat back; a seat that is not held is no fault and changes nothing."""
+    session.touched(organization_id)
     if holder.kind is HolderKind.INVITATION:
         # A claim may be letting go of the same seat, because it has expired.
         await _lock(session, organization_id)
@@ -175,6 +183,7 @@ async def counts(session: Session, organization_ids: Sequence[str], *, now: date
             SeatHolder.organization_id,
             func.count().label("held"),
             func.count().filter(SeatHolder.expires_at > now).label("living"),
+            func.min(SeatHolder.expires_at).filter(SeatHolder.expires_at > now).label("next_expiry"),
         )
         .where(SeatHolder.kind == HolderKind.INVITATION, SeatHolder.organization_id.in_(organization_ids))
         .group_by(SeatHolder.organization_id)
@@ -185,12 +194,13 @@ async def counts(session: Session, organization_ids: Sequence[str], *, now: date
             SeatPool.organization_id,
             SeatPool.used - func.coalesce(invitations.c.held, 0),
             func.coalesce(invitations.c.living, 0),
+            invitations.c.next_expiry,
         )
         .outerjoin(invitations, invitations.c.organization_id == SeatPool.organization_id)
         .where(SeatPool.organization_id.in_(organization_ids))
     )
     rows = await session.execute(query)
-    return {organization_id: SeatCount(used=used, reserved=reserved) for organization_id, used, reserved in rows}
+    return {id: SeatCount(used=used, reserved=reserved, next_expiry=expiry) for id, used, reserved, expiry in rows}
 
 
 async def _lock(session: Session, organization_id: str) -> None:

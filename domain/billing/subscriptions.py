@@ -133,6 +133,7 @@ async def absorb(
             # The row must be there before its fact, and nothing else tells the session which comes first.
             await session.flush()
         session.add(fact)
+        session.touched(row.customer_id, *([customer.owner_id] if customer else ()))
         await _remember(session, row, before=before, scope=scope, now=now)
         await session.flush()
     return row

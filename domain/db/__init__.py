@@ -4,7 +4,8 @@ The only caller of commit. SQLite and PostgreSQL behave alike from here on up.
 """
 
 from domain.db.base import Base, Counter, JsonDocument, Key, UtcDateTime, closed
-from domain.db.engine import Database, Session, answers, open_database, passing
+from domain.db.engine import Database, Session, answers, open_database
+from domain.db.failures import passing
 from domain.db.lookup import Lookup
 from domain.db.pages import Asked, Listing, Page, Position, Slice, counts_of, page_of, pages_of
 from domain.db.writing import count_changed, insert_into

@@ -8,11 +8,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, NoReturn, TypeVar
 
 from sqlalchemy import URL, make_url, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from domain.db import sqlite, sqlite_driver
+from domain.db.failures import unreachable, worth_retrying, written_to_a_snapshot
+from domain.db.hints import Hints
+from domain.db.line import Line
 from domain.db.lookup import Lookup, PostgresqlReader, Reader, SqliteReader
 from domain.errors import ConfigError, Unavailable
 from domain.telemetry import Signal, Telemetry, Told
@@ -23,11 +26,6 @@ ATTEMPTS = 5
 RETRY_SECONDS = 0.2
 POOL_SIZE = 5
 POOL_SECONDS = 10
-# serialization failure, deadlock, lock not available
-RETRIED_STATES = {"40001", "40P01", "55P03"}
-READ_ONLY = "25006"
-# no connection, read-only, no entry, no such database, no room, stopped by an operator or a time limit, disk trouble
-AWAY_STATES = ("08", READ_ONLY, "28", "3D", "53", "57", "58")
 POSTGRESQL_OPTIONS: dict[str, Any] = {
     "timeout": 3,
     "command_timeout": 6,
@@ -61,6 +59,10 @@ class Session(AsyncSession):
     def signal(self, signal: Signal, told: Told) -> None:
         """Tell operators of something once this has committed; in a savepoint last, which takes nothing of it back."""
         self.info.setdefault("signals", []).append((signal, told))
+
+    def touched(self, *ids: str) -> None:
+        """Hint to whoever watches these, once this has committed; where it is forgotten they notice a little later."""
+        self.info.setdefault("touched", set()).update(ids)
 
     async def commit(self) -> NoReturn:
         """Refuse.
@@ -107,10 +109,16 @@ class Database:
     """One database and how to work on it. Made by `open_database`; `aclose` drains running work first."""
 
     def __init__(
-        self, engine: AsyncEngine, options: dict[str, Any] | None = None, *, telemetry: Telemetry | None = None
+        self,
+        engine: AsyncEngine,
+        options: dict[str, Any] | None = None,
+        *,
+        telemetry: Telemetry | None = None,
+        hints: Hints | None = None,
     ) -> None:
         self.engine = engine
         self.telemetry = telemetry or Telemetry()
+        self.hints = hints or Hints()
         self.dialect = engine.dialect.name
         reading: dict[str, Any] = {sqlite.READING: True}
         if self.dialect == "postgresql":
@@ -143,6 +151,8 @@ class Database:
             await AsyncSession.commit(session)
             for signal, told in session.info.pop("signals", ()):
                 self.telemetry.signal(signal, told)
+            if touched := session.info.pop("touched", None):
+                self.hints.tell(touched)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
@@ -156,7 +166,7 @@ class Database:
                 yield session
         except (DBAPIError, PoolTimeout, OSError) as error:
             # Every snapshot is read-only: who writes in it is at fault, not the database.
-            if _unreachable(error) and _state(error) != READ_ONLY:
+            if unreachable(error) and not written_to_a_snapshot(error):
                 raise Unavailable from error
             raise
 
@@ -195,8 +205,8 @@ class Database:
                 async with self.transaction() as session:
                     return await body(session)
             except (DBAPIError, PoolTimeout, OSError) as error:
-                if attempt == ATTEMPTS or not _worth_retrying(error):
-                    if _unreachable(error):
+                if attempt == ATTEMPTS or not worth_retrying(error):
+                    if unreachable(error):
                         raise Unavailable from error
                     raise
             await asyncio.sleep(random.uniform(0.005, RETRY_SECONDS))  # noqa: S311 - jitter is no secret
@@ -221,14 +231,16 @@ class Database:
         """Let running work finish, for `within` seconds at most, then close every connection."""
         if self._running:
             await asyncio.wait(self._running, timeout=within)
+        await self.hints.aclose()
         await self._reader.aclose()
         await self.engine.dispose()
 
 
-def open_database(url: str, *, telemetry: Telemetry | None = None) -> Database:
+def open_database(url: str, *, listen_url: str | None = None, telemetry: Telemetry | None = None) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`; nothing is connected yet.
 
-    On PostgreSQL, `?schema=name` in the address lets every table be found and made in that schema and in no other.
+    On PostgreSQL, `?schema=name` in the address lets every table be found and made in that schema and in no other, and
+    hints go over a connection to `listen_url`, which leads past every pooler; by default it is the same address.
     What transactions tell operators goes to `telemetry`, by default to one of the database's own.
     """
     if make_url(url).get_backend_name() == "postgresql":
@@ -242,7 +254,8 @@ def open_database(url: str, *, telemetry: Telemetry | None = None) -> Database:
             hide_parameters=True,
             connect_args=options,
         )
-        return Database(engine, options, telemetry=telemetry)
+        line = Line(*_in_schema(make_url(listen_url or url)))
+        return Database(engine, options, telemetry=telemetry, hints=Hints(line))
     engine = create_async_engine(
         url,
         pool_size=POOL_SIZE,
@@ -262,31 +275,6 @@ def _in_schema(address: URL) -> tuple[URL, dict[str, Any]]:
         return address, POSTGRESQL_OPTIONS
     settings = POSTGRESQL_OPTIONS["server_settings"] | {"search_path": schema}
     return address.difference_update_query(["schema"]), POSTGRESQL_OPTIONS | {"server_settings": settings}
-
-
-def _worth_retrying(error: Exception) -> bool:
-    locked = isinstance(error, OperationalError) and "database is locked" in str(error)
-    return locked or _state(error) in RETRIED_STATES
-
-
-def _unreachable(error: Exception) -> bool:
-    if isinstance(error, (PoolTimeout, OSError, OperationalError, InterfaceError)):
-        return True
-    return _state(error).startswith(AWAY_STATES) or _worth_retrying(error)
-
-
-def _state(error: Exception) -> str:
-    """Give PostgreSQL's five characters for an error; empty where there are none."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-
-
-def passing(error: Exception) -> bool:
-    """Say whether the work is not at fault: it lost a race or its connection, and the whole transaction may run again.
-
-    Whoever catches errors inside a transaction lets these through to `Database.run`.
-    """
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, OSError) or _worth_retrying(error)
 
 
 async def answers(database: Database) -> bool:

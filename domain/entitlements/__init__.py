@@ -38,6 +38,7 @@ from domain.entitlements.overriding import Overriding, Wish
 from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice, resolve
 from domain.entitlements.rollout import Applied, Gates, Rollout, no_gates
 from domain.entitlements.snapshot import granted_to
+from domain.entitlements.versions import Version, versions_of_customers, versions_of_seats
 
 __all__ = [
     "FAILED",
@@ -78,6 +79,7 @@ __all__ = [
     "SummarySource",
     "Totals",
     "UnmappedPrice",
+    "Version",
     "Wish",
     "catalog",
     "check_resolver",
@@ -95,4 +97,6 @@ __all__ = [
     "resolve",
     "summaries_of",
     "summary_for_customer",
+    "versions_of_customers",
+    "versions_of_seats",
 ]

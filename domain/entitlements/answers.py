@@ -1,7 +1,7 @@
 """What the gate answers with: frozen values, each from one read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.billing import Customer, SubscriptionFact
@@ -90,11 +90,15 @@ class EntitlementSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeatUsage:
-    """An organization's seats, read together so that they add up. `limit` None is unlimited."""
+    """An organization's seats, read together so that they add up. `limit` None is unlimited.
+
+    `valid_until` is the last instant at which this surely holds without news, inclusive; None: nothing is due.
+    """
 
     limit: int | None
     used: int
     reserved: int
+    valid_until: datetime | None = field(default=None, compare=False)
 
     @property
     def available(self) -> int | None:

@@ -159,10 +159,10 @@ class Entitlements:
 
     async def seat_usages(self, session: Session, organization_ids: Sequence[str]) -> dict[str, SeatUsage]:
         """Read the seats of many organizations; `session` is one snapshot, so limit and counts add up."""
-        payers = [_organization(id) for id in organization_ids]
-        limits = await self._limits(session, payers, self.catalog.seat_limit)
+        found = await self.source.within(session, [_organization(id) for id in organization_ids])
         counted = await seats.counts(session, organization_ids, now=self.clock.now())
-        return {id: _usage(limits.get(_organization(id), 0), count) for id, count in counted.items()}
+        key, nothing = self.catalog.seat_limit, Resolved()
+        return {id: _usage(found.get(_organization(id), nothing), key, count) for id, count in counted.items()}
 
     def given_by(self, rows: Sequence[Standing], granted: Sequence[Granted] = (), *, now: datetime) -> Resolved:
         """Work out what these rows and overrides of one customer would give at `now`, all of them; nothing in doubt.
@@ -176,8 +176,7 @@ class Entitlements:
 
     async def _limits(self, session: Session, payers: Sequence[Payer], key: str) -> Mapping[Payer, int | None]:
         found = await self.source.within(session, payers)
-        limits = {payer: decisions.quantity(resolved, key) for payer, resolved in found.items()}
-        return {payer: None if limit == UNLIMITED else limit for payer, limit in limits.items()}
+        return {payer: _limit(resolved, key) for payer, resolved in found.items()}
 
     async def _decided(self, billable: Billable | None, feature: str) -> Decision:
         return decisions.decide_feature(await self._of(billable), feature)
@@ -247,5 +246,13 @@ def _held(row: Standing) -> Held:
     )
 
 
-def _usage(limit: int | None, count: SeatCount) -> SeatUsage:
-    return SeatUsage(limit=limit, used=count.used, reserved=count.reserved)
+def _limit(resolved: Resolved, key: str) -> int | None:
+    limit = decisions.quantity(resolved, key)
+    return None if limit == UNLIMITED else limit
+
+
+def _usage(resolved: Resolved, key: str, count: SeatCount) -> SeatUsage:
+    # From the instant of its expiry on, an invitation holds no seat any more.
+    ends = [resolved.valid_until, count.next_expiry and count.next_expiry - datetime.resolution]
+    valid_until = min(filter(None, ends), default=None)
+    return SeatUsage(limit=_limit(resolved, key), used=count.used, reserved=count.reserved, valid_until=valid_until)

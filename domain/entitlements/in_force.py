@@ -4,7 +4,7 @@ The newest period of the history counts for every process; a process holds the c
 a file between two answers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -40,6 +40,7 @@ class InForce:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self._told: list[Callable[[], None]] = []
 
     @property
     def catalog(self) -> Catalog:
@@ -47,8 +48,14 @@ class InForce:
         return self._catalog
 
     def replace(self, catalog: Catalog) -> None:
-        """Answer by another catalog from here on."""
+        """Answer by another catalog from here on, and tell whoever wants to know."""
         self._catalog = catalog
+        for told in self._told:
+            told()
+
+    def when_replaced(self, told: Callable[[], None]) -> None:
+        """Let somebody know each time that another catalog is answered by."""
+        self._told.append(told)
 
     def is_known(self, price_id: str) -> bool:
         """Say whether some plan has this price."""

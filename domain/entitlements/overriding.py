@@ -179,6 +179,7 @@ async def _remember(
     after: dict[str, Any],
     before: dict[str, Any] | None = None,
 ) -> None:
+    session.touched(customer.id, customer.owner_id)
     await audit.record(
         session,
         f"override.{what}",

@@ -7,6 +7,7 @@ one of a processor that `SEATGATE_PROCESSORS` does not name (somebody who sets a
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 from domain.errors import ConfigError
@@ -32,7 +33,6 @@ BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
 LATER = frozenset(
     {
-        "DATABASE_LISTEN_URL",
         "DATABASE_REPLICA_URL",
         "JWKS_URL",
         "TRUSTED_PROXIES",
@@ -111,6 +111,7 @@ class Settings:
     braintree: Braintree | None
     mail_url: str | None = field(repr=False)
     database_url: str = field(repr=False)
+    database_listen_url: str | None = field(repr=False)
     stripe_api_key: str | None = field(repr=False)
     stripe_webhook_secrets: tuple[str, ...] = field(repr=False)
     fake_webhook_secrets: tuple[str, ...] = field(repr=False)
@@ -128,6 +129,7 @@ def read(environ: Mapping[str, str], *, folder: Path) -> Settings:
     settings = _settings(reader, folder=folder)
     _check_processors(reader, settings)
     _check_mail(reader)
+    _check_listening(reader, settings)
     if settings.environment is Environment.PRODUCTION:
         _check_production(reader, settings)
     reader.refuse_others(later=LATER)
@@ -144,6 +146,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     any_host: tuple[str, ...] = () if production else ("*",)
     no_items: tuple[str, ...] = ()
     nothing: str | None = None
+    own_secrets = partial(_secrets, reader, production=production, folder=folder)
     others_secrets = parsing.secrets(production=production, shortest=1)
     processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
     return Settings(
@@ -165,16 +168,15 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         jwt_issuer=reader.value("JWT_ISSUER", nothing, parsing.text),
         jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
         database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
+        database_listen_url=reader.value("DATABASE_LISTEN_URL", nothing, parsing.database_url),
         stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
         stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
         stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", no_items, others_secrets),
         braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
-        fake_webhook_secrets=_secrets(reader, "FAKE_WEBHOOK_SECRETS", production=production, folder=folder)
-        if Rail.FAKE in processors
-        else (),
-        secret_keys=_secrets(reader, "SECRET_KEYS", production=production, folder=folder),
-        jwt_secrets=_secrets(reader, "JWT_SECRETS", production=production, folder=folder),
+        fake_webhook_secrets=own_secrets("FAKE_WEBHOOK_SECRETS") if Rail.FAKE in processors else (),
+        secret_keys=own_secrets("SECRET_KEYS"),
+        jwt_secrets=own_secrets("JWT_SECRETS"),
     )
 
 
@@ -218,6 +220,13 @@ def _check_mail(reader: Reader) -> None:
     for name, other in (("MAIL_URL", "MAIL_FROM"), ("MAIL_FROM", "MAIL_URL")):
         if reader.given(other) and not reader.given(name):
             reader.fault(name, f"is missing although {PREFIX}{other} is set")
+
+
+def _check_listening(reader: Reader, settings: Settings) -> None:
+    """Note an address for notifications where there are none: only PostgreSQL has them."""
+    urls = (settings.database_url, settings.database_listen_url)
+    if reader.given("DATABASE_LISTEN_URL") and not all(url and url.startswith("postgresql") for url in urls):
+        reader.fault("DATABASE_LISTEN_URL", f"is for PostgreSQL, as {PREFIX}DATABASE_URL must be then")
 
 
 def _check_production(reader: Reader, settings: Settings) -> None:

@@ -3,9 +3,8 @@
 Nothing else knows both. Without the billing callbacks and hook handed in here, organizations work on unlimited.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from domain import identity
 from domain.audit import Forwarder, Forwarding, Sealer, Timelines
@@ -31,6 +30,7 @@ from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Res
 from domain.entitlements.advisory import Pulling
 from domain.hooks import LifecycleHooks
 from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
+from domain.live import Live
 from domain.mail import Mailer
 from domain.organizations import (
     InvitationReading,
@@ -49,13 +49,12 @@ from domain.scope import Scope
 from domain.settings import Settings
 from domain.telemetry import Telemetry
 from domain.wiring import jobs
-from domain.wiring.answering import counting_of
+from domain.wiring.answering import answering_of
+from domain.wiring.doors import Doors, doors_of
 from domain.wiring.hearing import Hearing, hearing_of
 from domain.wiring.processors import Rooms, rooms_of
-from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
+from domain.wiring.seams import CatalogAccesses, hooks_of, role_for
 from domain.worker import Worker
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +73,7 @@ class Services:
     standing: Standing
     invitations: Invitations
     counting: Counting
+    live: Live
     rollout: Rollout
     commands: Commands
     hearing: Hearing
@@ -149,6 +149,7 @@ class Services:
 
     async def aclose(self) -> None:
         """Let running work finish and let go of the database, then of the processors that it spoke to."""
+        await self.live.aclose()
         await self.schedule.aclose()
         if self.pulling is not None:
             await self.pulling.aclose()
@@ -182,11 +183,10 @@ def build(
         ConfigError: the catalog, the adapter or the resolver is wrong, a hook has an unknown name, two forwarders have
             one name, or no plan declares what is counted.
     """
-    clock, database = clock or SystemClock(), open_database(settings.database_url, telemetry=telemetry)
-    rollout = Rollout.of(settings.catalog, database=database, clock=clock)
+    clock, database = clock or SystemClock(), _database(settings, telemetry)
     forwarding = Forwarding(database=database, clock=clock, forwarders=_told(forwarders, auth, database))
-    counting = counting_of(settings, database, clock, rollout, resolver, counted)
-    rooms, doors = rooms_of(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
+    rollout, counting = answering_of(settings, database, clock, resolver, counted)
+    rooms, doors = rooms_of(settings, database, clock), doors_of(settings, clock, callbacks, counting.entitlements)
     members, (hearing, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
     users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
     return Services(
@@ -202,6 +202,7 @@ def build(
         standing=doors.made(Standing, restore_days=settings.restore_days),
         invitations=doors.made(Invitations, secret_keys=settings.secret_keys, days=settings.invitation_days),
         counting=counting,
+        live=Live(database=database, clock=clock, entitlements=counting.entitlements),
         rollout=rollout,
         commands=commands,
         hearing=hearing,
@@ -211,17 +212,8 @@ def build(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Doors:
-    """What every command of organizations is made of: the clock, and who may refuse, in how long."""
-
-    clock: Clock
-    callbacks: Sequence[OrganizationCallbacks]
-    seconds: float
-
-    def made(self, kind: Callable[..., T], **more: object) -> T:
-        """Make one of them."""
-        return kind(clock=self.clock, callbacks=self.callbacks, callback_seconds=self.seconds, **more)
+def _database(settings: Settings, telemetry: Telemetry | None) -> Database:
+    return open_database(settings.database_url, listen_url=settings.database_listen_url, telemetry=telemetry)
 
 
 def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> tuple[Hearing, Commands, Schedule]:
@@ -236,14 +228,6 @@ def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> tu
         rooms.made(Commands, role_for=role_for, **judging),
         Schedule(rooms.made(Reconciling, wanted=wanted, **judging, **heard)),
     )
-
-
-def _doors(
-    settings: Settings, clock: Clock, callbacks: Sequence[OrganizationCallbacks], entitlements: Entitlements
-) -> _Doors:
-    """Let the host's callbacks run first and billing's last."""
-    seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
-    return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
 
 
 def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
@@ -269,7 +253,7 @@ def _worker(
     settings: Settings,
     counting: Counting,
     rooms: Rooms,
-    doors: _Doors,
+    doors: Doors,
     commands: Commands,
     hearing: Hearing,
     schedule: Schedule,

@@ -10,21 +10,21 @@ from domain.errors import ConfigError
 from domain.settings import Settings
 
 
-def counting_of(
+def answering_of(
     settings: Settings,
     database: Database,
     clock: Clock,
-    rollout: Rollout,
     resolver: Resolver | None,
     counted: Collection[str],
-) -> Counting:
+) -> tuple[Rollout, Counting]:
     """Join a host's resolver and the keys that it counts with the catalog in force.
 
     Answers give up after half of what callbacks have, so that one that hangs refuses a seat before they do.
 
     Raises:
-        ConfigError: the resolver is none, or no plan declares what is counted.
+        ConfigError: the catalog is wrong, the resolver is none, or no plan declares what is counted.
     """
+    rollout = Rollout.of(settings.catalog, database=database, clock=clock)
     if resolver is not None:
         check_resolver(resolver)
     keys = frozenset([counted] if isinstance(counted, str) else counted)
@@ -33,7 +33,7 @@ def counting_of(
     entitlements = Entitlements(
         database=database, clock=clock, in_force=rollout.in_force, resolver=resolver, seconds=seconds
     )
-    return Counting(entitlements=entitlements, keys=keys)
+    return rollout, Counting(entitlements=entitlements, keys=keys)
 
 
 def _check_counted(keys: Collection[str], catalog: Catalog) -> None:

@@ -119,14 +119,14 @@ def test_every_type_is_described(kind: GraphQLNamedType) -> None:
     assert kind.description
 
 
-def test_every_query_and_mutation_is_described() -> None:
-    roots = [root for root in (OURS.query_type, OURS.mutation_type) if root]
+def test_every_root_field_is_described() -> None:
+    roots = [root for root in (OURS.query_type, OURS.mutation_type, OURS.subscription_type) if root]
 
     assert [name for root in roots for name, field in root.fields.items() if not field.description] == []
 
 
 def test_every_root_field_can_be_null() -> None:
-    roots = [root for root in (OURS.query_type, OURS.mutation_type) if root]
+    roots = [root for root in (OURS.query_type, OURS.mutation_type, OURS.subscription_type) if root]
 
     assert [name for root in roots for name, field in root.fields.items() if str(field.type).endswith("!")] == []
 
