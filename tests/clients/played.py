@@ -20,7 +20,7 @@ from tests.support import callers
 from tests.support.databases import Sqlite
 
 SECONDS = 60
-SOON_SECONDS = 5
+SOON_SECONDS = 6
 NODE = ROOT / ".venv" / "bin"
 PYTHON = ROOT / ".venv-clients" / "bin" / "python"
 GENERATOR = ROOT / ".venv-codegen" / "bin" / "ariadne-codegen"
