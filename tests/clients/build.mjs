@@ -1,4 +1,4 @@
-// Compiles one module with JSX and Relay's documents in it, and what it imports beside it, to what Node runs: build.mjs IN OUT.
+// Compiles a module with JSX and Relay's documents, and those beside it that it imports, for Node: build.mjs IN OUT.
 import { readFile } from "node:fs/promises";
 import { transformAsync } from "@babel/core";
 import relay from "babel-plugin-relay";

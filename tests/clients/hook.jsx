@@ -1,11 +1,11 @@
-// Shows components that ask `useEntitled` in a browser's page while what the customer has changes, and prints what they show.
+// Shows components that ask `useEntitled` while what the customer has changes, and prints what is to be seen of them.
 import { StrictMode } from "react";
 import { createClient } from "graphql-ws";
 import { leave, main, render, until } from "./page.mjs";
 import { Reports } from "./Reports.jsx";
 import { Entitlements } from "./useEntitled.jsx";
 
-const { SEATGATE_URL: url, ADMINISTRATOR, FREE, MEMBER, SEATGATE_TOKEN: OWNER } = process.env;
+const { SEATGATE_URL: url, ADMINISTRATOR, FREE, MEMBER, OWNER } = process.env;
 
 async function ask(token, query, variables) {
   const response = await fetch(url, {
@@ -18,7 +18,9 @@ async function ask(token, query, variables) {
   return data;
 }
 
-const FIND = "query ($slug: String!) { organization(slug: $slug) { id customer { id } memberships { nodes { id user { email } } } } }";
+const FIND = `query ($slug: String!) {
+  organization(slug: $slug) { id customer { id } memberships { nodes { id user { email } } } }
+}`;
 const GIVE = `mutation ($customerId: ID!) {
   grantOverride(input: { customerId: $customerId, feature: "reports", reason: "A trial" }) { override { id } }
 }`;
@@ -26,17 +28,23 @@ const TAKE = `mutation ($overrideId: ID!) {
   revokeOverride(input: { overrideId: $overrideId, reason: "The trial is over" }) { errors { __typename } }
 }`;
 const REMOVE = "mutation ($id: ID!) { removeMember(input: { membershipId: $id }) { errors { __typename } } }";
-const ADD = "mutation ($id: ID!, $email: String!) { addMember(input: { organizationId: $id, email: $email }) { errors { __typename } } }";
+const ADD = `mutation ($id: ID!, $email: String!) {
+  addMember(input: { organizationId: $id, email: $email }) { errors { __typename } }
+}`;
 
 function connect(token) {
+  let away = Promise.resolve();
   const client = createClient({
     url: url.replace(/^http/, "ws"),
     connectionParams: { authorization: `Bearer ${token}` },
-    retryWait: async () => {},
+    retryWait: () => away,
   });
   const counted = {
     streams: 0,
-    lose: client.terminate,
+    lose(meanwhile) {
+      away = meanwhile;
+      client.terminate();
+    },
     subscribe(request, sink) {
       const stop = client.subscribe(request, sink);
       counted.streams += 1;
@@ -77,8 +85,7 @@ await shows("Reports Reports");
 console.log(`${fred.streams} stream`);
 
 // What happens while the socket is away is told when it is back.
-fred.lose();
-await ask(ADMINISTRATOR, TAKE, { overrideId: grantOverride.override.id });
+fred.lose(ask(ADMINISTRATOR, TAKE, { overrideId: grantOverride.override.id }));
 await shows("Upgrade Upgrade");
 
 // Another's customer is nobody's.

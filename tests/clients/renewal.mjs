@@ -10,7 +10,9 @@ async function ask(query, variables) {
 }
 
 const { organization } = await ask('{ organization(slug: "acme") { id } }');
-const ADD = "mutation ($id: ID!) { addMember(input: { organizationId: $id, email: \"nina@example.com\" }) { membership { id } } }";
+const ADD = `mutation ($id: ID!) {
+  addMember(input: { organizationId: $id, email: "nina@example.com" }) { membership { id } }
+}`;
 const REMOVE = "mutation ($id: ID!) { removeMember(input: { membershipId: $id }) { removedMembershipId } }";
 const SEATS = "subscription ($id: ID!) { seatsChanged(organizationId: $id) { used } }";
 
