@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from sqlalchemy import (
+    BindParameter,
     CheckConstraint,
     ForeignKey,
     Index,
@@ -118,6 +119,30 @@ _LET_GO_OF_EXPIRED = delete(_HOLDERS).where(
     _HELD_HERE, _HOLDERS.c.kind == HolderKind.INVITATION, _HOLDERS.c.expires_at <= bindparam("now")
 )
 
+_ASKED: BindParameter[Any] = bindparam("asked", expanding=True)
+_LIVES = _HOLDERS.c.expires_at > bindparam("now")
+_INVITED = (
+    select(
+        _HOLDERS.c.organization_id,
+        func.count().label("held"),
+        func.count().filter(_LIVES).label("living"),
+        func.min(_HOLDERS.c.expires_at).filter(_LIVES).label("next_expiry"),
+    )
+    .where(_HOLDERS.c.kind == HolderKind.INVITATION, _HOLDERS.c.organization_id.in_(_ASKED))
+    .group_by(_HOLDERS.c.organization_id)
+    .subquery()
+)
+_COUNTS = (
+    select(
+        _POOLS.c.organization_id,
+        _POOLS.c.used - func.coalesce(_INVITED.c.held, 0),
+        func.coalesce(_INVITED.c.living, 0),
+        _INVITED.c.next_expiry,
+    )
+    .outerjoin(_INVITED, _INVITED.c.organization_id == _POOLS.c.organization_id)
+    .where(_POOLS.c.organization_id.in_(_ASKED))
+)
+
 
 async def found(session: Session, *, organization_id: str, user_id: str) -> None:
     """Open an organization's pool with its founding owner's seat taken, without asking for a limit."""
@@ -178,28 +203,7 @@ async def release(session: Session, *, organization_id: str, holder: Holder) -> 
 
 async def counts(session: Session, organization_ids: Sequence[str], *, now: datetime) -> dict[str, SeatCount]:
     """Read the seats of many organizations in one statement, at a cost that does not grow with their members."""
-    invitations = (
-        select(
-            SeatHolder.organization_id,
-            func.count().label("held"),
-            func.count().filter(SeatHolder.expires_at > now).label("living"),
-            func.min(SeatHolder.expires_at).filter(SeatHolder.expires_at > now).label("next_expiry"),
-        )
-        .where(SeatHolder.kind == HolderKind.INVITATION, SeatHolder.organization_id.in_(organization_ids))
-        .group_by(SeatHolder.organization_id)
-        .subquery()
-    )
-    query = (
-        select(
-            SeatPool.organization_id,
-            SeatPool.used - func.coalesce(invitations.c.held, 0),
-            func.coalesce(invitations.c.living, 0),
-            invitations.c.next_expiry,
-        )
-        .outerjoin(invitations, invitations.c.organization_id == SeatPool.organization_id)
-        .where(SeatPool.organization_id.in_(organization_ids))
-    )
-    rows = await session.execute(query)
+    rows = await session.execute(_COUNTS, {"asked": organization_ids, "now": now})
     return {id: SeatCount(used=used, reserved=reserved, next_expiry=expiry) for id, used, reserved, expiry in rows}
 
 
