@@ -15,7 +15,7 @@ import pytest
 
 from tests.clients import demo
 from tests.clients.demo import Demo
-from tests.clients.guide import FILES, PRINTED, ROOT, lay_out
+from tests.clients.guide import FILES, PRINTED, ROOT, TEXT, lay_out
 from tests.support import callers
 from tests.support.databases import Sqlite
 
@@ -93,7 +93,10 @@ def printed(last: str) -> list[str]:
 
 
 def test_every_file_of_the_guide_is_played_here() -> None:
+    code = re.findall(r"^```(?!text)\w+$", TEXT, flags=re.MULTILINE)
+
     assert set(FILES) == {*SHARED, *SCRIPTS, *TYPED, *RELAY, *HOOK}
+    assert len(code) == len(FILES)
 
 
 @pytest.mark.parametrize(
