@@ -96,8 +96,9 @@ prove: $(READY) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALK
 	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
 
 .PHONY: bench
-bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI and naive Strawberry
+bench: $(READY) ## Measure the entitlements query and addMember beside raw ASGI and naive Strawberry, and live answers
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.live
 
 .PHONY: schema
 schema: $(READY) ## Write schema.graphql and tests/demo.graphql

@@ -12,7 +12,7 @@ from domain.clock import Clock
 from domain.db import Database
 from domain.entitlements import Entitlements, EntitlementSet, SeatUsage
 from domain.errors import Unavailable
-from domain.live.watching import Kind, Subject, Watcher, Watching
+from domain.live.watching import LOOK_SECONDS, Kind, Subject, Watcher, Watching
 from domain.organizations import Reading
 
 T = TypeVar("T")
@@ -38,10 +38,22 @@ class _State(Generic[T]):
 
 
 class Live:
-    """Follows answers for whoever may read them."""
+    """Follows answers for whoever may read them.
 
-    def __init__(self, *, database: Database, clock: Clock, entitlements: Entitlements) -> None:
-        self.watching = Watching(database=database, clock=clock)
+    `look_seconds` lie between two looks at what is watched, `rights_seconds` at most between two reads of a stream.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        entitlements: Entitlements,
+        look_seconds: float = LOOK_SECONDS,
+        rights_seconds: float = RIGHTS_SECONDS,
+    ) -> None:
+        self.watching = Watching(database=database, clock=clock, look_seconds=look_seconds)
+        self._rights_seconds = rights_seconds
         self._database = database
         self._clock = clock
         self._entitlements = entitlements
@@ -116,7 +128,7 @@ class Live:
 
     async def _wait(self, watcher: Watcher, valid_until: datetime | None) -> None:
         """Wait until something has changed, an answer changes by itself, or rights are to be asked for again."""
-        seconds = random.uniform(0.8, 1) * RIGHTS_SECONDS  # noqa: S311 - jitter is no secret
+        seconds = random.uniform(0.8, 1) * self._rights_seconds  # noqa: S311 - jitter is no secret
         now = self._clock.now()
         # A host's answer may have been over before it was given; then it is asked for again as any other.
         watcher.until = valid_until if valid_until is not None and valid_until >= now else None

@@ -85,9 +85,10 @@ class _Watched:
 class Watching:
     """Wakes watchers when what they watch has changed, or its time has come."""
 
-    def __init__(self, *, database: Database, clock: Clock) -> None:
+    def __init__(self, *, database: Database, clock: Clock, look_seconds: float = LOOK_SECONDS) -> None:
         self._database = database
         self._clock = clock
+        self._look_seconds = look_seconds
         self._watched: dict[Subject, _Watched] = {}
         self._hinted: set[Subject] = set()
         self._wanted = asyncio.Event()
@@ -186,7 +187,7 @@ class Watching:
                 hinted, self._hinted = self._hinted, set()
                 all_due = loop.time() >= due
                 if all_due:
-                    due = loop.time() + LOOK_SECONDS
+                    due = loop.time() + self._look_seconds
                 await contained(self._look_quietly(None if all_due else hinted), log=log, where="live")
                 await asyncio.sleep(BREATH_SECONDS)
                 await self._rest(due - loop.time())

@@ -224,8 +224,8 @@ def _check_mail(reader: Reader) -> None:
 
 def _check_listening(reader: Reader, settings: Settings) -> None:
     """Note an address for notifications where there are none: only PostgreSQL has them."""
-    urls = (settings.database_url, settings.database_listen_url)
-    if reader.given("DATABASE_LISTEN_URL") and not all(url and url.startswith("postgresql") for url in urls):
+    listen_url = settings.database_listen_url
+    if listen_url is not None and not all(url.startswith("postgresql") for url in (listen_url, settings.database_url)):
         reader.fault("DATABASE_LISTEN_URL", f"is for PostgreSQL, as {PREFIX}DATABASE_URL must be then")
 
 

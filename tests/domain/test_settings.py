@@ -9,6 +9,7 @@ import pytest
 from domain.errors import ConfigError
 from domain.settings import LATER, Environment, Rail, Settings, development, read
 
+POSTGRESQL, SQLITE = "postgresql+asyncpg://root:hunter2@db/seatgate", "sqlite+aiosqlite:///seatgate.db"
 LONG = "Zq8-vN2_wL5xT0bY7rK3mJ9cF4hG6dS1"
 OTHER = "pA4sD8fG2hJ6kL0zX5cV9bN3mQ7wE1rT"
 PRODUCTION = {
@@ -228,6 +229,32 @@ def test_several_database_hosts_are_allowed(tmp_path: Path) -> None:
     url = "postgresql+asyncpg://u:p@/seatgate?host=a:5432&host=b:5432"
 
     assert read({"SEATGATE_DATABASE_URL": url}, folder=tmp_path).database_url == url
+
+
+def test_notifications_may_go_to_an_address_of_their_own(tmp_path: Path) -> None:
+    own = {"SEATGATE_DATABASE_URL": POSTGRESQL, "SEATGATE_DATABASE_LISTEN_URL": f"{POSTGRESQL}_direct"}
+
+    assert read(own, folder=tmp_path).database_listen_url == f"{POSTGRESQL}_direct"
+    assert read({}, folder=tmp_path).database_listen_url is None
+    assert "hunter2" not in repr(read(own, folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("url", "listen_url"),
+    [
+        (SQLITE, POSTGRESQL),
+        (SQLITE, SQLITE),
+        (POSTGRESQL, SQLITE),
+        (POSTGRESQL, "nowhere"),
+        (POSTGRESQL, ""),
+    ],
+)
+def test_notifications_without_postgresql_are_one_fault(tmp_path: Path, url: str, listen_url: str) -> None:
+    environ = {"SEATGATE_DATABASE_URL": url, "SEATGATE_DATABASE_LISTEN_URL": listen_url}
+
+    [fault] = faults(environ, tmp_path)
+
+    assert fault.startswith("SEATGATE_DATABASE_LISTEN_URL ")
 
 
 def test_development_secrets_are_made_once_and_only_for_their_owner(tmp_path: Path) -> None:

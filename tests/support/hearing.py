@@ -6,11 +6,14 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from domain.live import Live
 from domain.live.watching import Watching
+from domain.wiring import Services
 
 T = TypeVar("T")
 PATIENCE = 60
 """A slow machine is no failure."""
+HOUR = 3600.0
 
 
 class Ended(AssertionError):
@@ -39,6 +42,20 @@ class Heard(Generic[T]):
 async def hearing(stream: AsyncGenerator[T]) -> AsyncIterator[Heard[T]]:
     async with aclosing(stream):
         yield Heard(stream)
+
+
+@asynccontextmanager
+async def lively(services: Services, *, looks: float = HOUR, rights: float = HOUR) -> AsyncIterator[Live]:
+    """Follow what these services answer, but look and ask for rights so seldom that other reasons must do it."""
+    live = Live(
+        database=services.database,
+        clock=services.clock,
+        entitlements=services.entitlements,
+        look_seconds=looks,
+        rights_seconds=rights,
+    )
+    yield live
+    await live.aclose()
 
 
 async def rests(watching: Watching) -> bool:

@@ -4,26 +4,29 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from domain.billing import Customer
 from domain.db import Session
-from domain.entitlements import EntitlementSet, Resolved
+from domain.entitlements import EntitlementSet, Resolved, Wish
 from domain.entitlements.catalog import parse
 from domain.errors import Unavailable
 from domain.ids import CustomerId
-from domain.live import following
+from domain.live import Live, following
+from domain.live.watching import LOOK_SECONDS
 from domain.organizations import Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services, build
 from tests.support.clock import FixedClock
-from tests.support.databases import Sqlite
+from tests.support.databases import PostgreSQL, Sqlite
 from tests.support.giving import SSO, grant, revoke
-from tests.support.hearing import hearing, rests
+from tests.support.hearing import hearing, lively, rests
 from tests.support.tables import execute, unchanged
 from tests.support.telling import tell
-from tests.support.wired import customer_of, member, organization, settings_of, user
+from tests.support.wired import customer_of, member, organization, settings_of, user, wired
 
 INSTANT = timedelta(microseconds=1)
 NOTHING: frozenset[str] = frozenset()
@@ -33,14 +36,16 @@ def names(*given: str) -> frozenset[str]:
     return frozenset(given)
 
 
-def stream(services: Services, reader: Scope, customer_id: str) -> AsyncGenerator[EntitlementSet]:
-    return services.live.entitlements(services.customers(reader), customer_id)
+def stream(
+    services: Services, reader: Scope, customer_id: str, live: Live | None = None
+) -> AsyncGenerator[EntitlementSet]:
+    return (live or services.live).entitlements(services.customers(reader), customer_id)
 
 
 async def test_the_state_now_comes_first_and_then_every_change(
-    services: Services, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
+    services: Services, live: Live, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
 ) -> None:
-    async with hearing(stream(services, ann, payer)) as heard:
+    async with hearing(stream(services, ann, payer, live)) as heard:
         first = await heard.next()
         await tell(services)
         paid = await heard.next()
@@ -63,14 +68,14 @@ async def test_the_state_now_comes_first_and_then_every_change(
 
 
 async def test_what_leaves_the_answers_as_they_were_is_told_to_nobody(
-    services: Services, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
+    services: Services, live: Live, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
 ) -> None:
     await tell(services)
-    async with hearing(stream(services, ann, payer)) as heard:
+    async with hearing(stream(services, ann, payer, live)) as heard:
         await heard.next()
         clock.forward(seconds=1)
         await tell(services, metadata={"note": "nothing that anybody is given"})
-        await services.live.watching.look()
+        await live.watching.look()
         clock.forward(seconds=1)
         await tell(services, price="price_pro_monthly")
 
@@ -78,14 +83,14 @@ async def test_what_leaves_the_answers_as_they_were_is_told_to_nobody(
 
 
 async def test_an_override_ends_for_whoever_watches_at_the_instant_after_its_last(
-    services: Services, ann: Scope, payer: CustomerId, clock: FixedClock
+    services: Services, live: Live, ann: Scope, payer: CustomerId, clock: FixedClock
 ) -> None:
     end = clock.now() + timedelta(hours=3)
     await grant(services, payer, SSO, expires_at=end)
-    async with hearing(stream(services, ann, payer)) as heard:
+    async with hearing(stream(services, ann, payer, live)) as heard:
         given = await heard.next()
         clock.forward(hours=3)
-        await services.live.watching.look()
+        await live.watching.look()
         clock.forward(microseconds=1)
         over = await heard.next()
 
@@ -94,15 +99,15 @@ async def test_an_override_ends_for_whoever_watches_at_the_instant_after_its_las
 
 
 async def test_grace_ends_for_whoever_watches_at_the_instant_after_its_last(
-    services: Services, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
+    services: Services, live: Live, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
 ) -> None:
     await tell(services, status="past_due")
-    async with hearing(stream(services, ann, payer)) as heard:
+    async with hearing(stream(services, ann, payer, live)) as heard:
         grace = await heard.next()
         until = grace.resolved.valid_until
         assert until is not None
         clock.forward(seconds=(until - clock.now()).total_seconds())
-        await services.live.watching.look()
+        await live.watching.look()
         clock.forward(microseconds=1)
         over = await heard.next()
 
@@ -112,12 +117,12 @@ async def test_grace_ends_for_whoever_watches_at_the_instant_after_its_last(
 
 
 async def test_a_catalog_that_comes_into_force_is_told_to_everybody(
-    services: Services, ann: Scope, payer: CustomerId
+    services: Services, live: Live, ann: Scope, payer: CustomerId
 ) -> None:
     other = parse({"a": "[default]\nfeatures = ['free']\n[plans.pro]\nlimits.seats = 5\n"})
     own = await customer_of(services, ann)
     await services.rollout.start()
-    async with hearing(stream(services, ann, payer)) as heard, hearing(stream(services, ann, own)) as too:
+    async with hearing(stream(services, ann, payer, live)) as heard, hearing(stream(services, ann, own, live)) as too:
         first, _ = await heard.next(), await too.next()
         await services.rollout.apply(other, scope=Scope(actor=ann.actor, administrator=True))
         await services.rollout.follow()
@@ -166,9 +171,9 @@ async def test_while_the_database_is_away_nothing_is_told_and_then_the_state_as_
         assert (await waiting).resolved.features == {"sso"}
 
 
-async def test_a_burst_is_told_as_its_end(services: Services, ann: Scope, payer: CustomerId) -> None:
+async def test_a_burst_is_told_as_its_end(services: Services, live: Live, ann: Scope, payer: CustomerId) -> None:
     loop, told = asyncio.get_running_loop(), list[EntitlementSet]()
-    async with hearing(stream(services, ann, payer)) as heard:
+    async with hearing(stream(services, ann, payer, live)) as heard:
         began = loop.time()
         told.append(await heard.next())
         for _ in range(20):
@@ -226,13 +231,11 @@ class Moody:
         return {one.id: Resolved(features=self.features, valid_until=self.until) for one in customers}
 
 
-async def test_a_hosts_resolver_is_asked_again_and_again(
-    sqlite: Sqlite, tmp_path_factory: pytest.TempPathFactory, clock: FixedClock
-) -> None:
+async def test_a_hosts_resolver_is_asked_again_and_again(sqlite: Sqlite, tmp_path: Path, clock: FixedClock) -> None:
     moody = Moody()
     # An end that is over already must not let the stream spin.
     moody.until = clock.now() - timedelta(hours=1)
-    services = build(settings_of(sqlite.fresh(tmp_path_factory.mktemp("moody"))), clock=clock, resolver=moody)
+    services = build(settings_of(sqlite.fresh(tmp_path)), clock=clock, resolver=moody)
     ann = await user(services, "ann")
     payer = await customer_of(services, await organization(services, ann))
     async with hearing(stream(services, ann, payer)) as heard:
@@ -242,3 +245,65 @@ async def test_a_hosts_resolver_is_asked_again_and_again(
     await services.aclose()
 
     assert (first.resolved.features, second.resolved.features) == (NOTHING, names("sso"))
+
+
+async def test_without_hints_the_look_out_finds_what_others_do(
+    services: Services, ann: Scope, payer: CustomerId, database_url: str, clock: FixedClock
+) -> None:
+    nowhere = "postgresql+asyncpg://postgres@/seatgate?host=/nowhere"
+    given = {"SEATGATE_DATABASE_LISTEN_URL": nowhere} if database_url.startswith("postgresql") else {}
+    deaf = wired(database_url, clock, **given)
+    async with lively(deaf, looks=LOOK_SECONDS) as live, hearing(stream(deaf, ann, payer, live)) as heard:
+        first = await heard.next()
+        await grant(services, payer, SSO)
+        second = await heard.next()
+    await deaf.aclose()
+
+    assert (first.resolved.features, second.resolved.features) == (NOTHING, names("sso"))
+
+
+async def test_over_postgresql_a_hint_of_another_process_is_enough(
+    postgresql: PostgreSQL, tmp_path: Path, clock: FixedClock
+) -> None:
+    url = postgresql.fresh(tmp_path)
+    services, other = wired(url, clock), wired(url, clock)
+    ann = await user(services, "ann")
+    payer = await customer_of(services, ann)
+    async with lively(other) as live, hearing(stream(other, ann, payer, live)) as heard:
+        first = await heard.next()
+        # Who listens for the first time is told to look everywhere; what is done before is found by that.
+        await grant(services, payer, SSO)
+        second = await heard.next()
+        await grant(services, payer, Wish(limit="seats", value=9))
+        third = await heard.next()
+    await other.aclose()
+    await services.aclose()
+
+    assert [one.resolved.features for one in (first, second, third)] == [NOTHING, names("sso"), names("sso")]
+
+
+async def test_an_instant_that_comes_wakes_by_itself(
+    services: Services, live: Live, ann: Scope, payer: CustomerId, clock: FixedClock
+) -> None:
+    await grant(services, payer, SSO, expires_at=clock.now() + timedelta(milliseconds=200))
+    async with hearing(stream(services, ann, payer, live)) as heard:
+        given = await heard.next()
+        clock.forward(seconds=1)
+        over = await heard.next()
+
+    assert (given.resolved.features, over.resolved.features) == (names("sso"), NOTHING)
+
+
+async def test_a_look_that_fails_is_followed_by_another(services: Services, ann: Scope, payer: CustomerId) -> None:
+    async with (
+        lively(services, looks=LOOK_SECONDS) as live,
+        hearing(stream(services, ann, payer, live)) as heard,
+    ):
+        await heard.next()
+        await execute(services.database, "ALTER TABLE overrides RENAME TO overrides_away")
+        with pytest.raises((Unavailable, DBAPIError)):
+            await live.watching.look()
+        await execute(services.database, "ALTER TABLE overrides_away RENAME TO overrides")
+        await grant(services, payer, SSO)
+
+        assert (await heard.next()).resolved.features == {"sso"}

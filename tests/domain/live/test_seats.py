@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from domain.entitlements import SeatUsage, Wish
 from domain.ids import CustomerId
+from domain.live import Live
 from domain.organizations import Invited, Organization, UserRef
 from domain.scope import Role, Scope
 from domain.wiring import Services
@@ -15,8 +16,10 @@ from tests.support.telling import tell
 from tests.support.wired import member, user
 
 
-def stream(services: Services, reader: Scope, organization_id: str) -> AsyncGenerator[SeatUsage]:
-    return services.live.seats(services.reading(reader), organization_id)
+def stream(
+    services: Services, reader: Scope, organization_id: str, live: Live | None = None
+) -> AsyncGenerator[SeatUsage]:
+    return (live or services.live).seats(services.reading(reader), organization_id)
 
 
 def usage(limit: int | None, used: int, reserved: int) -> SeatUsage:
@@ -31,11 +34,11 @@ async def invite(services: Services, ann: Scope, organization: Organization, ema
 
 
 async def test_members_invitations_and_the_limit_are_told_as_they_change(
-    services: Services, ann: Scope, acme: Organization, payer: CustomerId
+    services: Services, live: Live, ann: Scope, acme: Organization, payer: CustomerId
 ) -> None:
     bob = await user(services, "bob")
     administrator = Scope(actor=ann.actor, administrator=True)
-    async with hearing(stream(services, ann, acme.id)) as heard:
+    async with hearing(stream(services, ann, acme.id, live)) as heard:
         told = [await heard.next()]
         await tell(services, quantity=3)
         told.append(await heard.next())
@@ -68,11 +71,11 @@ async def test_members_invitations_and_the_limit_are_told_as_they_change(
 
 
 async def test_an_invitation_that_is_accepted_moves_its_seat(
-    services: Services, ann: Scope, acme: Organization, payer: CustomerId
+    services: Services, live: Live, ann: Scope, acme: Organization, payer: CustomerId
 ) -> None:
     await tell(services, quantity=2)
     bob = await user(services, "bob")
-    async with hearing(stream(services, ann, acme.id)) as heard:
+    async with hearing(stream(services, ann, acme.id, live)) as heard:
         await heard.next()
         invited = await invite(services, ann, acme, "bob@example.com")
         offered = await heard.next()
@@ -84,16 +87,16 @@ async def test_an_invitation_that_is_accepted_moves_its_seat(
 
 
 async def test_an_invitation_expires_for_whoever_watches_at_its_instant(
-    services: Services, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
+    services: Services, live: Live, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
 ) -> None:
     await tell(services, quantity=2)
     invited = await invite(services, ann, acme, "bob@example.com")
-    async with hearing(stream(services, ann, acme.id)) as heard:
+    async with hearing(stream(services, ann, acme.id, live)) as heard:
         offered = await heard.next()
         clock.forward(seconds=timedelta(days=7).total_seconds(), microseconds=-1)
-        await services.live.watching.look()
+        await live.watching.look()
         clock.forward(microseconds=1)
-        await services.live.watching.look()
+        await live.watching.look()
         over = await heard.next()
 
     assert offered.valid_until == invited.invitation.expires_at - timedelta(microseconds=1)
@@ -101,13 +104,13 @@ async def test_an_invitation_expires_for_whoever_watches_at_its_instant(
 
 
 async def test_the_limit_falls_for_whoever_watches_when_an_override_ends(
-    services: Services, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
+    services: Services, live: Live, ann: Scope, acme: Organization, payer: CustomerId, clock: FixedClock
 ) -> None:
     await grant(services, payer, Wish(limit="seats", value=4), expires_at=clock.now() + timedelta(hours=1))
-    async with hearing(stream(services, ann, acme.id)) as heard:
+    async with hearing(stream(services, ann, acme.id, live)) as heard:
         raised = await heard.next()
         clock.forward(hours=1, microseconds=1)
-        await services.live.watching.look()
+        await live.watching.look()
 
         assert (raised, await heard.next()) == (usage(4, 1, 0), usage(1, 1, 0))
 
