@@ -11,7 +11,7 @@ import pytest
 import strawberry
 
 from domain.errors import Unauthenticated, Unavailable
-from domain.identity import Asking
+from domain.identity import Asking, Visitor
 from graphql_api.context import Context
 from graphql_api.recognition import Shown
 from graphql_api.transport.sockets import Terms
