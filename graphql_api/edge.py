@@ -20,24 +20,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from domain.errors import contained
+from domain.identity import ON_BEHALF_OF
 from domain.telemetry import logs
+from graphql_api.addresses import TrustedProxies
+from graphql_api.admission import BODY_SECONDS, Admission, TooSlow
+from graphql_api.draining import Drain
+
+__all__ = ["REQUEST_ID", "Edge", "TooLarge", "TooSlow", "body", "middleware", "request_id"]
 
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "x-request-id"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 HANDSHAKES = frozenset({"websocket.accept", "websocket.http.response.start"})
 INTERNAL_ERROR = 1011
 GONE = 1006
-BODY_SECONDS = 10.0
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class TooLarge(Exception):
     """A body is longer than allowed; it was not read to its end."""
-
-
-class TooSlow(Exception):
-    """A body did not arrive in time."""
 
 
 class Edge:
@@ -104,16 +105,24 @@ async def _while_there(work: Awaitable[None]) -> None:
         await work
 
 
-def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) -> list[Middleware]:
+def middleware(
+    *,
+    allowed_hosts: Sequence[str],
+    allowed_origins: Sequence[str],
+    trusted_proxies: Sequence[str] = (),
+    drain: Drain | None = None,
+) -> list[Middleware]:
     """List the layers that stand before every route, outermost first, as Starlette takes them."""
     return [
+        *([Middleware(TrustedProxies, networks=trusted_proxies)] if trusted_proxies else []),
         Middleware(Edge),
+        Middleware(Admission, drain=drain or Drain()),
         Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False),
         Middleware(
             CORSMiddleware,
             allow_origins=list(allowed_origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", REQUEST_ID],
+            allow_headers=["authorization", "content-type", REQUEST_ID, ON_BEHALF_OF],
             expose_headers=[REQUEST_ID],
         ),
     ]

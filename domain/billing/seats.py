@@ -25,11 +25,12 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, Key, Session, UtcDateTime, closed, count_changed
+from domain.db import Base, Counter, Key, Session, UtcDateTime, closed, count_changed
 from domain.errors import SeatLimitReached
 
 Limit = Callable[[Session, str], Awaitable[int | None]]
@@ -44,12 +45,16 @@ class HolderKind(StrEnum):
 
 
 class SeatPool(Base):
-    """The counter of one organization's seats, taken by members and by pending invitations together."""
+    """The counter of one organization's seats, taken by members and by pending invitations together.
+
+    `version` grows with every change of who holds them, in the statement that counts it.
+    """
 
     __tablename__ = "seat_pools"
 
     organization_id: Mapped[str] = mapped_column(Key, primary_key=True)
     used: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(Counter, default=0, server_default=text("0"))
 
     __table_args__ = (CheckConstraint("used >= 0", name="used_not_negative"),)
 
@@ -107,9 +112,10 @@ _POOLS, _HOLDERS = cast("Table", SeatPool.__table__), cast("Table", SeatHolder._
 _HERE = _POOLS.c.organization_id == bindparam("here")
 _HELD_HERE = _HOLDERS.c.organization_id == bindparam("here")
 _LOCK = select(_POOLS.c.used).where(_HERE).with_for_update(key_share=True)
-_TAKE = update(_POOLS).where(_HERE).values(used=_POOLS.c.used + 1)
+_CHANGE = update(_POOLS).where(_HERE).values(version=_POOLS.c.version + 1)
+_TAKE = _CHANGE.values(used=_POOLS.c.used + 1)
 _TAKE_BELOW = _TAKE.where(_POOLS.c.used < bindparam("limit"))
-_GIVE_BACK = update(_POOLS).where(_HERE).values(used=_POOLS.c.used - bindparam("seats"))
+_GIVE_BACK = _CHANGE.values(used=_POOLS.c.used - bindparam("seats"))
 _THE_HOLDER = (_HELD_HERE, _HOLDERS.c.kind == bindparam("of_kind"), _HOLDERS.c.holder_id == bindparam("holder"))
 _LET_GO = delete(_HOLDERS).where(*_THE_HOLDER)
 _HAND_OVER = (
@@ -185,6 +191,7 @@ async def turn(session: Session, *, organization_id: str, invitation: Holder, us
     await _lock(session, organization_id)
     handed = {**_place(organization_id, invitation), "user": user_id}
     if await count_changed(session, _HAND_OVER, handed):
+        await session.execute(_CHANGE, {"here": organization_id})
         return
     if await count_changed(session, _TAKE, {"here": organization_id}) == 0:
         raise SeatLimitReached(organization_id=organization_id, limit=0)

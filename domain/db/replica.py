@@ -109,10 +109,10 @@ class Replica:
             self._taken()
 
     async def aclose(self) -> None:
-        """Let running reads finish, and close every connection to the copy."""
+        """Let running reads finish, for a second at most, and close every connection to the copy."""
         self._fit = False
         if self._copy is not None:
-            await self._copy.aclose()
+            await self._copy.aclose(within=1)
 
     def _failed(self, error: Exception) -> None:
         log.info("the replica failed: %s", type(error.__cause__ or error).__name__)

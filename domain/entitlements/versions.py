@@ -1,8 +1,8 @@
 """How far the rows are on which answers rest: cheap to read for many at once, compared and never interpreted.
 
-Nothing is written for it. Rows of the mirror count their changes, overrides and what is revoked of them only become
-more, and seats are counted anyway; so equal versions mean that every read in between gives the same answer, but for
-what time alone brings about and for the catalog.
+No row is written for it. Rows of the mirror and pools of seats count their own changes, overrides, what is revoked of
+them and closings only become more; so equal versions mean that nothing has changed in between. Versions know nothing of
+what time alone brings about, nor of the catalog.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Select, and_, bindparam, func, select
 
-from domain.billing import BillingSubscription, Customer, OwnerKind
-from domain.billing.seats import HolderKind, SeatHolder, SeatPool
+from domain.billing import BillingSubscription, Customer, CustomerClosing, OwnerKind
+from domain.billing.seats import SeatPool
 from domain.db import Database
 from domain.entitlements.overrides import Override
 
@@ -32,16 +32,18 @@ _GIVEN = (
     .correlate(Customer)
     .scalar_subquery()
 )
-_ENTITLED = (_HEARD, _GIVEN, Customer.closing_at)
-_RESERVED = and_(SeatHolder.organization_id == SeatPool.organization_id, SeatHolder.kind == HolderKind.INVITATION)
-_HELD, _FIRST, _LAST = (
-    select(what).where(_RESERVED).correlate(SeatPool).scalar_subquery()
-    for what in (func.count(), func.min(SeatHolder.expires_at), func.max(SeatHolder.expires_at))
+_CLOSED = (
+    select(func.count())
+    .select_from(CustomerClosing)
+    .where(CustomerClosing.customer_id == Customer.id)
+    .correlate(Customer)
+    .scalar_subquery()
 )
+_ENTITLED = (_HEARD, _GIVEN, _CLOSED)
 _ASKED: BindParameter[Any] = bindparam("asked", expanding=True)
 _OF_CUSTOMERS = select(Customer.id, *_ENTITLED).where(Customer.id.in_(_ASKED))
 _OF_SEATS = (
-    select(SeatPool.organization_id, SeatPool.used, _HELD, _FIRST, _LAST, *_ENTITLED)
+    select(SeatPool.organization_id, SeatPool.version, *_ENTITLED)
     .outerjoin(
         Customer, and_(Customer.owner_id == SeatPool.organization_id, Customer.owner_kind == OwnerKind.ORGANIZATION)
     )

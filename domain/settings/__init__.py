@@ -1,7 +1,7 @@
 """What the environment says: every setting as one frozen value, or every fault at once. Nothing else reads it.
 
-Variables carry the prefix `SEATGATE_`. One that nothing reads is a fault: an unknown one, one of a later version, and
-one of a processor that `SEATGATE_PROCESSORS` does not name (somebody who sets a Stripe key expects Stripe).
+Variables carry the prefix `SEATGATE_`. One that nothing reads is a fault: an unknown one, and one of a
+processor that `SEATGATE_PROCESSORS` does not name (somebody who sets a Stripe key expects Stripe).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
 
 from domain.errors import ConfigError
 from domain.settings import development, parsing
@@ -32,12 +31,9 @@ DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
 STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "STRIPE_NATIVE_SYNC")
 BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE_KEY", "BRAINTREE_ENVIRONMENT")
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
-LATER = frozenset(
-    {
-        "JWKS_URL",
-        "TRUSTED_PROXIES",
-    }
-)
+NO_ITEMS: tuple[str, ...] = ()
+NOTHING: str | None = None
+CATALOG: tuple[str, ...] = ("catalog.toml",)
 
 
 class Environment(StrEnum):
@@ -96,6 +92,7 @@ class Settings:
     workers: int
     allowed_origins: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     catalog: tuple[Path, ...]
     processors: tuple[Rail, ...]
     callback_seconds: float
@@ -106,6 +103,7 @@ class Settings:
     mail_from: str | None
     jwt_issuer: str | None
     jwt_audience: str | None
+    jwks_url: str | None
     stripe_api_base: str | None
     stripe_native_sync: NativeSync
     braintree: Braintree | None
@@ -133,7 +131,7 @@ def read(environ: Mapping[str, str], *, folder: Path) -> Settings:
     _check_postgresql(reader, settings)
     if settings.environment is Environment.PRODUCTION:
         _check_production(reader, settings)
-    reader.refuse_others(later=LATER)
+    reader.refuse_others()
     if reader.faults:
         raise ConfigError(reader.faults)
     return settings
@@ -143,10 +141,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     environment = reader.value("ENV", Environment.DEVELOPMENT, parsing.choice(Environment))
     production = environment is Environment.PRODUCTION
     fake: tuple[Rail, ...] = (Rail.FAKE,)
-    catalog: tuple[str, ...] = ("catalog.toml",)
     any_host: tuple[str, ...] = () if production else ("*",)
-    no_items: tuple[str, ...] = ()
-    nothing: str | None = None
     own_secrets = partial(_secrets, reader, production=production, folder=folder)
     others_secrets = parsing.secrets(production=production, shortest=1)
     processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
@@ -155,44 +150,43 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         host=reader.value("HOST", "127.0.0.1", parsing.text),
         port=reader.value("PORT", 8000, parsing.integer(0, 65535)),
         workers=reader.value("WORKERS", 1, parsing.integer(1, 256)),
-        allowed_origins=reader.value("ALLOWED_ORIGINS", no_items, parsing.origins),
+        allowed_origins=reader.value("ALLOWED_ORIGINS", NO_ITEMS, parsing.origins),
         allowed_hosts=reader.value("ALLOWED_HOSTS", any_host, parsing.hosts),
-        catalog=tuple(folder / path for path in reader.value("CATALOG", catalog, parsing.items)),
+        trusted_proxies=reader.value("TRUSTED_PROXIES", NO_ITEMS, parsing.networks),
+        catalog=tuple(folder / path for path in reader.value("CATALOG", CATALOG, parsing.items)),
         processors=processors,
         callback_seconds=reader.value("CALLBACK_SECONDS", 2.0, parsing.seconds(60)),
         on_cancel_failure=reader.value("ON_CANCEL_FAILURE", OnCancelFailure.ABORT, parsing.choice(OnCancelFailure)),
         restore_days=reader.value("RESTORE_DAYS", 14, parsing.integer(1, 3650)),
         invitation_days=reader.value("INVITATION_DAYS", 7, parsing.integer(1, 365)),
-        public_url=reader.value("PUBLIC_URL", nothing, parsing.address),
-        mail_url=reader.value("MAIL_URL", nothing, parsing.mail_url),
-        mail_from=reader.value("MAIL_FROM", nothing, parsing.mail_address),
-        jwt_issuer=reader.value("JWT_ISSUER", nothing, parsing.text),
-        jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
-        **_databases(reader),
-        stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
+        public_url=reader.value("PUBLIC_URL", NOTHING, parsing.address),
+        mail_url=reader.value("MAIL_URL", NOTHING, parsing.mail_url),
+        mail_from=reader.value("MAIL_FROM", NOTHING, parsing.mail_address),
+        jwt_issuer=reader.value("JWT_ISSUER", NOTHING, parsing.text),
+        jwt_audience=reader.value("JWT_AUDIENCE", NOTHING, parsing.text),
+        jwks_url=reader.value("JWKS_URL", NOTHING, parsing.key_address(production=production)),
+        database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
+        database_listen_url=reader.value("DATABASE_LISTEN_URL", NOTHING, parsing.database_url),
+        database_replica_url=reader.value("DATABASE_REPLICA_URL", NOTHING, parsing.database_url),
+        stripe_api_base=reader.value("STRIPE_API_BASE", NOTHING, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
-        stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
-        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", no_items, others_secrets),
+        stripe_api_key=reader.value("STRIPE_API_KEY", NOTHING, parsing.secret(production=production, shortest=1)),
+        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", NO_ITEMS, others_secrets),
         braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
         fake_webhook_secrets=own_secrets("FAKE_WEBHOOK_SECRETS") if Rail.FAKE in processors else (),
         secret_keys=own_secrets("SECRET_KEYS"),
-        jwt_secrets=own_secrets("JWT_SECRETS"),
+        jwt_secrets=() if _keys_are_published(reader) else own_secrets("JWT_SECRETS"),
     )
 
 
-class _Databases(TypedDict):
-    database_url: str
-    database_listen_url: str | None
-    database_replica_url: str | None
+def _keys_are_published(reader: Reader) -> bool:
+    """Say whether an issuer's published keys stand in the place of secrets; both at once are a fault.
 
-
-def _databases(reader: Reader) -> _Databases:
-    nothing: str | None = None
-    return {
-        "database_url": reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
-        "database_listen_url": reader.value("DATABASE_LISTEN_URL", nothing, parsing.database_url),
-        "database_replica_url": reader.value("DATABASE_REPLICA_URL", nothing, parsing.database_url),
-    }
+    Beside a secret that we share, an issuer's public key could be taken for one.
+    """
+    if reader.given("JWKS_URL") and reader.given("JWT_SECRETS"):
+        reader.fault("JWT_SECRETS", f"is set although {PREFIX}JWKS_URL is; tokens are checked by one of the two")
+    return reader.given("JWKS_URL")
 
 
 def _braintree(reader: Reader, *, production: bool) -> Braintree:
@@ -247,8 +241,10 @@ def _check_postgresql(reader: Reader, settings: Settings) -> None:
 
 def _check_production(reader: Reader, settings: Settings) -> None:
     """Note what development would have made up, and the processor that takes no money."""
-    for name in ("SECRET_KEYS", "JWT_SECRETS", "ALLOWED_HOSTS"):
+    for name in ("SECRET_KEYS", "ALLOWED_HOSTS"):
         if not reader.given(name):
             reader.fault(name, "is missing; in production nothing is made up")
+    if not reader.given("JWT_SECRETS") and not reader.given("JWKS_URL"):
+        reader.fault("JWT_SECRETS", f"is missing, and so is {PREFIX}JWKS_URL; in production nothing is made up")
     if Rail.FAKE in settings.processors:
         reader.fault("PROCESSORS", f"names {Rail.FAKE}, which is not for production")

@@ -37,10 +37,10 @@ class Reader:
         """Note what is wrong with a variable."""
         self.faults.append(f"{PREFIX}{name} {text}")
 
-    def refuse_others(self, *, later: frozenset[str]) -> None:
+    def refuse_others(self) -> None:
         """Note every variable that nobody has asked for: a setting without effect would be believed."""
         for name in sorted(self._given.keys() - self._asked):
-            self.fault(name, "is not supported by this version yet" if name in later else "is unknown")
+            self.fault(name, "is unknown")
 
 
 def _plain(value: str) -> str:

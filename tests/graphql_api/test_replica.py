@@ -54,6 +54,7 @@ LISTS = {
     "Organization.invitations": List(
         "invitations", 'organization(id: "$org") { invitations { totalCount nodes { id } } }'
     ),
+    "Organization.apiKeys": List("api_keys", 'organization(id: "$org") { apiKeys { nodes { id } } }'),
     "Organization.auditEvents": List(
         "audit_events", 'organization(id: "$org") { auditEvents { nodes { action } } }', REPLICA, REPLICA
     ),

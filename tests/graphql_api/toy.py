@@ -20,14 +20,15 @@ from strawberry.schema.config import StrawberryConfig
 
 from domain import identity
 from domain.errors import AlreadyMember, Forbidden, InvalidCursor, InvalidInput, Unauthenticated, Unavailable
-from domain.identity import Asking, Visitor
+from domain.identity import Asking, ShownKey, Visitor
 from domain.scope import Actor, ActorKind, Scope
 from domain.wiring import Services
 from graphql_api import edge, health
-from graphql_api.auth import Bearer, Expected, JwtAdapter
+from graphql_api.auth import Bearer, Expected, JwtAdapter, Secrets
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, PublicError
 from graphql_api.limits import Limits
+from graphql_api.recognition import Shown
 from graphql_api.transport import Transport
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -180,12 +181,13 @@ class Recognition:
     """Recognizes bearer tokens and asks no database; two people fare badly."""
 
     def __init__(self) -> None:
-        self._adapter = JwtAdapter(Bearer(secrets=(SECRET,), expected=Expected(), clock=Clock()))
+        self._adapter = JwtAdapter(Bearer(signatures=Secrets([SECRET]), expected=Expected(), clock=Clock()))
 
     async def visitor(self, asking: Asking) -> Visitor | None:
         return await identity.recognize(self._adapter, asking)
 
-    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+    async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
+        assert not isinstance(visitor, ShownKey)
         if visitor and visitor.subject == "deleted":
             raise Unauthenticated
         if visitor and visitor.subject == "unlucky":

@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from graphql_api.transport.sockets import wire
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
-PATIENCE = 30
+PATIENCE = 60
 
 
 @contextlib.asynccontextmanager
@@ -54,18 +54,23 @@ class Talk:
     async def hear(self) -> dict[str, Any]:
         try:
             async with asyncio.timeout(PATIENCE):
-                heard: dict[str, Any] = json.loads(await self.connection.recv())
+                heard = _read(await self.connection.recv())
         except ConnectionClosed:
             raise AssertionError(f"closed: {self.connection.close_code} {self.connection.close_reason}") from None
         return heard
 
     async def ended(self) -> tuple[int, str]:
         """Wait until the server closes, whatever it says before, and give its code and words."""
+        return (await self.rest())[1]
+
+    async def rest(self) -> tuple[list[dict[str, Any]], tuple[int, str]]:
+        """Hear all that is said until the server closes, and its code and words."""
+        said: list[dict[str, Any]] = []
         async with asyncio.timeout(PATIENCE):
             with contextlib.suppress(ConnectionClosed):
                 while True:
-                    await self.connection.recv()
-        return self.connection.close_code or 0, self.connection.close_reason or ""
+                    said.append(_read(await self.connection.recv()))
+        return said, (self.connection.close_code or 0, self.connection.close_reason or "")
 
     async def introduce(self, **payload: Any) -> dict[str, Any]:
         await self.say({"type": "connection_init", "payload": payload})
@@ -75,12 +80,21 @@ class Talk:
         await self.say({"id": id, "type": "subscribe", "payload": {"query": query, "variables": variables}})
 
     async def ask(self, query: str, id: str = "asked", **variables: Any) -> list[dict[str, Any]]:
-        """Run one operation alone and give all that is said of it."""
+        """Run one operation and give all that is said of it; what is said of others meanwhile is lost."""
         await self.subscribe(id, query, **variables)
-        heard = [await self.hear()]
-        while heard[-1]["type"] not in {"complete", "error"}:
-            heard.append(await self.hear())
+        heard: list[dict[str, Any]] = []
+        while not heard or heard[-1]["type"] not in {"complete", "error"}:
+            said = await self.hear()
+            heard += [said] if said.get("id") == id else []
         return heard
+
+
+def _read(text: str | bytes) -> dict[str, Any]:
+    """Read a message; what an answer has cost is not what is asked about here."""
+    message: dict[str, Any] = json.loads(text)
+    if message["type"] == "next":
+        message["payload"].pop("extensions", None)
+    return message
 
 
 @contextlib.asynccontextmanager

@@ -13,8 +13,10 @@ from starlette.websockets import WebSocket
 from domain.clock import Clock
 from domain.errors import Unauthenticated
 from graphql_api import auth
+from graphql_api.draining import Drain
 from graphql_api.errors import MaskingSchema
 from graphql_api.transport import ADVICE, Recognizing
+from graphql_api.transport.sockets import leaving
 from graphql_api.transport.sockets.conversation import Conversation
 from graphql_api.transport.sockets.handshake import is_welcome
 from graphql_api.transport.sockets.running import House
@@ -39,7 +41,9 @@ class Sockets:
         clock: Clock,
         origins: Collection[str] = (),
         terms: Terms | None = None,
+        drain: Drain | None = None,
     ) -> None:
+        self._drain = drain or Drain()
         terms = terms or Terms()
         proving = Proving(recognition=recognition, clock=clock, terms=terms)
         self.tallies = Tallies.of(terms)
@@ -72,7 +76,10 @@ class Sockets:
                 await _refuse(socket, 503, "too_many_sockets")
                 return
             await socket.accept(PROTOCOL)
-            await Conversation(socket, house=self._house, asking=asking, place=place).hold()
+            told = leaving.of(socket.scope)
+            socket.scope["extensions"] = {**socket.scope.get("extensions", {}), leaving.KEY: told}
+            with self._drain.telling(told.tell):
+                await Conversation(socket, house=self._house, asking=asking, place=place).hold()
 
 
 async def _refuse(socket: WebSocket, status: int, error: str) -> None:

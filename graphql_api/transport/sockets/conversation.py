@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from contextlib import ExitStack
-from typing import Any
 
 from starlette.websockets import WebSocket
 
@@ -15,7 +14,7 @@ from graphql_api.transport.sockets.closing import CloseCode, Closing, closing
 from graphql_api.transport.sockets.frames import Complete, Frame, Init, Malformed, Ping, Pong, Subscribe
 from graphql_api.transport.sockets.line import Line
 from graphql_api.transport.sockets.running import House, Running
-from graphql_api.transport.sockets.standing import Standing, introduced
+from graphql_api.transport.sockets.standing import PROVING_SECONDS, Standing, introduced
 from graphql_api.transport.sockets.tallies import Full, neighbourhood
 
 log = logging.getLogger(__name__)
@@ -35,37 +34,46 @@ class Conversation:
         self._place = place
         self._line = Line(socket, house.terms)
         self._leaving = leaving.of(socket.scope)
-        self._tasks = asyncio.TaskGroup()
         self._standing: Standing | None = None
         self._running: Running | None = None
+        self._introduced = asyncio.Event()
 
     async def hold(self) -> None:
-        """Talk until one of the two ends it; nothing that was begun for it runs on, but for what is shielded."""
+        """Talk until one of the two ends it; then let everything end that was begun for it."""
         try:
-            async with self._tasks:
-                self._start(self._watch())
-                self._start(self._listen())
+            async with asyncio.TaskGroup() as tasks:
+                for part in (self._listen(), self._watch(), self._fail()):
+                    tasks.create_task(self._to_the_end(part))
         except* Closing as ended:
             log.info("socket closed: %s", ended.exceptions[0])
+        finally:
+            if self._running is not None:
+                await self._running.aclose()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        return self._tasks.create_task(self._to_the_end(work))
-
-    async def _to_the_end(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _to_the_end(self, part: Awaitable[None]) -> None:
         """Do a part of the talking; where it ends the whole, the client is told before anything is tidied up."""
         try:
-            await work
+            await part
         except Closing as ending:
             await self._line.close(ending)
             raise
 
+    async def _fail(self) -> None:
+        """End the socket when an operation ends it."""
+        await self._introduced.wait()
+        if self._running is not None:
+            await self._running.failed()
+
     async def _listen(self) -> None:
-        try:
-            async with asyncio.timeout(self._house.terms.init_seconds):
-                while self._running is None:
-                    await self._take(await self._line.hear())
-        except TimeoutError:
-            raise closing(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout") from None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._house.terms.init_seconds
+        while self._running is None:
+            try:
+                async with asyncio.timeout_at(until):
+                    frame = await self._line.hear()
+            except TimeoutError:
+                raise closing(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout") from None
+            await self._take(frame)
         while True:
             await self._take(await self._line.hear())
 
@@ -90,11 +98,12 @@ class Conversation:
         if self._running is not None:
             raise closing(CloseCode.TOO_MANY_INITS, "Too many initialisation requests")
         try:
-            standing = await introduced(self._house.proving, self._asking, frame.payload)
+            async with asyncio.timeout(PROVING_SECONDS):
+                standing = await introduced(self._house.proving, self._asking, frame.payload)
             self._move_in(standing)
         except Malformed as error:
             raise closing(CloseCode.BAD_REQUEST, str(error)) from None
-        except (Unavailable, RateLimited):
+        except (Unavailable, RateLimited, TimeoutError):
             raise closing(CloseCode.TRY_AGAIN_LATER, "Try again later") from None
         except Full:
             raise closing(CloseCode.TRY_AGAIN_LATER, "Too many sockets") from None
@@ -110,7 +119,8 @@ class Conversation:
             self._place.close()
             self._place.push(place.pop_all())
         self._standing = standing
-        self._running = Running(self._house, self._line, standing, holder=holder, start=self._start)
+        self._running = Running(self._house, self._line, standing, holder=holder)
+        self._introduced.set()
 
     async def _watch(self) -> None:
         """End the socket when its time is over, its credential's time is, or the server's."""
@@ -121,8 +131,7 @@ class Conversation:
                 raise closing(CloseCode.GOING_AWAY, "Open too long")
             if self._standing is not None:
                 self._standing.check()
-            if self._standing is not None and self._running:
-                await self._standing.renew()
+                await self._standing.renew(idle=not self._running)
         if self._running is not None:
             await self._running.answered(at_most=terms.leave_seconds)
         raise closing(CloseCode.GOING_AWAY, "Going away")

@@ -37,6 +37,7 @@ class Standing:
         self._asking = asking
         self._expires_at: datetime | None = context.expires_at
         self._proven_at = _now()
+        self._doubtful_since: float | None = None
         self.anonymous = context.anonymous
         self.caller = _caller(context)
 
@@ -50,7 +51,7 @@ class Standing:
         context = await _proven(self._proving, self._asking, request_id)
         if _caller(context) != self.caller:
             raise closing(CloseCode.FORBIDDEN, "Forbidden")
-        self._expires_at, self._proven_at = context.expires_at, _now()
+        self._expires_at, self._proven_at, self._doubtful_since = context.expires_at, _now(), None
         return context
 
     def check(self) -> None:
@@ -62,20 +63,21 @@ class Standing:
         if self._expires_at is not None and self._expires_at <= self._proving.clock.now():
             raise closing(CloseCode.FORBIDDEN, "Forbidden")
 
-    async def renew(self) -> None:
-        """Prove the credential again when its proof has grown old.
+    async def renew(self, *, idle: bool) -> None:
+        """Prove the credential again when its proof has grown old, and older while nothing runs by it.
 
         Raises:
             Closing: it proves nothing any more, or nobody has been able to say so for too long.
         """
-        age, terms = _now() - self._proven_at, self._proving.terms
-        if self.anonymous or age < terms.proof_seconds:
+        now, terms = _now(), self._proving.terms
+        if self.anonymous or now - self._proven_at < (terms.idle_proof_seconds if idle else terms.proof_seconds):
             return
         try:
             async with asyncio.timeout(PROVING_SECONDS):
                 await self.context(uuid.uuid4().hex)
         except (Unavailable, RateLimited, TimeoutError):
-            if age >= terms.doubt_seconds:
+            since = self._doubtful_since = self._doubtful_since or now
+            if now - since >= terms.doubt_seconds:
                 raise closing(CloseCode.TRY_AGAIN_LATER, "Try again later") from None
 
 

@@ -11,12 +11,16 @@ class Terms:
     """How long a client may take to introduce itself."""
     proof_seconds: float = 2
     """How old a credential's proof may grow while something runs by it."""
+    idle_proof_seconds: float = 30
+    """How old it may grow while nothing does."""
     doubt_seconds: float = 30
     """How long something may run on while nobody can say whether the credential is still good."""
     age_seconds: float = 3600
     """How long a socket lasts at most."""
     send_seconds: float = 30
     """How long one message may wait for a client that does not read."""
+    tidy_seconds: float = 30
+    """How long an operation that nobody wants any more may take to end before it is torn."""
     leave_seconds: float = 3
     """How long running queries and mutations may take to answer when the server ends."""
 

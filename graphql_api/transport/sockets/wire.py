@@ -28,6 +28,8 @@ LINGER_SECONDS = 8.0
 class Wire(WebSocketsSansIOProtocol):
     """One connection."""
 
+    linger_seconds = LINGER_SECONDS
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.close_timeout = CLOSE_SECONDS
@@ -122,7 +124,7 @@ class Wire(WebSocketsSansIOProtocol):
         try:
             await super().run_asgi()
         finally:
-            self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self.loop.call_later(self.linger_seconds, self.transport.abort)
 
     def shutdown(self) -> None:
         """Tell the application that the server ends, and close when it has closed nothing in time."""

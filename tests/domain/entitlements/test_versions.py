@@ -2,6 +2,7 @@
 
 from functools import partial
 from itertools import pairwise
+from operator import gt
 from pathlib import Path
 
 from domain.db import Database, open_database
@@ -36,6 +37,7 @@ async def unnoticed(world: World, ticks: int) -> tuple[int, list[str]]:
         after, now = await revisions(world), await versions_of_customers(world.database, world.customers)
         differ = [id for id in before if before[id] != after[id]]
         changed += len(differ)
+        faults += [f"{id} at {tick} fell" for id in before if any(map(gt, versions[id], now[id]))]
         faults += [f"{id} at {tick}: {versions[id]}" for id in differ if versions[id] == now[id]]
     return changed, faults
 
@@ -103,7 +105,8 @@ async def test_every_change_of_seats_is_another_version(database: Database, cloc
 
     for (usage, until, version), (next_usage, next_until, next_version) in pairwise(seats.seen):
         assert (usage, until) != (next_usage, next_until)
-        assert version != next_version
+        assert version < next_version
+        assert all(before <= after for before, after in zip(version, next_version, strict=True))
 
 
 async def test_who_is_not_there_has_no_version(database: Database) -> None:

@@ -246,8 +246,6 @@ class Moody:
 
 async def test_a_hosts_resolver_is_asked_again_and_again(sqlite: Sqlite, tmp_path: Path, clock: FixedClock) -> None:
     moody = Moody()
-    # An end that is over already must not let the stream spin.
-    moody.until = clock.now() - timedelta(hours=1)
     services = build(settings_of(sqlite.fresh(tmp_path)), clock=clock, resolver=moody)
     ann = await user(services, "ann")
     payer = await customer_of(services, await organization(services, ann))
@@ -258,6 +256,24 @@ async def test_a_hosts_resolver_is_asked_again_and_again(sqlite: Sqlite, tmp_pat
     await services.aclose()
 
     assert (first.resolved.features, second.resolved.features) == (NOTHING, names("sso"))
+
+
+async def test_an_end_that_a_host_gives_too_late_does_not_let_the_stream_spin(
+    sqlite: Sqlite, tmp_path: Path, clock: FixedClock
+) -> None:
+    moody = Moody()
+    moody.until = clock.now() - timedelta(hours=1)
+    services = build(settings_of(sqlite.fresh(tmp_path)), clock=clock, resolver=moody)
+    ann = await user(services, "ann")
+    payer = await customer_of(services, ann)
+    async with lively(services) as live, hearing(stream(services, ann, payer, live)) as heard:
+        given = await heard.next()
+        await calm(live.watching)
+        [watched] = live.watching._watched.values()
+
+        assert given.resolved.valid_until == moody.until
+        assert [watcher.until for watcher in watched.watchers] == [None]
+    await services.aclose()
 
 
 async def test_without_hints_the_look_out_finds_what_others_do(

@@ -11,9 +11,9 @@ from domain.scope import Role, Scope
 from domain.wiring import Services
 from tests.support.clock import FixedClock
 from tests.support.giving import grant
-from tests.support.hearing import calm, hearing, rests
+from tests.support.hearing import calm, hearing, lively, rests
 from tests.support.telling import tell
-from tests.support.wired import member, user
+from tests.support.wired import member, user, wired
 
 
 def stream(
@@ -68,6 +68,27 @@ async def test_members_invitations_and_the_limit_are_told_as_they_change(
         usage(3, 1, 0),
         usage(None, 1, 0),
     ]
+
+
+async def test_a_state_that_was_and_is_again_is_told_too(
+    services: Services, ann: Scope, acme: Organization, payer: CustomerId, database_url: str, clock: FixedClock
+) -> None:
+    await tell(services, quantity=3)
+    other = wired(database_url, clock)
+    async with lively(other) as live, hearing(stream(other, ann, acme.id, live)) as heard:
+        first = await heard.next()
+        await calm(live.watching)
+        invited = await invite(services, ann, acme, "cat@example.com")
+        # Read before anybody has looked at its version.
+        live.watching.wake_all()
+        reserved = await heard.next()
+        async with services.database.transaction() as session:
+            await services.invitations.revoke(session, scope=ann, invitation_id=invited.invitation.id)
+        await live.watching.look()
+        again = await heard.next()
+    await other.aclose()
+
+    assert [first, reserved, again] == [usage(3, 1, 0), usage(3, 1, 1), usage(3, 1, 0)]
 
 
 async def test_an_invitation_that_is_accepted_moves_its_seat(

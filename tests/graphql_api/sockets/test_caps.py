@@ -91,6 +91,16 @@ async def test_what_was_told_to_end_counts_until_it_has() -> None:
     assert refusal(refused)[1] == "RATE_LIMITED"
 
 
+async def test_what_is_told_to_end_before_it_has_begun_takes_no_place() -> None:
+    terms = Terms(operations_per_socket=1, starts_per_second=1000, tidy_seconds=3600)
+    async with speaking(Diary(), terms=terms) as talk:
+        for number in range(10):
+            await talk.subscribe(str(number), "subscription { forever }")
+            await talk.say({"id": str(number), "type": "complete"})
+
+        assert [said["type"] for said in await answered(talk)] == ["next", "complete"]
+
+
 async def test_a_caller_runs_so_many_operations_on_all_sockets_together() -> None:
     terms = Terms(operations_per_caller=3, starts_per_second=1000)
     diary = Diary()

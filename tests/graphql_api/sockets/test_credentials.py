@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import strawberry
 
-from domain.errors import Unavailable
+from domain.errors import Unauthenticated, Unavailable
 from domain.identity import Asking, Visitor
 from graphql_api.context import Context
+from graphql_api.recognition import Shown
 from graphql_api.transport.sockets import Terms
 from tests.graphql_api import toy
 from tests.graphql_api.conftest import Serve
@@ -150,20 +151,35 @@ async def test_whoever_is_deleted_begins_nothing_more_on_an_idle_socket(either: 
     assert await either.rows("organizations") == []
 
 
+async def test_an_idle_socket_is_closed_when_its_caller_is_gone() -> None:
+    recognition = Fickle()
+    async with speaking(Diary(), recognition=recognition, terms=Terms(idle_proof_seconds=0.01)) as talk:
+        recognition.gone = True
+
+        assert await talk.ended() == FORBIDDEN
+
+
 class Fickle(toy.Recognition):
-    """Recognizes whoever `who` names at the moment, and nobody while the database is `away`."""
+    """Recognizes whoever `who` names at the moment; nobody when they are `gone`, or while the database is `away`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.who = "ann"
         self.away = False
+        self.gone = False
+        self.broken = False
         self.asked = 0
 
-    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+    async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
         self.asked += 1
         if self.away:
             raise Unavailable
-        return toy.context_of(request_id, visitor and replace(visitor, subject=self.who))
+        if self.gone:
+            raise Unauthenticated
+        if self.broken:
+            raise TypeError(toy.DSN)
+        named = replace(visitor, subject=self.who) if isinstance(visitor, Visitor) else None
+        return toy.context_of(request_id, named)
 
 
 async def test_a_credential_that_comes_to_stand_for_somebody_else_closes_the_socket() -> None:
@@ -209,6 +225,17 @@ async def test_a_socket_is_not_acknowledged_while_nobody_can_prove_anything() ->
         await talk.say({"type": "connection_init", "payload": {"authorization": f"Bearer {toy.token(sub='unlucky')}"}})
 
         assert await talk.ended() == (1013, "Try again later")
+
+
+async def test_a_recognition_that_fails_closes_the_socket_and_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    recognition = Fickle()
+    async with speaking(Diary(), recognition=recognition) as talk:
+        recognition.broken = True
+        await talk.subscribe("1", "{ name }")
+        ended = await talk.ended()
+
+    assert ended == (1011, "Internal error")
+    assert [record.name for record in caplog.records if record.exc_info] == ["graphql_api.edge"]
 
 
 async def test_no_credential_is_written_to_the_log(api: Api, caplog: pytest.LogCaptureFixture) -> None:

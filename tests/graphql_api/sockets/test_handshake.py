@@ -61,12 +61,14 @@ def test_a_page_may_open_a_socket_from_its_own_host_and_from_allowed_origins(
 def test_a_host_is_compared_with_its_port_and_a_second_origin_is_refused() -> None:
     own = {"host": "127.0.0.1:8000", "origin": "http://127.0.0.1:8000"}
     twice = Headers(raw=[(b"host", b"a.example"), (b"origin", b"https://a.example"), (b"origin", b"https://a.example")])
+    hosts = Headers(raw=[(b"host", b"a.example"), (b"host", b"b.example"), (b"origin", b"https://a.example")])
 
     assert is_welcome(Headers(own), scheme="ws", allowed=())
     assert not is_welcome(Headers(own | {"origin": "http://127.0.0.1"}), scheme="ws", allowed=())
     assert not is_welcome(Headers(own | {"host": ""}), scheme="ws", allowed=())
     assert not is_welcome(Headers({"origin": "https://a.example"}), scheme="ws", allowed=())
     assert not is_welcome(twice, scheme="wss", allowed=("https://a.example",))
+    assert not is_welcome(hosts, scheme="wss", allowed=())
 
 
 async def refused(address: str, **options: Any) -> tuple[int, bytes, Mapping[str, str]]:

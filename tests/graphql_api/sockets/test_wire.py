@@ -9,6 +9,7 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 
 from graphql_api.transport.sockets import Terms
+from graphql_api.transport.sockets.wire import Wire
 from tests.graphql_api import toy
 from tests.graphql_api.sockets import toys
 from tests.graphql_api.sockets.toys import Diary, speaking
@@ -82,7 +83,7 @@ async def dialled(address: str) -> AsyncIterator[Rude]:
 
 def of_conversations() -> list[str]:
     names = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
-    return [name for name in names if name.startswith("Conversation")]
+    return [name for name in names if name.startswith(("Conversation", "Running"))]
 
 
 async def test_a_socket_that_vanishes_leaves_no_task_behind() -> None:
@@ -95,7 +96,7 @@ async def test_a_socket_that_vanishes_leaves_no_task_behind() -> None:
         talk.connection.transport.abort()
         await diary.until(begun=5, ended=5, closed=1)
 
-        assert len(running) == 7
+        assert len(running) == 3 + 5
         assert of_conversations() == []
 
 
@@ -117,6 +118,21 @@ async def test_for_a_client_that_does_not_read_nothing_is_kept_and_in_the_end_it
         await diary.until(closed=1)
 
         assert 1 < diary.told <= MOST_IN_THE_KERNEL // SIZE
+
+
+async def test_a_client_that_never_reads_what_was_said_last_does_not_keep_its_connection() -> None:
+    class Brief(Wire):
+        linger_seconds = 0.1
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            lost.set()
+
+    lost, diary = asyncio.Event(), Diary()
+    async with served(toys.app(diary, terms=Terms(send_seconds=0.5)), ws=Brief) as address, dialled(address) as rude:
+        await rude.send(INTRODUCTION, subscribing(f"subscription {{ flood(size: {SIZE}) }}"))
+        async with asyncio.timeout(30):
+            await lost.wait()
 
 
 async def test_whoever_reads_late_misses_nothing() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -11,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from graphql_api import edge
+from graphql_api import edge, streams
+from graphql_api.errors import MaskingSchema
 from graphql_api.transport import Recognizing
 from graphql_api.transport.sockets import Sockets, Terms
 from tests.graphql_api import toy
@@ -43,7 +45,7 @@ class Diary:
             await self.change.wait_for(lambda: all(getattr(self, name) == number for name, number in counted.items()))
 
 
-def streams(diary: Diary) -> type:
+def kept(diary: Diary) -> type:
     @strawberry.type
     class Streams(toy.Subscription):
         @strawberry.subscription
@@ -109,6 +111,17 @@ def streams(diary: Diary) -> type:
     return Streams
 
 
+def heed(schema: MaskingSchema) -> None:
+    """Let the streams end as those of Seatgate's schema do; the toy has no services for all that those ask."""
+    root = schema._schema.subscription_type
+    for each in root.fields.values() if root else ():
+        each.subscribe = partial(_wanted, each.subscribe)
+
+
+async def _wanted(subscribe: Any, *arguments: Any, **named: Any) -> AsyncGenerator[Any]:
+    return streams.wanted(await subscribe(*arguments, **named))
+
+
 def app(
     diary: Diary,
     *,
@@ -118,8 +131,10 @@ def app(
     hosts: Sequence[str] = ("*",),
     origins: Sequence[str] = (),
 ) -> Starlette:
+    schema = toy.schema(subscription=kept(diary))
+    heed(schema)
     sockets = Sockets(
-        toy.schema(subscription=streams(diary)),
+        schema,
         recognition=recognition or toy.Recognition(),
         clock=clock or FixedClock(toy.NOW),
         origins=origins,
