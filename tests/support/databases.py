@@ -70,7 +70,7 @@ class PostgreSQL:
         """Drop what has been handed out, because thousands of them fill a disk; who still listens keeps its own."""
         for name in self._used:
             with contextlib.suppress(asyncpg.ObjectInUseError):
-                self.sql(f"DROP DATABASE {name}")
+                self.sql(f"DROP DATABASE IF EXISTS {name}")
         self._used.clear()
 
 
