@@ -74,6 +74,17 @@ $(AUDITS): tests/protocol/package.json tests/protocol/package-lock.json | $(READ
 test-protocol: $(AUDITS) ## Let graphql-http judge GraphQL over HTTP, by its 61 audits
 	@$(BIN)/python -m tests.protocol.audited
 
+FUZZER := .venv-fuzz/.ready
+$(FUZZER): requirements/fuzz.txt | $(READY)
+	@test -x .venv-fuzz/bin/python || python3 -m venv --without-pip .venv-fuzz
+	@VIRTUAL_ENV=$(CURDIR)/.venv-fuzz $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/fuzz.txt
+	@touch $@
+
+EXAMPLES ?= 3
+.PHONY: test-fuzz
+test-fuzz: $(FUZZER) ## Let schemathesis ask every root field in EXAMPLES ways
+	@$(BIN)/python -m tests.protocol.fuzzed $(EXAMPLES)
+
 ATTEMPTS ?= 1000000
 SECONDS ?= 28800
 KILLS ?= 100
@@ -82,11 +93,14 @@ WALKS ?= 10000
 CUSTOMERS ?= 1000
 STATES ?= 1000000
 HISTORIES ?= 10000
+CASES ?= 100000
 .PHONY: prove
-prove: $(READY) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, HISTORIES, SEED
+prove: $(READY) $(FUZZER) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, HISTORIES, CASES, SEED
 	@$(BIN)/python -m tests.proofs entitlements --states $(STATES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs faults
+	@$(BIN)/python -m tests.proofs fuzz --cases $(CASES) --seed $(SEED)
+	@$(BIN)/python -m tests.protocol.fuzzed 300
 	@$(BIN)/python -m tests.proofs past --histories $(HISTORIES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs.year --customers $(CUSTOMERS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs seats --attempts $(ATTEMPTS) --seconds $(SECONDS) --kills $(KILLS) --seed $(SEED)
@@ -114,8 +128,9 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 	@$(LOCK) --upgrade requirements/dev.in -o requirements/dev.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/peer.in -o requirements/peer.txt
+	@$(LOCK) requirements/fuzz.in -o requirements/fuzz.txt
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/protocol/node_modules
+	@rm -rf .venv .venv-peer .venv-fuzz .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/protocol/node_modules

@@ -48,7 +48,7 @@ def digest_of(input: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A key in use: whose, for which operation."""
+    """A key in use: whose (the `name` of a scope, so that two users of one API key never meet), for which operation."""
 
     actor_id: str
     operation: str

@@ -5,6 +5,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Any
 
@@ -27,6 +28,7 @@ from domain.wiring.gauges import metrics
 from graphql_api import admin, edge, explorer, health, webhooks
 from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
+from graphql_api.draining import DRAIN_SECONDS, Drain, leaving
 from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
 from graphql_api.reception import Receiving
@@ -84,33 +86,56 @@ def create_app(
     )
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
-    recognition = _recognition(services, auth, billable)
-    all_routes, layers = [*_own_routes(services, schema, recognition), *routes], _middleware(settings, recognition)
-    app = Starlette(routes=all_routes, middleware=layers, lifespan=lambda _: living(services, worker=worker))
-    app.state.services, app.state.recognition = services, recognition
+    adapter = auth or JwtAdapter.of(settings, clock=services.clock, telemetry=services.database.telemetry)
+    recognition = Recognition(services=services, adapter=adapter, billable=billable)
+    return _application(recognition, schema, routes=routes, worker=worker)
+
+
+def _application(
+    recognition: Recognition, schema: MaskingSchema, *, routes: Sequence[BaseRoute], worker: bool
+) -> Starlette:
+    services, drain = recognition.services, Drain()
+    app = Starlette(
+        routes=[*_own_routes(services, schema, recognition, drain), *routes],
+        middleware=_middleware(services.settings, recognition, drain),
+        lifespan=lambda _: living(services, worker=worker, drain=drain, beside=_beside(recognition.adapter, drain)),
+    )
+    app.state.services, app.state.recognition, app.state.drain = services, recognition, drain
     return app
 
 
-def _recognition(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Recognition:
-    adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
-    return Recognition(services=services, adapter=adapter, billable=billable)
+def _beside(adapter: AuthAdapter, drain: Drain) -> list[AbstractAsyncContextManager[None]]:
+    return [leaving(drain), *([adapter.running()] if isinstance(adapter, JwtAdapter) else [])]
 
 
-def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware]:
-    outermost = edge.middleware(allowed_hosts=settings.allowed_hosts, allowed_origins=settings.allowed_origins)
+def _middleware(settings: Settings, recognition: Recognition, drain: Drain) -> list[Middleware]:
+    outermost = edge.middleware(
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+        trusted_proxies=settings.trusted_proxies,
+        drain=drain,
+    )
     return [*outermost, Middleware(Receiving, recognition=recognition)]
 
 
-def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognition) -> list[BaseRoute]:
+def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognition, drain: Drain) -> list[BaseRoute]:
+    async def able() -> bool:
+        return not drain.begun and await ready(services)
+
     return [
         Route("/graphql", Transport(schema, recognition=recognition)),
-        WebSocketRoute("/graphql", Sockets(schema, recognition=recognition)),
+        WebSocketRoute("/graphql", _sockets(services, schema, recognition, drain)),
         *explorer.routes(),
         *admin.routes(services, recognition=recognition),
         *webhooks.routes(services),
-        *health.routes(ready=lambda: ready(services)),
+        *health.routes(ready=able),
         health.metrics_route(partial(metrics, services.database, services.clock)),
     ]
+
+
+def _sockets(services: Services, schema: MaskingSchema, recognition: Recognition, drain: Drain) -> Sockets:
+    origins = services.settings.allowed_origins
+    return Sockets(schema, recognition=recognition, clock=services.clock, origins=origins, drain=drain)
 
 
 async def ready(services: Services) -> bool:
@@ -119,8 +144,8 @@ async def ready(services: Services) -> bool:
 
 
 @contextlib.asynccontextmanager
-async def opened(services: Services) -> AsyncIterator[None]:
-    """Check the database, and let go of everything when the block ends.
+async def opened(services: Services, *, drain: Drain | None = None) -> AsyncIterator[None]:
+    """Check the database, and let go of everything when the block ends: what runs has what `drain` has left for it.
 
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
@@ -131,23 +156,32 @@ async def opened(services: Services) -> AsyncIterator[None]:
         await services.database.verify()
         yield
     finally:
-        await services.aclose()
+        await services.aclose(within=DRAIN_SECONDS if drain is None else drain.remaining())
 
 
 @contextlib.asynccontextmanager
-async def living(services: Services, *, worker: bool) -> AsyncIterator[None]:
+async def living(
+    services: Services,
+    *,
+    worker: bool,
+    drain: Drain | None = None,
+    beside: Sequence[AbstractAsyncContextManager[None]] = (),
+) -> AsyncIterator[None]:
     """Check the database and keep to the catalog in force, for as long as the application lives.
 
-    SIGHUP lets the catalog's files be read again. The worker goes round, if it is wanted.
+    SIGHUP lets the catalog's files be read again. The worker goes round, if it is wanted. `beside` lives as
+    long. At the end what runs has what `drain` has left for it.
 
     Raises:
         ConfigError: the database cannot be reached, is not at the newest migration, or did not take its settings.
         Unavailable: the database went away meanwhile.
     """
-    async with opened(services):
+    async with opened(services, drain=drain):
         await services.rollout.start()
         async with contextlib.AsyncExitStack() as stack:
             stack.enter_context(_hung_up(services.rollout.reload_soon))
+            for each in beside:
+                await stack.enter_async_context(each)
             await stack.enter_async_context(_running(services.rollout.run()))
             if worker:
                 await stack.enter_async_context(_running(services.worker.run()))

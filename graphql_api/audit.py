@@ -147,8 +147,8 @@ async def event_connection(
         since=given.since,
         until=given.until,
     )
-    role = None if organization_id is None else await loaders.current().roles.load(organization_id)
-    listing = info.context.services.timelines(info.context.caller).events(organization_id, role=role, narrowed=narrowed)
+    rank = None if organization_id is None else await loaders.current().ranks.load(organization_id)
+    listing = info.context.services.timelines(info.context.caller).events(organization_id, rank=rank, narrowed=narrowed)
     if listing is None:
         return None
     found = await loaders.current().lists.page(listing, page)

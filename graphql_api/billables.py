@@ -46,4 +46,4 @@ async def _find(asked: BillableOf | None, row: object, source: Any, info: Info[C
     if isinstance(row, PARENTS):
         return row
     user_id = info.context.caller.user_id
-    return None if user_id is None else await loaders.current().users.load(user_id)
+    return None if user_id is None else await loaders.current().oneself.load(user_id)

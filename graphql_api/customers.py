@@ -9,7 +9,7 @@ from strawberry import Info
 from domain import billing
 from domain.billing import lifecycle, subscriptions_of
 from domain.errors import InvalidInput
-from domain.scope import Role
+from domain.rights import BILL
 from graphql_api import loaders
 from graphql_api.advisory import AdvisoryEntitlements
 from graphql_api.catalog import CatalogPlan
@@ -256,10 +256,8 @@ class Customer(Node):
         return AdvisoryEntitlements.of(await loaders.current().summaries.load(self.row.id))
 
     async def _owned(self, info: ContextInfo) -> bool:
-        caller = info.context.caller
-        if caller.administrator or self.row.owner_id == caller.user_id:
-            return True
-        return await loaders.current().roles.load(self.row.owner_id) is Role.OWNER
+        caller, role = info.context.caller, await loaders.current().roles.load(self.row.owner_id)
+        return BILL.held_by(caller, billing.role_towards(caller, self.row, role))
 
 
 async def find_customer(
@@ -271,7 +269,7 @@ async def find_customer(
     if id is not None:
         return Customer.of(await loaders.current().customers.load(id))
     assert account is not None
-    info.context.caller.require_administrator()
+    info.context.caller.require_host(ApiScope.ENTITLEMENTS_READ)
     reading = info.context.services.customers(info.context.caller)
     async with info.context.database.snapshot() as session:
         return Customer.of(

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLSyntaxError
+from graphql import GraphQLError, GraphQLSyntaxError, VariableDefinitionNode
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.types import ExecutionContext, ExecutionResult
@@ -176,13 +176,22 @@ async def _masked_results(results: AsyncGenerator[Any, None], context: object) -
     request_id, anonymous = _caller(context)
     async with aclosing(results):
         while True:
-            outcome = await contained(anext(results, None), log=log, where=f"request {request_id}")
+            outcome = await contained(_next(results), log=log, where=f"request {request_id}")
             result = _failed() if outcome.error else outcome.value
             if result is None:
                 return
             yield _masked(result, request_id=request_id, anonymous=anonymous)
             if outcome.error:
                 return
+
+
+async def _next(results: AsyncGenerator[Any, None]) -> ExecutionResult | None:
+    """Give the next result, None after the last; a document that cannot be read is raised by the hook that reads it."""
+    try:
+        result: ExecutionResult | None = await anext(results, None)
+    except GraphQLError as error:
+        return PreExecutionError(data=None, errors=[error], extensions=None)
+    return result
 
 
 def _failed() -> ExecutionResult:
@@ -210,7 +219,7 @@ def _refusal(error: GraphQLError, *, executed: bool) -> PublicError | None:
         return PublicError("Forbidden", Code.FORBIDDEN)
     if known := _known(_cause(error)):
         return known
-    if executed and _is_bad_value(error):
+    if (executed or _is_about_a_variable(error)) and _is_bad_value(error):
         complaint = worded(error, Code.BAD_USER_INPUT)
         return complaint if isinstance(complaint, PublicError) else None
     return None
@@ -235,6 +244,11 @@ def _is_bad_value(error: GraphQLError) -> bool:
     """
     original = error.original_error
     return error.path is None or (type(original) is GraphQLError and original.path is None and bool(original.nodes))
+
+
+def _is_about_a_variable(error: GraphQLError) -> bool:
+    """Tell what graphql-core says of a subscription's variables; Strawberry takes that for an operation never begun."""
+    return bool(error.nodes) and all(isinstance(node, VariableDefinitionNode) for node in error.nodes or ())
 
 
 def _public(error: GraphQLError, refusal: PublicError | None, *, request_id: str, anonymous: bool) -> GraphQLError:

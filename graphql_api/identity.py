@@ -7,7 +7,6 @@ import strawberry
 from strawberry import Info
 
 from domain import identity
-from domain.organizations import memberships_of
 from domain.scope import Actor as DomainActor
 from domain.scope import ActorKind, Scope
 from graphql_api import loaders
@@ -18,10 +17,12 @@ from graphql_api.enums import ApiScope
 from graphql_api.node import Node
 
 if TYPE_CHECKING:
+    from graphql_api.api_keys import ApiKey
     from graphql_api.customers import Customer
     from graphql_api.organizations import Membership
 
 ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
+AnApiKey = Annotated["ApiKey", strawberry.lazy("graphql_api.api_keys")]
 AMembership = Annotated["Membership", strawberry.lazy("graphql_api.organizations")]
 
 
@@ -34,7 +35,10 @@ class SystemActor:
 
 @described
 class User(Node):
-    """A person, known by issuer and subject. Seen by oneself, by those who share an organization, administrators."""
+    """A person, known by issuer and subject.
+
+    Seen by oneself, by those who share an organization, host keys and administrators.
+    """
 
     id: strawberry.ID
     row: strawberry.Private[identity.User]
@@ -70,7 +74,7 @@ class User(Node):
         return Customer.of(await loaders.current().customers_by_owner.load(self.row.id))
 
 
-Actor = Annotated[Union[User, SystemActor], strawberry.union("Actor", description="Who does things.")]  # noqa: UP007 - strawberry reads it so
+Actor = Annotated[Union[User, AnApiKey, SystemActor], strawberry.union("Actor", description="Who does things.")]  # noqa: UP007 - strawberry reads it so
 
 
 @described
@@ -88,7 +92,9 @@ class Viewer:
 
     @strawberry.field
     async def effective_actor(self) -> Actor | None:
-        """For whom it acts: the same."""
+        """For whom it acts: the same, or the user in x-seatgate-on-behalf-of."""
+        if self.scope.user_id is not None:
+            return User.of(await loaders.current().oneself.load(self.scope.user_id))
         return await actor_of(self.scope.actor)
 
     @strawberry.field
@@ -100,25 +106,30 @@ class Viewer:
         last: int | None = None,
         before: str | None = None,
     ) -> CountedConnection[AMembership] | None:
-        """The caller's memberships, oldest first."""
+        """The memberships of the effective actor, oldest first."""
         from graphql_api.organizations import membership_connection
 
-        user = self.scope.actor.id
-        return await membership_connection(info, user, memberships_of(user), first, after, last, before)
+        own = info.context.services.reading(self.scope).own_memberships()
+        return await membership_connection(info, self.scope.effective_actor.id, own, first, after, last, before)
 
 
-async def actor_of(actor: DomainActor) -> User | SystemActor | None:
-    """Dress an actor; None for a user whom the caller may not see."""
+async def actor_of(actor: DomainActor) -> "User | ApiKey | SystemActor | None":
+    """Dress an actor; None for a user or a key that the caller may not see."""
+    from graphql_api.api_keys import ApiKey
+
     if actor.kind is ActorKind.USER:
         return User.of(await loaders.current().users.load(actor.id))
+    if actor.kind is ActorKind.API_KEY:
+        return ApiKey.of(await loaders.current().api_keys.load(actor.id))
     return SystemActor(name=actor.id)
 
 
 def _may_look(info: Info[Context, None]) -> bool:
-    return info.context.caller.administrator
+    return info.context.caller.everywhere
 
 
 def viewer(info: Info[Context, None]) -> Viewer | None:
     """Who the credential is, for whom it acts and what it may do."""
     scope = info.context.caller
-    return Viewer(scope=scope, administrator=scope.administrator, scopes=[])
+    held = () if scope.key is None else scope.key.scopes
+    return Viewer(scope=scope, administrator=scope.administrator, scopes=[each for each in ApiScope if each in held])

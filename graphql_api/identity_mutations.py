@@ -12,7 +12,7 @@ from domain.idempotency import Answer
 from graphql_api import unit_of_work
 from graphql_api.context import Context
 from graphql_api.described import described, described_input
-from graphql_api.enums import DeletionStatus
+from graphql_api.enums import ApiScope, DeletionStatus
 from graphql_api.identity import User
 from graphql_api.scalars import JSON
 from graphql_api.user_errors import (
@@ -80,7 +80,7 @@ class UpsertUserPayload:
     @classmethod
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
         """Show the user as it is now, to whoever may still make users."""
-        info.context.caller.require_administrator()
+        info.context.caller.require_host(ApiScope.USERS_WRITE)
         found = await identity.find(unit_of_work.session(), answer["user_id"])
         return cls(user=User.of(found), created=answer["created"])
 

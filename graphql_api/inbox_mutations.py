@@ -8,7 +8,7 @@ from domain.idempotency import Answer
 from graphql_api import loaders, unit_of_work
 from graphql_api.customers import ContextInfo, Customer
 from graphql_api.described import described, described_input
-from graphql_api.enums import ProcessorName
+from graphql_api.enums import ApiScope, ProcessorName
 from graphql_api.user_errors import (
     IdempotencyInProgressError,
     IdempotencyMismatchError,
@@ -50,7 +50,7 @@ class ReplayWebhookEventPayload:
     @classmethod
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
         """Show the event as it is now."""
-        info.context.caller.require_administrator()
+        info.context.caller.require_host(ApiScope.WEBHOOKS_MANAGE)
         found = await loaders.current().webhook_events.load(answer["webhook_event_id"])
         return cls(webhook_event=WebhookEvent.of(found))
 
@@ -87,7 +87,7 @@ class LinkProcessorAccountPayload:
 async def replay_webhook_event(info: ContextInfo, input: ReplayWebhookEventInput) -> ReplayWebhookEventPayload | None:
     """Apply a stored event again."""
     caller = info.context.caller
-    caller.require_administrator()
+    caller.require_host(ApiScope.WEBHOOKS_MANAGE)
     row = await info.context.services.replaying.replay(
         unit_of_work.session(), scope=caller, webhook_event_id=input.webhook_event_id
     )

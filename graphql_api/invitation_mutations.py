@@ -7,7 +7,7 @@ import strawberry
 from domain.idempotency import Answer
 from graphql_api import loaders, unit_of_work
 from graphql_api.described import described, described_input
-from graphql_api.enums import MemberRole
+from graphql_api.enums import ApiScope, MemberRole
 from graphql_api.invitations import ContextInfo, Invitation
 from graphql_api.organizations import Membership, SeatUsage
 from graphql_api.user_errors import (
@@ -106,7 +106,7 @@ class AcceptInvitationPayload:
     @classmethod
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
         """Show the membership as it is now; null when it has ended."""
-        reading = info.context.services.reading(info.context.caller)
+        reading = info.context.services.reading(info.context.caller, by=ApiScope.MEMBERS_WRITE)
         return cls(membership=Membership.of(await reading.membership(unit_of_work.session(), answer["membership_id"])))
 
 

@@ -30,10 +30,10 @@ from domain.entitlements import (
     overrides_by_id,
     summaries_of,
 )
-from domain.errors import Contained
-from domain.identity import User
+from domain.errors import Contained, Forbidden
+from domain.identity import ApiKey, User
 from domain.organizations import Invitation, Membership, Organization
-from domain.scope import Role, Scope
+from domain.scope import ApiScope, Role, Scope
 from domain.wiring import Services
 from graphql_api.context import Context
 from graphql_api.lists import Lists
@@ -43,6 +43,8 @@ T = TypeVar("T")
 EventName = tuple[ProcessorName, bool, str]
 """An event by its processor, its mode, and its id there."""
 BATCH = 100
+
+Read = Callable[[Session, Sequence[str]], Awaitable[dict[str, T]]]
 
 
 class Loaders:
@@ -55,10 +57,13 @@ class Loaders:
         self._customers = customers
         entitlements = services.entitlements
         self.users: DataLoader[str, User | None] = self._loader(reading.users_by_id)
+        self.oneself: DataLoader[str, User | None] = self._loader(reading.oneself)
         self.organizations: DataLoader[str, Organization | None] = self._loader(reading.organizations_by_id)
         self.memberships: DataLoader[str, Membership | None] = self._loader(reading.memberships_by_id)
         self.invitations: DataLoader[str, Invitation | None] = self._loader(services.invitation_reading(scope).by_id)
+        self.api_keys: DataLoader[str, ApiKey | None] = self._loader(services.keys.reading(scope).by_id)
         self.roles: DataLoader[str, Role | None] = self._loader(reading.roles)
+        self.ranks: DataLoader[str, Role | None] = self._loader(reading.ranks)
         self.seats: DataLoader[str, SeatUsage | None] = self._loader(entitlements.seat_usages)
         self.counted: DataLoader[str, Mapping[str, int] | None] = self._loader(services.counting.used)
         self.customers: DataLoader[str, Customer | None] = self._loader(customers.by_id)
@@ -80,9 +85,12 @@ class Loaders:
     def _look_closer(self, scope: Scope) -> None:
         """Make the loaders of what lies behind the answers: what was told, given, observed and recorded."""
         self.summaries: DataLoader[str, EntitlementSummary | None] = self._loader(summaries_of)
-        may = scope.administrator
-        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
-        self.override_nodes: DataLoader[str, Override | None] = self._loader(overrides_by_id if may else _none)
+        self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(
+            _for_host(scope, ApiScope.WEBHOOKS_MANAGE, billing.events_by_id)
+        )
+        self.override_nodes: DataLoader[str, Override | None] = self._loader(
+            overrides_by_id if scope.administrator else _none
+        )
         # Those that an answer of the caller's has named already.
         self.overrides: DataLoader[str, Override | None] = self._loader(overrides_by_id)
         self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
@@ -129,6 +137,20 @@ class Loaders:
         """Read everything anew from here on: a mutation has changed what was read for the one before it."""
         for made in self._made:
             made.clear_all()
+
+
+def _for_host(scope: Scope, needed: ApiScope, read: Read[T]) -> Read[T]:
+    """Give a read to whoever speaks for the host; a key that lacks the scope is told so, everybody else finds nothing.
+
+    Raises:
+        Forbidden: from the read, for a key that lacks the scope.
+    """
+
+    async def refuse(_: Session, __: Sequence[str]) -> dict[str, T]:
+        raise Forbidden
+
+    found = read if scope.everywhere else _none
+    return found if scope.may(needed) else refuse
 
 
 async def _none(_: Session, __: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from domain.organizations import UserRef
 from domain.scope import Scope
 from graphql_api import loaders, unit_of_work
 from graphql_api.described import described, described_input
-from graphql_api.enums import MemberRole
+from graphql_api.enums import ApiScope, MemberRole
 from graphql_api.organizations import ContextInfo, Membership, SeatUsage
 from graphql_api.user_errors import (
     AlreadyMemberError,
@@ -80,7 +80,7 @@ class AddMemberPayload:
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
         """Show the membership as it is now, to whoever may still give the role that it was given with."""
         await _authorize(info, answer)
-        reading = info.context.services.reading(info.context.caller)
+        reading = info.context.services.reading(info.context.caller, by=ApiScope.MEMBERS_WRITE)
         found = await reading.membership(unit_of_work.session(), answer["membership_id"])
         return cls(membership=Membership.of(found), organization_id=answer["organization_id"])
 
@@ -173,7 +173,7 @@ class ChangeMemberRolePayload:
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
         """Show the membership as it is now, to whoever may still change roles."""
         await _authorize(info, answer)
-        reading = info.context.services.reading(info.context.caller)
+        reading = info.context.services.reading(info.context.caller, by=ApiScope.MEMBERS_WRITE)
         found = await reading.membership(unit_of_work.session(), answer["membership_id"])
         return cls(membership=Membership.of(found))
 
@@ -192,7 +192,7 @@ async def add_member(info: ContextInfo, input: AddMemberInput) -> AddMemberPaylo
 
 def by_address(scope: Scope, input: AddMemberInput) -> bool:
     """Say whether somebody is looked for by address, and not by who may see everybody anyway."""
-    return input.email is not None and not scope.administrator
+    return input.email is not None and not scope.is_hosts(ApiScope.MEMBERS_WRITE)
 
 
 async def remove_member(info: ContextInfo, input: RemoveMemberInput) -> RemoveMemberPayload | None:

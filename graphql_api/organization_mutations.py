@@ -11,6 +11,7 @@ from domain.idempotency import Answer
 from domain.organizations import Changes
 from graphql_api import unit_of_work
 from graphql_api.described import described, described_input
+from graphql_api.enums import ApiScope
 from graphql_api.organizations import ContextInfo, Organization
 from graphql_api.scalars import JSON
 from graphql_api.user_errors import (
@@ -68,7 +69,7 @@ class CreateOrganizationPayload:
     @classmethod
     async def replayed(cls, info: ContextInfo, answer: Answer) -> Self:
         """Show the organization as it is now, to whoever may still see it."""
-        reading = info.context.services.reading(info.context.caller)
+        reading = info.context.services.reading(info.context.caller, by=ApiScope.ORGANIZATIONS_WRITE)
         found = await reading.organization(unit_of_work.session(), id=answer["organization_id"])
         if found is None:
             raise NotFound("organization")
@@ -113,7 +114,8 @@ class UpdateOrganizationPayload:
         """Show the organization as it is now, to whoever may still update it."""
         services, scope, session = info.context.services, info.context.caller, unit_of_work.session()
         await services.organizations.authorize(session, scope=scope, organization_id=answer["organization_id"])
-        found = await services.reading(scope).organization(session, id=answer["organization_id"])
+        reading = services.reading(scope, by=ApiScope.ORGANIZATIONS_WRITE)
+        found = await reading.organization(session, id=answer["organization_id"])
         return cls(organization=Organization.of(found))
 
 

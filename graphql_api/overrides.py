@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphql_api.customers import Customer
 
 ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
+_KINDS: dict[Prefix | None, ActorKind] = {Prefix.USER: ActorKind.USER, Prefix.API_KEY: ActorKind.API_KEY}
 
 
 @described
@@ -72,8 +73,7 @@ class Override(Node):
     async def created_by(self) -> Actor | None:
         """Who granted it; null for somebody whom the caller may not see, or who is gone."""
         id = self.row.created_by
-        kind = ActorKind.USER if ids.prefix_of(id) is Prefix.USER else ActorKind.SYSTEM
-        return await actor_of(DomainActor(kind=kind, id=id))
+        return await actor_of(DomainActor(kind=_KINDS.get(ids.prefix_of(id), ActorKind.SYSTEM), id=id))
 
 
 async def override_connection(

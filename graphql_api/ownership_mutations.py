@@ -7,6 +7,7 @@ import strawberry
 from domain.idempotency import Answer
 from graphql_api import unit_of_work
 from graphql_api.described import described, described_input
+from graphql_api.enums import ApiScope
 from graphql_api.organizations import ContextInfo, Membership
 from graphql_api.scalars import JSON
 from graphql_api.user_errors import (
@@ -62,7 +63,7 @@ class TransferOwnershipPayload:
         services, scope, session = info.context.services, info.context.caller, unit_of_work.session()
         await services.ownership.authorize(session, scope=scope, organization_id=answer["organization_id"])
         ids = [id for id in (answer["new_owner"], answer["former_owner"]) if id]
-        found = await services.reading(scope).memberships_by_id(session, ids)
+        found = await services.reading(scope, by=ApiScope.MEMBERS_WRITE).memberships_by_id(session, ids)
         return cls(
             new_owner=Membership.of(found.get(answer["new_owner"])),
             former_owner=Membership.of(found.get(answer["former_owner"])),

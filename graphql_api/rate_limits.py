@@ -34,6 +34,6 @@ class Limited(FieldExtension):
         caller: Scope = info.context.caller
         if self.when(caller, arguments["input"]):
             services = info.context.services
-            bucket = f"{info.field_name}:{caller.actor.id}"
+            bucket = f"{info.field_name}:{caller.name}"
             await rates.spend(services.database, services.clock, bucket=bucket, most=self.most, window=self.window)
         return await next_(source, info, **arguments)

@@ -74,7 +74,7 @@ class Visit:
         if scope is None or scope.user_id is None:
             return None
         async with self.services.database.snapshot() as session:
-            return (await self.services.reading(scope).users_by_id(session, [scope.user_id])).get(scope.user_id)
+            return (await self.services.reading(scope).oneself(session, [scope.user_id])).get(scope.user_id)
 
 
 class Receiving:

@@ -137,7 +137,7 @@ def call_of(info: Info, arguments: Mapping[str, Any]) -> Call | None:
         return None
     given = {name: _plain(value) for name, value in vars(input).items() if name not in {"idempotency_key", "step_up"}}
     return Call(
-        actor_id=info.context.caller.actor.id,
+        actor_id=info.context.caller.name,
         operation=info.field_name,
         key=key,
         digest=digest_of(given),

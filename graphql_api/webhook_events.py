@@ -147,7 +147,7 @@ async def list_webhook_events(
     before: str | None = None,
 ) -> Connection[WebhookEvent] | None:
     """The inbox, newest first. Host keys with the scope, and administrators."""
-    info.context.caller.require_administrator()
+    info.context.caller.require_host(ApiScope.WEBHOOKS_MANAGE)
     cursors = info.context.cursors("webhook events")
     page = cursors.page(first, after, last, before)
     narrowed = filter.narrowed() if filter else EventFilter()

@@ -10,7 +10,7 @@ from domain.audit.host import log
 from domain.audit.ledger import erase, record
 from domain.audit.models import AuditEvent, LabelPart
 from domain.audit.sealing import BEGINNING, Head, Sealer
-from domain.audit.timelines import EventFilter, RolesOf, Timelines, labels, sealed
+from domain.audit.timelines import EventFilter, RanksOf, Timelines, labels, sealed
 from domain.audit.verifying import Progress, Verdict, verify
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
     "LabelPart",
     "NotTaken",
     "Progress",
-    "RolesOf",
+    "RanksOf",
     "SealedEvent",
     "Sealer",
     "Timelines",

@@ -49,6 +49,8 @@ async def record(
             action=action,
             actor_kind=scope.actor.kind,
             actor_id=scope.actor.id,
+            effective_actor_kind=None if scope.on_behalf_of is None else scope.effective_actor.kind,
+            effective_actor_id=scope.on_behalf_of,
             organization_id=organization_id,
             subject_id=subject_id,
             request_id=scope.request_id,

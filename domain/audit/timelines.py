@@ -1,6 +1,6 @@
 """Reading the ledger: newest first, page by page, at a cost that does not grow with it. Narrowed by exact values only.
 
-An organization's timeline is its owners'; everything else is for administrators.
+An organization's timeline is its owners' and its keys' with the scope; all of it is for administrators and host keys.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, select
 from domain.audit.models import AuditEvent, AuditLabel, AuditSeal, LabelPart
 from domain.db import Listing, Session
 from domain.errors import Forbidden, InvalidInput
+from domain.rights import READ_AUDIT
 from domain.scope import Role, Scope
 
 MOST_ACTIONS = 20
 
-RolesOf = Callable[[Session, Sequence[str]], Awaitable[dict[str, Role]]]
-"""Tells the caller's role in each of these organizations; those without one are left out."""
+RanksOf = Callable[[Session, Sequence[str]], Awaitable[dict[str, Role]]]
+"""Tells as what the caller acts in each of these organizations; those that are not the caller's are left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,40 +41,50 @@ class Timelines:
     """Every read of the ledger that one caller may make."""
 
     scope: Scope
-    roles_of: RolesOf
+    ranks_of: RanksOf
 
     def events(
-        self, organization_id: str | None, *, role: Role | None, narrowed: EventFilter
+        self, organization_id: str | None, *, rank: Role | None, narrowed: EventFilter
     ) -> Listing[AuditEvent] | None:
         """List an organization's events, or all events, newest first; None for an organization not the caller's.
 
-        `role` is the caller's in the organization.
+        `rank` is as what the caller acts in the organization.
 
         Raises:
-            Forbidden: the caller is in the organization but not its OWNER, or wants all events and is no administrator.
+            Forbidden: the caller is in the organization without the right, or wants all events and does not speak for
+                the host; or the key lacks the scope.
             InvalidInput: over 20 actions are asked for.
         """
-        if not self.scope.administrator:
+        self.scope.require(READ_AUDIT.scope)
+        if not self.scope.everywhere:
             if organization_id is None:
                 raise Forbidden
-            if role is None:
+            if rank is None:
                 return None
-            if role is not Role.OWNER:
-                raise Forbidden
+            READ_AUDIT.require(self.scope, rank)
         if len(narrowed.actions or ()) > MOST_ACTIONS:
             raise InvalidInput(f"Ask for at most {MOST_ACTIONS} actions.")
         queries = [select(AuditEvent).where(*parts) for parts in _disjoint(organization_id, narrowed)]
         return Listing(entity=AuditEvent, queries=queries, by=AuditEvent.occurred_at, id=AuditEvent.id, descending=True)
 
     async def by_id(self, session: Session, ids: Sequence[str]) -> dict[str, AuditEvent]:
-        """Find many events at once; those that the caller may not read are left out."""
+        """Find many events at once; those that the caller may not read are left out.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.scope.require(READ_AUDIT.scope)
         query = select(AuditEvent).where(AuditEvent.id.in_(ids))
         found: dict[str, AuditEvent] = {event.id: event for event in (await session.execute(query)).scalars()}
-        if self.scope.administrator:
+        if self.scope.everywhere:
             return found
         tenants = {event.organization_id for event in found.values() if event.organization_id is not None}
-        roles = await self.roles_of(session, sorted(tenants)) if tenants else {}
-        return {id: event for id, event in found.items() if roles.get(event.organization_id or "") is Role.OWNER}
+        ranks = await self.ranks_of(session, sorted(tenants)) if tenants else {}
+        return {
+            id: event
+            for id, event in found.items()
+            if READ_AUDIT.held_by(self.scope, ranks.get(event.organization_id or ""))
+        }
 
 
 async def sealed(session: Session, ids: Sequence[str]) -> dict[str, bool]:

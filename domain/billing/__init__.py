@@ -22,6 +22,7 @@ from domain.billing.commands import (
     UpdateQuantity,
 )
 from domain.billing.customers import (
+    CallerParameter,
     Customer,
     CustomerClosing,
     CustomerReading,
@@ -29,7 +30,6 @@ from domain.billing.customers import (
     OwnerKind,
     OwnOrganizations,
     ProcessorAccount,
-    UserParameter,
     accounts_of,
     close_customer,
     create_customer,
@@ -37,6 +37,7 @@ from domain.billing.customers import (
     link_account,
     owned_by,
     reopen_customer,
+    role_towards,
 )
 from domain.billing.departing import Departing
 from domain.billing.dunning import Sweeper
@@ -116,6 +117,7 @@ __all__ = [
     "Beat",
     "BillingSubscription",
     "Bought",
+    "CallerParameter",
     "Cancel",
     "Capability",
     "Closing",
@@ -180,7 +182,6 @@ __all__ = [
     "Unpause",
     "UnreadableEvent",
     "UpdateQuantity",
-    "UserParameter",
     "WebhookEvent",
     "WebhookStatus",
     "accounts_of",
@@ -210,6 +211,7 @@ __all__ = [
     "prune_invoices",
     "prune_reports",
     "reopen_customer",
+    "role_towards",
     "seats",
     "subscriptions_by_id",
     "subscriptions_of",

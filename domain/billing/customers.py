@@ -14,7 +14,7 @@ from domain.billing.states import ProcessorName
 from domain.db import Base, Counter, Key, Listing, Session, UtcDateTime, closed
 from domain.errors import InvalidInput
 from domain.ids import CustomerId, OrganizationId, Prefix, UserId
-from domain.scope import Scope
+from domain.scope import ApiScope, Role, Scope
 
 CLOSING = "billing.closing"
 """The outbox topic under which customers whose owners go or come back are seen to."""
@@ -186,32 +186,58 @@ async def _set_closing(session: Session, owner: Owner, *, at: datetime | None, n
     return customer
 
 
-UserParameter = UserId | BindParameter[str] | None
-OwnOrganizations = Callable[[UserParameter], Select[Any]]
-"""Selects the ids of a user's organizations; the user is an id, or a parameter that a statement made once is given."""
+CallerParameter = UserId | OrganizationId | BindParameter[str] | None
+OwnOrganizations = Callable[[CallerParameter], Select[Any]]
+"""Selects the ids of a caller's organizations, who is a user, or a key that looks as its organization.
+
+The caller is an id, or a parameter that a statement made once is given.
+"""
 
 
-def owned_by(user_id: UserParameter, own_organizations: OwnOrganizations) -> ColumnElement[bool]:
-    """Say which customers are a user's: the own one and those of the own organizations."""
-    own_user = (Customer.owner_kind == OwnerKind.USER) & (Customer.owner_id == user_id)
-    organizations = own_organizations(user_id)
+def role_towards(scope: Scope, customer: Customer, role: Role | None) -> Role | None:
+    """Say as what somebody stands towards a customer: `role` is theirs as a member of the organization that owns it.
+
+    OWNER towards the own one, and wherever everything is open; a key of the organization that owns it as its ADMIN.
+    """
+    if customer.owner_id == scope.user_id:
+        return Role.OWNER
+    return scope.rank_in(customer.owner_id) or role
+
+
+def owned_by(caller: CallerParameter, own_organizations: OwnOrganizations) -> ColumnElement[bool]:
+    """Say which customers are a caller's: the own one and those of the own organizations."""
+    own_user = (Customer.owner_kind == OwnerKind.USER) & (Customer.owner_id == caller)
+    organizations = own_organizations(caller)
     return own_user | ((Customer.owner_kind == OwnerKind.ORGANIZATION) & Customer.owner_id.in_(organizations))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerReading:
-    """Every read of customers that one caller may make.
+    """Every read of customers that one caller may make; each raises Forbidden for a key without entitlements:read.
 
-    `own_organizations` selects the ids of a user's organizations; billing is handed it, because it knows none.
+    `own_organizations` selects the ids of a caller's organizations; billing is handed it, because it knows none.
     """
 
     scope: Scope
     own_organizations: OwnOrganizations
 
     def visible(self) -> Select[Customer]:
-        """Select the customers that the caller may see: the own one and those of the own organizations, or all."""
+        """Select the customers that the caller may see: the own one and those of the own organizations, or all.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.require()
         query = select(Customer)
-        return query if self.scope.administrator else query.where(owned_by(self.scope.user_id, self.own_organizations))
+        return query if self.scope.everywhere else query.where(owned_by(self.scope.looks_as, self.own_organizations))
+
+    def require(self) -> None:
+        """Let pass whose credential allows to read what customers have.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.scope.require(ApiScope.ENTITLEMENTS_READ)
 
     async def by_id(self, session: Session, ids: Sequence[str]) -> dict[str, Customer]:
         """Find customers by id; what is not the caller's is left out."""

@@ -92,7 +92,7 @@ class Intent(Base):
         """The caller's idempotency key, to be finished or freed with the intent; None without one."""
         if self.idempotency_operation is None or self.idempotency_key is None:
             return None
-        return Claim(actor_id=self.actor_id, operation=self.idempotency_operation, key=self.idempotency_key)
+        return Claim(actor_id=self.scope.name, operation=self.idempotency_operation, key=self.idempotency_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

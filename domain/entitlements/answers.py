@@ -4,24 +4,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from domain.billing import Customer, SubscriptionFact
+from domain.billing import Customer, SubscriptionFact, role_towards
 from domain.entitlements import chains, decisions
 from domain.entitlements.catalog import Catalog, Plan
 from domain.entitlements.decisions import Decision
 from domain.entitlements.links import Step
 from domain.entitlements.resolver import Given, Resolved
+from domain.rights import EXPLAIN
 from domain.scope import Role, Scope
 
 
 def owned_by(caller: Scope, customer: Customer, role: Role | None) -> bool:
-    """Say whether a customer is the caller's own, or its organization is as OWNER, or all are."""
-    return caller.administrator or role is Role.OWNER or customer.owner_id == caller.user_id
+    """Say whether a customer is the caller's own, or its organization is as OWNER, or all are; `role` is a member's."""
+    return EXPLAIN.held_by(caller, role_towards(caller, customer, role))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitlementSet:
-    """All answers for one customer at one instant, from one read. `role` is the caller's, for what it may be told.
+    """All answers for one customer at one instant, from one read.
 
+    `role` is the caller's own as a member, for what it may be told.
     `as_of` is the instant they are true for, and only what was recorded by `known_at` was looked at. `given` is what
     the answers were worked out from; None where it could not be read. `heard` has the newest fact of each subscription
     that was looked at, where somebody named one of the two instants; None otherwise, when it is the newest there is.

@@ -119,6 +119,7 @@ class Entitlements:
         """Give all answers for customers; those that are not there or not the caller's are left out.
 
         Raises:
+            Forbidden: the key lacks the scope.
             Unavailable: the database could not be reached.
         """
         return await self.source.visible(reading, customer_ids)
@@ -138,10 +139,12 @@ class Entitlements:
         """Give all answers as true at `as_of`, from what was recorded by `known_at`; both are now unless given.
 
         With both the same it is what the gate answered then. Those that are not there or not the caller's are left out.
-        Refusals stand in their places: Forbidden for those of whose past the caller does not hear (administrators do,
-        owners of the organization, and a user for the own customer), InvalidInput where no catalog was in force yet.
+        Refusals stand in their places: Forbidden for those of whose past the caller does not hear (administrators and
+        host keys do, owners of the organization, and a user for the own customer), InvalidInput where no catalog was in
+        force yet.
 
         Raises:
+            Forbidden: the key lacks the scope.
             InvalidInput: an instant is in the future, or a host's resolver answers, which keeps no past here.
         """
         moment = Moment.of(as_of, known_at, now=self.clock.now())

@@ -157,7 +157,7 @@ async def _seen(
         .scalar_subquery()
     )
     query = reading.visible().where(Customer.id.in_(customer_ids))
-    rows = await session.execute(query.add_columns(role_of(reading.scope.user_id), closing))
+    rows = await session.execute(query.add_columns(role_of(reading.scope.looks_as), closing))
     return [(row, role, row.created_at <= moment.decided_by and not gone) for row, role, gone in rows]
 
 

@@ -12,12 +12,12 @@ from sqlalchemy import BindParameter, ColumnElement, ScalarSelect, Select, and_,
 
 from domain.billing import (
     BillingSubscription,
+    CallerParameter,
     Customer,
     CustomerReading,
     Owner,
     OwnerKind,
     OwnOrganizations,
-    UserParameter,
     facts,
     lifecycle,
     owned_by,
@@ -97,7 +97,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holdings:
-    """A customer, the caller's role in the organization that owns it, and what may grant something."""
+    """A customer, the caller's role as a member of the organization that owns it, and what may grant something."""
 
     customer: Customer
     role: Role | None
@@ -107,9 +107,14 @@ class Holdings:
 async def visible_holdings(
     database: Database, reading: CustomerReading, customer_ids: Sequence[str]
 ) -> dict[str, Holdings]:
-    """Read what customers hold and who asks, in one statement; what is not the caller's is left out."""
-    kind = (reading.own_organizations, reading.scope.administrator)
-    caller = reading.scope.user_id
+    """Read what customers hold and who asks, in one statement; what is not the caller's is left out.
+
+    Raises:
+        Forbidden: the key lacks the scope.
+    """
+    reading.require()
+    kind = (reading.own_organizations, reading.scope.everywhere)
+    caller = reading.scope.looks_as
     if len(customer_ids) == 1:
         return _gathered(await database.look_up(_visible_one(*kind), caller=caller, customer=customer_ids[0]))
     async with database.snapshot() as session:
@@ -152,7 +157,7 @@ async def customers_by_payers(session: Session, payers: Sequence[Payer]) -> dict
     return _by_both_names(gathered)
 
 
-def role_of(caller: UserParameter) -> ScalarSelect[Role]:
+def role_of(caller: CallerParameter) -> ScalarSelect[Role]:
     """Select the caller's role in the organization that owns the customer of the statement around."""
     member = and_(Membership.organization_id == Customer.owner_id, Membership.user_id == caller)
     return select(Membership.role).where(member).correlate(Customer).scalar_subquery()

@@ -21,7 +21,7 @@ from domain.idempotency import Call
 from domain.identity import going
 from domain.identity.going import OPERATION, DeletionStatus, Progress
 from domain.identity.models import Deletion, DeletionStage, User
-from domain.scope import Scope
+from domain.scope import ApiScope, Scope
 from domain.settings import OnCancelFailure
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ class Deletions:
 
         Raises:
             StepUpRequired: `prove` was not content.
-            NotFound: there is no such user, or the caller is neither that user nor an administrator.
+            Forbidden: the key lacks the scope.
+            NotFound: there is no such user, or the caller is neither that user nor speaks for the host.
             LastOwner: the user is the last owner of an organization.
             CallbackRefused: a host's `on_delete` refused, or took too long (reason `timeout`).
             IdempotencyMismatch: the key was used for another input.
@@ -106,8 +107,9 @@ class Deletions:
         self, session: Session, *, scope: Scope, user_id: str, call: Call | None = None, prove: Prove | None = None
     ) -> Progress:
         """Check and mark a user: the first transaction, raising as `delete` does. Leased only if this has begun it."""
+        scope.require(ApiScope.USERS_WRITE)
         known = None if call is None else await call.begin(session)
-        asked = user_id if scope.administrator or user_id == scope.user_id else ""
+        asked = user_id if scope.everywhere or user_id == scope.user_id else ""
         user = await going.locked(session, asked)
         row = await session.get(Deletion, asked, populate_existing=True)
         if user is None and (row is None or row.stage is not DeletionStage.DONE):

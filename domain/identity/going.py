@@ -206,7 +206,7 @@ async def _row(session: Session, progress: Progress) -> tuple[Deletion, bool]:
 
 async def _conclude(session: Session, row: Deletion, *, kept: bool) -> None:
     if row.idempotency_key is not None:
-        claim = Claim(actor_id=row.actor_id, operation=OPERATION, key=row.idempotency_key)
+        claim = Claim(actor_id=_scope(row).name, operation=OPERATION, key=row.idempotency_key)
         await (claim.finish(session, {"user_id": row.user_id}) if kept else claim.forget(session))
 
 

@@ -1,6 +1,7 @@
 """Step-up: a fresh proof of the person behind the credential, asked for before the deeds that cannot be undone.
 
-Whoever acts without a person (the command line, the worker, a key) is not asked. A proof opens once: it is used up in
+Whoever acts for no person (the command line, the worker, a key for itself) is not asked: a key's secret is its
+proof. A key that acts for a user brings that user's. A proof opens once: it is used up in
 the transaction of the deed, so that a refused deed gives it back. Wrong proofs are counted per user, before they are
 looked at and in a transaction of their own, so that neither rolling back nor trying many at once is free.
 """
@@ -24,7 +25,7 @@ from domain.errors import StepUpRequired, Unauthenticated, Unavailable
 from domain.identity.adapter import StepUpAdapter, has_step_up
 from domain.identity.models import UsedProof, User
 from domain.identity.users import find
-from domain.scope import ActorKind, Scope
+from domain.scope import Scope
 
 MOST_WRONG = 5
 WINDOW = timedelta(minutes=5)
@@ -76,7 +77,7 @@ class StepUp:
         if adapter is None:
             yield
             return
-        bucket = f"stepUp:{scope.actor.id}"
+        bucket = f"stepUp:{scope.user_id}"
         if proof is not None:
             await rates.spend(self.database, self.clock, bucket=bucket, most=MOST_WRONG, window=WINDOW)
         before = _counted.set(True)
@@ -100,7 +101,7 @@ class StepUp:
 
     def _asks(self, scope: Scope) -> StepUpAdapter | None:
         """Give the adapter when it can ask and there is a person to be asked."""
-        person = scope.actor.kind is ActorKind.USER
+        person = scope.user_id is not None
         return cast("StepUpAdapter", self.adapter) if person and has_step_up(self.adapter) else None
 
     async def _challenge(self, adapter: StepUpAdapter, scope: Scope, action: str) -> Any:
@@ -134,7 +135,7 @@ async def prune_proofs(database: Database, clock: Clock) -> int:
 
 
 async def _user(session: Session, scope: Scope) -> User:
-    user = await find(session, scope.actor.id)
+    user = None if scope.user_id is None else await find(session, scope.user_id)
     if user is None or user.deleting_at is not None:
         raise Unauthenticated
     return user

@@ -19,7 +19,7 @@ from domain.identity.models import User
 from domain.identity.naming import checked_email, checked_text
 from domain.identity.tombstones import buried_at
 from domain.ids import Prefix, UserId
-from domain.scope import Actor, ActorKind, Scope
+from domain.scope import Actor, ActorKind, ApiScope, Scope
 
 STAYING: ColumnElement[bool] = User.deleting_at.is_(None)
 """Which users count: those who are not being deleted."""
@@ -118,11 +118,11 @@ class Users:
         A credential of the same issuer and subject finds this user, and one issued before this changes nothing.
 
         Raises:
-            Forbidden: the caller is no administrator.
+            Forbidden: the caller does not speak for the host, or the key lacks the scope.
             InvalidInput: a value is empty, too long, not printable or no address, or the user is being deleted.
             CallbackRefused: an `on_register` or `on_email_change` hook refused.
         """
-        scope.require_administrator()
+        scope.require_host(ApiScope.USERS_WRITE)
         address = None if email is None else checked_email(email)
         arrival = Arrival(
             issuer=self._issuer if issuer is None else checked_text(issuer, field="issuer"),

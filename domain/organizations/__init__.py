@@ -4,6 +4,7 @@ from domain.organizations.callbacks import Entry, OrganizationCallbacks
 from domain.organizations.invitation_mail import InvitationMail
 from domain.organizations.invitation_reading import InvitationReading
 from domain.organizations.invitations import Invitations, Invited
+from domain.organizations.key_tenants import KeyTenants
 from domain.organizations.members import Members, UserRef
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.ownership import Ownership, Transfer, require_replaceable
@@ -13,7 +14,9 @@ from domain.organizations.reading import (
     Reading,
     memberships_of,
     organizations_seen_by,
+    rank,
     role_in,
+    seen_through,
 )
 from domain.organizations.service import Changes, Organizations
 from domain.organizations.standing import Standing
@@ -28,6 +31,7 @@ __all__ = [
     "InvitationStatus",
     "Invitations",
     "Invited",
+    "KeyTenants",
     "Members",
     "Membership",
     "Organization",
@@ -43,6 +47,8 @@ __all__ = [
     "UserRef",
     "memberships_of",
     "organizations_seen_by",
+    "rank",
     "require_replaceable",
     "role_in",
+    "seen_through",
 ]

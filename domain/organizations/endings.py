@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from domain import audit
+from domain import audit, rights
 from domain.db import Session
 from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, OrganizationCallbacks
 from domain.organizations.models import Invitation, InvitationStatus, Organization
-from domain.organizations.places import rank
+from domain.organizations.reading import rank
 from domain.scope import Scope
 
 _BY_ID = select(Invitation).where(Invitation.id == bindparam("invitation")).execution_options(populate_existing=True)
@@ -68,7 +68,8 @@ class Endings:
         outcome = self._unless_expired(invitation, InvitationStatus.SUPERSEDED)
         if outcome is InvitationStatus.SUPERSEDED:
             # Otherwise an ADMIN could take an OWNER's offer back by making a lesser one.
-            policy.require_change_of(await rank(session, self.scope, organization.id), invitation.role)
+            own = await rank(session, self.scope, organization.id)
+            policy.require(self.scope, own, rights.change_of(invitation.role))
         await self.end(session, invitation, outcome)
         return invitation
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain import identity, ids, outbox
+from domain import identity, ids, outbox, rights
 from domain.clock import Clock
 from domain.db import Session
 from domain.errors import (
@@ -27,7 +27,9 @@ from domain.organizations.endings import Endings, find_invitation, record
 from domain.organizations.invitation_mail import InvitationMail
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.names import checked_email
-from domain.organizations.places import Places, locked, membership_of, rank
+from domain.organizations.places import Places, locked, membership_of
+from domain.organizations.reading import rank
+from domain.rights import CHANGE_MEMBERS, TAKE_PART
 from domain.scope import Role, Scope
 
 
@@ -56,7 +58,7 @@ class Invitations:
             NotFound: no such organization for this caller.
             Forbidden: the caller's role is too low.
         """
-        policy.require_change_of(await rank(session, scope, organization_id), change_of)
+        policy.require(scope, await rank(session, scope, organization_id), rights.change_of(change_of))
 
     async def invite(self, session: Session, *, scope: Scope, organization_id: str, email: str, role: Role) -> Invited:
         """Offer a place to an address and hold a seat for it; a pending offer to the same address ends by that.
@@ -69,6 +71,7 @@ class Invitations:
             SeatLimitReached: no seat is free.
             CallbackRefused: a host refused.
         """
+        scope.require(CHANGE_MEMBERS.scope)
         email = checked_email(email)
         user = await identity.hold_by_email(session, email)
         organization = await locked(session, organization_id)
@@ -95,11 +98,12 @@ class Invitations:
         """Let the caller in by a living invitation to their verified address; never refused for want of a seat.
 
         Raises:
+            Forbidden: nobody comes in: a key that acts for no user, or that lacks the scope.
             InvitationInvalid: the token opens nothing for this caller; why is never told.
             AlreadyMember: the caller has a place already; the invitation stays.
             CallbackRefused: a host refused.
         """
-        user = await identity.hold(session, scope.user_id or "")
+        user = await identity.hold(session, scope.require_user(TAKE_PART.scope))
         invitation, organization = await self._proven(session, token)
         if user is None or user.email is None or user.email != invitation.email:
             raise InvitationInvalid
@@ -124,13 +128,14 @@ class Invitations:
             InvalidInput: the invitation is no longer pending.
             CallbackRefused: a host refused.
         """
+        scope.require(CHANGE_MEMBERS.scope)
         seen = await find_invitation(session, invitation_id)
         if seen is None or await locked(session, seen.organization_id) is None:
             raise _missing()
         own = await rank(session, scope, seen.organization_id)
         if own is None:
             raise _missing()
-        policy.require_change_of(own, seen.role)
+        policy.require(scope, own, rights.change_of(seen.role))
         invitation, now = await find_invitation(session, invitation_id), self.clock.now()
         if invitation is None or invitation.status_at(now) is not InvitationStatus.PENDING:
             raise InvalidInput("Only a pending invitation can be revoked.", path=["input", "invitationId"])
@@ -189,8 +194,8 @@ class Invitations:
             email=email,
             role=role,
             status=InvitationStatus.PENDING,
-            invited_by_kind=scope.actor.kind,
-            invited_by_id=scope.actor.id,
+            invited_by_kind=scope.effective_actor.kind,
+            invited_by_id=scope.effective_actor.id,
             nonce=tokens.new_nonce(),
             created_at=now,
             expires_at=expires_at,

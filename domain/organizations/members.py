@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, select
 
-from domain import audit, identity
+from domain import audit, identity, rights
 from domain.clock import Clock
 from domain.db import Session
 from domain.errors import AlreadyMember, InvalidInput, NotFound
@@ -17,8 +17,9 @@ from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
 from domain.organizations.endings import Endings
 from domain.organizations.models import Membership
-from domain.organizations.places import Places, locked, locked_own, membership_of, rank, require_another_owner
-from domain.organizations.reading import Reading
+from domain.organizations.places import Places, locked, locked_own, membership_of, require_another_owner
+from domain.organizations.reading import Reading, rank
+from domain.rights import CHANGE_MEMBERS, CHANGE_ROLES, TAKE_PART
 from domain.scope import Role, Scope
 
 _OF_USER = select(Membership).where(Membership.user_id == bindparam("user")).order_by(Membership.organization_id)
@@ -47,7 +48,7 @@ class Members:
             NotFound: no such organization for this caller.
             Forbidden: the caller's role is too low.
         """
-        policy.require_change_of(await rank(session, scope, organization_id), change_of)
+        policy.require(scope, await rank(session, scope, organization_id), rights.change_of(change_of))
 
     async def add(
         self, session: Session, *, scope: Scope, organization_id: str, who: UserRef, role: Role
@@ -101,7 +102,7 @@ class Members:
         """
         seen = await _seen(session, scope, membership_id)
         membership, own = await _still(session, scope, seen)
-        policy.require_change_of(own, membership.role)
+        policy.require(scope, own, rights.change_of(membership.role))
         await require_another_owner(session, membership)
         await self._let_out(session, scope, membership, operation="removeMember", action="membership.removed")
         return membership
@@ -110,12 +111,14 @@ class Members:
         """End the caller's own membership and let its seat go; never refused for a limit or a subscription.
 
         Raises:
+            Forbidden: nobody leaves: a key that acts for no user, or that lacks the scope.
             NotFound: the caller is in no such organization.
             LastOwner: the caller is the organization's only owner.
             CallbackRefused: a host refused.
         """
+        user_id = scope.require_user(TAKE_PART.scope)
         organization = await locked(session, organization_id)
-        own = await membership_of(session, organization_id, scope.user_id or "")
+        own = await membership_of(session, organization_id, user_id)
         if organization is None or own is None:
             raise NotFound("organization", path=["input", "organizationId"])
         await require_another_owner(session, own)
@@ -134,7 +137,7 @@ class Members:
         seen = await _seen(session, scope, membership_id)
         user = await identity.hold(session, seen.user_id)
         membership, own = await _still(session, scope, seen)
-        policy.require(own, Role.OWNER)
+        policy.require(scope, own, CHANGE_ROLES)
         if user is None:
             raise _missing()
         if membership.role is role:
@@ -209,8 +212,9 @@ async def _seen(session: Session, scope: Scope, membership_id: str) -> Membershi
 
     Raises:
         NotFound: it is not there, or not the caller's.
+        Forbidden: the key lacks the scope.
     """
-    seen = await Reading(scope=scope).membership(session, membership_id)
+    seen = await Reading(scope=scope, by=CHANGE_MEMBERS.scope).membership(session, membership_id)
     if seen is None:
         raise _missing()
     return seen
@@ -235,10 +239,12 @@ async def _held(session: Session, scope: Scope, who: UserRef) -> User | None:
 
     Raises:
         InvalidInput: not exactly one of the two is given.
+        Forbidden: the key lacks the scope.
     """
+    scope.require(CHANGE_MEMBERS.scope)
     if (who.id is None) == (who.email is None):
         raise InvalidInput("Give exactly one of userId and email.", path=["input"])
     if who.id is None:
         return await identity.hold_by_email(session, who.email or "")
-    seen = await Reading(scope=scope).user(session, who.id)
+    seen = await Reading(scope=scope, by=CHANGE_MEMBERS.scope).user(session, who.id)
     return None if seen is None else await identity.hold(session, seen.id)

@@ -11,8 +11,9 @@ from domain.identity import User
 from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, OrganizationCallbacks
 from domain.organizations.models import Membership, Organization
-from domain.organizations.places import locked, locked_owned, membership_of, rank, require_another_owner
-from domain.organizations.reading import Reading
+from domain.organizations.places import locked, locked_owned, membership_of, require_another_owner
+from domain.organizations.reading import Reading, rank
+from domain.rights import CHANGE_ROLES, TAKE_PART
 from domain.scope import Role, Scope
 
 
@@ -38,10 +39,10 @@ class Ownership:
         Raises:
             NotFound: no such organization for this caller.
         """
-        policy.require(await rank(session, scope, organization_id), Role.MEMBER)
+        policy.require(scope, await rank(session, scope, organization_id), TAKE_PART)
 
     async def transfer(self, session: Session, *, scope: Scope, organization_id: str, membership_id: str) -> Transfer:
-        """Make a member OWNER and the caller, who was one, ADMIN; an administrator without that role gives none away.
+        """Make a member OWNER and the user who was one and asks ADMIN; whoever had no such role gives none away.
 
         Raises:
             NotFound: no such organization or membership for this caller, or the member is being deleted.
@@ -49,10 +50,10 @@ class Ownership:
             InvalidInput: the membership is the caller's own.
             CallbackRefused: a host refused.
         """
-        named = await Reading(scope=scope).membership(session, membership_id)
+        named = await Reading(scope=scope, by=CHANGE_ROLES.scope).membership(session, membership_id)
         heir = None if named is None else await identity.hold(session, named.user_id)
         organization = await locked(session, organization_id)
-        policy.require(await rank(session, scope, organization_id), Role.OWNER)
+        policy.require(scope, await rank(session, scope, organization_id), CHANGE_ROLES)
         if organization is None:
             raise NotFound("organization", path=["input", "organizationId"])
         new = None if heir is None else await membership_of(session, organization.id, heir.id)

@@ -16,7 +16,6 @@ from domain.identity import User
 from domain.ids import MembershipId, Prefix
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
 from domain.organizations.models import Invitation, Membership, Organization
-from domain.organizations.reading import role_in_living
 from domain.scope import Role, Scope
 
 # What was read before the lock was waited for may be gone, so rows are read anew even where the session knows them.
@@ -126,13 +125,6 @@ async def locked_own(session: Session, user_id: str) -> Sequence[Organization]:
 async def locked_owned(session: Session, user_id: str) -> Sequence[Organization]:
     """Hold every living organization that a user owns, in the same order."""
     return (await session.execute(_LOCK_OWNED, {"user": user_id})).scalars().all()
-
-
-async def rank(session: Session, scope: Scope, organization_id: str) -> Role | None:
-    """Say as what the caller acts in a living organization: administrators as its OWNER, strangers as nobody."""
-    if scope.administrator:
-        return Role.OWNER
-    return await role_in_living(session, organization_id=organization_id, user_id=scope.user_id)
 
 
 async def membership_of(session: Session, organization_id: str, user_id: str) -> Membership | None:

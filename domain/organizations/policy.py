@@ -1,27 +1,21 @@
-"""Who may do what inside an organization: pure functions over roles. No role means not in it, and no administrator."""
+"""Who may do what inside an organization: pure, over the role that the caller acts as. No role means not in it."""
 
 from domain.errors import Forbidden, NotFound
-from domain.scope import Role
+from domain.rights import Right
+from domain.scope import Role, Scope
 
 
-def require(own: Role | None, needed: Role) -> None:
-    """Let pass whoever ranks at least as high as needed.
+def require(scope: Scope, own: Role | None, right: Right) -> None:
+    """Let pass whoever has the right in an organization, where the caller acts as `own`.
+
+    A key's scope is asked before anything else, so that a key without it is told the same of every organization.
 
     Raises:
         NotFound: the caller is not in the organization, which looks the same as an organization that is not there.
-        Forbidden: the caller is in it, without the right.
+        Forbidden: the caller is in it, without the right; or the key lacks the scope.
     """
+    if not scope.may(right.scope):
+        raise Forbidden
     if own is None:
         raise NotFound("organization", path=["input", "organizationId"])
-    if own.rank < needed.rank:
-        raise Forbidden
-
-
-def require_change_of(own: Role | None, changed: Role) -> None:
-    """Let ADMIN and OWNER give or take the role MEMBER, and only OWNER the roles above it.
-
-    Raises:
-        NotFound: the caller is not in the organization, which looks the same as an organization that is not there.
-        Forbidden: the caller is in it, without the right.
-    """
-    require(own, Role.ADMIN if changed is Role.MEMBER else Role.OWNER)
+    right.require(scope, own)

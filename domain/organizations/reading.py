@@ -1,10 +1,10 @@
 """Reads of organizations and memberships. The tenant stands in every WHERE: not yours and not there are one answer.
 
-A deleted organization is not there, but for its owners and administrators, who find it by its id; in no list, and
-nobody is anybody's fellow through it.
+A deleted organization is not there, but for its owners, host keys and administrators, who find it by its id; in no
+list, and nobody is anybody's fellow through it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -15,9 +15,9 @@ from domain.db import Listing, Session
 from domain.identity import User
 from domain.ids import OrganizationId, UserId
 from domain.organizations.models import Membership, Organization
-from domain.scope import Role, Scope
+from domain.scope import ApiScope, Role, Scope
 
-UserParameter = UserId | BindParameter[str] | None
+CallerParameter = UserId | OrganizationId | BindParameter[str] | None
 _LIVING = Organization.deleted_at.is_(None)
 # Whether the member of a membership still sees its organization.
 _SEEN = or_(_LIVING, Membership.role == Role.OWNER)
@@ -38,16 +38,26 @@ class OrganizationOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Every read that one caller may make. Administrators see all; users what they belong to, and what they deleted."""
+    """Every read that one caller may make: users what they belong to, and what they deleted; a key its organization.
+
+    Administrators and host keys see all. `by` is the scope that a key needs for these reads, which raise Forbidden
+    without it, whatever is asked for; commands read by their own.
+    """
 
     scope: Scope
+    by: ApiScope = ApiScope.ORGANIZATIONS_READ
 
     def visible(self) -> Select[Organization]:
-        """Select the organizations that the caller may see."""
+        """Select the organizations that the caller may see.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.scope.require(self.by)
         query = select(Organization)
-        if self.scope.administrator:
+        if self.scope.everywhere:
             return query
-        return query.where(Organization.id.in_(organizations_seen_by(self.scope.user_id)))
+        return query.where(Organization.id.in_(seen_through(self.scope)(self.scope.looks_as)))
 
     async def organization(
         self, session: Session, *, id: str | None = None, slug: str | None = None, external_id: str | None = None
@@ -71,7 +81,7 @@ class Reading:
         return {row.id: row for row in rows}
 
     def organizations(self, *, order: OrganizationOrder, descending: bool) -> Listing[Organization]:
-        """List the organizations that the caller belongs to; all of them for administrators."""
+        """List the organizations that the caller belongs to; all of them for administrators and host keys."""
         by = Organization.name if order is OrganizationOrder.NAME else Organization.created_at
         living = self.visible().where(_LIVING)
         return Listing(entity=Organization, queries=[living], by=by, id=Organization.id, descending=descending)
@@ -80,7 +90,11 @@ class Reading:
         """List the memberships of an organization that the caller sees, oldest first, of these roles when given.
 
         None: it is deleted, and its members are hidden from everybody but administrators.
+
+        Raises:
+            Forbidden: the key lacks the scope.
         """
+        self.scope.require(self.by)
         if organization.deleted_at is not None and not self.scope.administrator:
             return None
         query = select(Membership).where(Membership.organization_id == organization.id)
@@ -91,10 +105,15 @@ class Reading:
         return (await self.memberships_by_id(session, [id])).get(id)
 
     async def memberships_by_id(self, session: Session, ids: Sequence[str]) -> dict[str, Membership]:
-        """Find many memberships at once; those of deleted organizations and of others' are left out."""
+        """Find many memberships at once; those of deleted organizations and of others' are left out.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.scope.require(self.by)
         query = select(Membership).where(Membership.id.in_(ids))
         if not self.scope.administrator:
-            query = query.where(Membership.organization_id.in_(_lived_in_by(self.scope.user_id)))
+            query = query.where(Membership.organization_id.in_(self._lived_in()))
         return {row.id: row for row in (await session.execute(query)).scalars()}
 
     async def user(self, session: Session, id: str) -> User | None:
@@ -102,16 +121,45 @@ class Reading:
         return (await self.users_by_id(session, [id])).get(id)
 
     async def users_by_id(self, session: Session, ids: Sequence[str]) -> dict[str, User]:
-        """Find many users at once; those whom the caller may not see are left out."""
+        """Find many users at once; those whom the caller may not see are left out.
+
+        A key of an organization sees its members, and nobody else.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.scope.require(self.by)
         query = select(User).where(User.id.in_(ids))
-        if not self.scope.administrator:
-            own = _lived_in_by(self.scope.user_id)
-            fellows = select(Membership.user_id).where(Membership.organization_id.in_(own))
+        if not self.scope.everywhere:
+            fellows = select(Membership.user_id).where(Membership.organization_id.in_(self._lived_in()))
             query = query.where((User.id == self.scope.user_id) | User.id.in_(fellows))
         return {row.id: row for row in (await session.execute(query)).scalars()}
 
+    async def oneself(self, session: Session, ids: Sequence[str]) -> dict[str, User]:
+        """Find the user for whom the caller acts, and nobody else; a key needs no scope to hear for whom that is."""
+        query = select(User).where(User.id.in_(ids), User.id == self.scope.user_id)
+        return {row.id: row for row in (await session.execute(query)).scalars()}
+
+    def own_memberships(self) -> Listing[Membership]:
+        """List the memberships of the user for whom the caller acts, in living organizations; a key has none.
+
+        Raises:
+            Forbidden: the key lacks the scope.
+        """
+        self.scope.require(self.by)
+        return memberships_of(self.scope.user_id)
+
+    async def ranks(self, session: Session, ids: Sequence[str]) -> dict[str, Role]:
+        """Tell as what the caller acts in each of these organizations; those that are not the caller's are left out."""
+        if self.scope.everywhere:
+            return dict.fromkeys(ids, Role.OWNER)
+        if self.scope.confined_to is None:
+            return await self.roles(session, ids)
+        living = (await session.execute(_of_key(self.scope.confined_to))).scalars()
+        return {id: Role.ADMIN for id in living if id in ids}
+
     async def roles(self, session: Session, ids: Sequence[str]) -> dict[str, Role]:
-        """Tell the caller's role in each of these organizations; those without one are left out."""
+        """Tell the role of the user for whom the caller acts in each of these organizations; others are left out."""
         query = (
             select(Membership.organization_id, Membership.role)
             .join(Organization, Organization.id == Membership.organization_id)
@@ -119,17 +167,37 @@ class Reading:
         )
         return {organization_id: Role(role) for organization_id, role in (await session.execute(query))}
 
+    def _lived_in(self) -> Select[OrganizationId]:
+        if self.scope.everywhere:
+            return select(Organization.id).where(_LIVING)
+        return _of_key(self.scope.confined_to) if self.scope.confined_to else _lived_in_by(self.scope.user_id)
 
-def organizations_seen_by(user_id: UserParameter) -> Select[OrganizationId]:
+
+def seen_through(scope: Scope) -> Callable[[CallerParameter], Select[OrganizationId]]:
+    """Give what selects the ids of the organizations that somebody sees who `looks_as` a user, or as a key's own."""
+    return organizations_seen_by if scope.confined_to is None else _of_key
+
+
+def _of_key(organization_id: CallerParameter) -> Select[OrganizationId]:
+    """Select a key's organization, for as long as it lives."""
+    return select(Organization.id).where(Organization.id == organization_id, _LIVING)
+
+
+def organizations_seen_by(user_id: CallerParameter) -> Select[OrganizationId]:
     """Select the ids of the organizations that a user sees: those they belong to, and deleted ones they own."""
     return _places_of(user_id).where(_SEEN)
 
 
-def _lived_in_by(user_id: UserParameter) -> Select[OrganizationId]:
+def organizations_owned_by(user_id: CallerParameter) -> Select[OrganizationId]:
+    """Select the ids of the living organizations whose OWNER a user is."""
+    return _places_of(user_id).where(_LIVING, Membership.role == Role.OWNER)
+
+
+def _lived_in_by(user_id: CallerParameter) -> Select[OrganizationId]:
     return _places_of(user_id).where(_LIVING)
 
 
-def _places_of(user_id: UserParameter) -> Select[OrganizationId]:
+def _places_of(user_id: CallerParameter) -> Select[OrganizationId]:
     return (
         select(Membership.organization_id)
         .join(Organization, Organization.id == Membership.organization_id)
@@ -137,7 +205,7 @@ def _places_of(user_id: UserParameter) -> Select[OrganizationId]:
     )
 
 
-def memberships_of(user_id: str) -> Listing[Membership]:
+def memberships_of(user_id: str | None) -> Listing[Membership]:
     """List the memberships of one user in living organizations, oldest first."""
     return _by_age(
         select(Membership)
@@ -158,6 +226,17 @@ async def role_in(session: Session, *, organization_id: str, user_id: str | None
 async def role_in_living(session: Session, *, organization_id: str, user_id: str | None) -> Role | None:
     """Tell the same of organizations that are not deleted; no command but deleting and restoring asks more."""
     return await _role(session, _ROLE_IN_LIVING, organization_id, user_id)
+
+
+async def rank(session: Session, scope: Scope, organization_id: str, *, living: bool = True) -> Role | None:
+    """Say as what somebody acts in an organization: strangers as nobody, administrators and host keys as its OWNER.
+
+    A key of the organization acts as its ADMIN while it lives. Without `living` owners are asked of deleted ones too.
+    """
+    if scope.everywhere or scope.confined_to is not None:
+        return (await Reading(scope=scope).ranks(session, [organization_id])).get(organization_id)
+    asked = role_in_living if living else role_in
+    return await asked(session, organization_id=organization_id, user_id=scope.user_id)
 
 
 async def _role(session: Session, query: Select[Any], organization_id: str, user_id: str | None) -> Role | None:

@@ -21,8 +21,10 @@ from domain.organizations import policy
 from domain.organizations.callbacks import CallbackRun, Entry, OrganizationCallbacks
 from domain.organizations.models import Organization
 from domain.organizations.names import checked_external_id, checked_name, checked_slug, slug_of, varied
-from domain.organizations.places import Places, locked, rank
-from domain.scope import Role, Scope
+from domain.organizations.places import Places, locked
+from domain.organizations.reading import rank
+from domain.rights import UPDATE_ORGANIZATION
+from domain.scope import ApiScope, Role, Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +77,10 @@ class Organizations:
             NotFound: there is no such owner.
             CallbackRefused: a host refused.
         """
-        run = self._run("createOrganization")
+        run, founder_id = self._run("createOrganization"), _founder_id(scope, owner_id)
         name = checked_name(name)
         external_id = None if external_id is None else checked_external_id(external_id)
-        owner = await self._founder(session, scope, owner_id)
+        owner = await _founder(session, founder_id)
         generated = slug is None
         slug = await _free_slug(session, name) if slug is None else checked_slug(slug)
         before, after = (
@@ -112,7 +114,7 @@ class Organizations:
             NotFound: no such organization for this caller.
             Forbidden: the caller's role is too low.
         """
-        policy.require(await rank(session, scope, organization_id), Role.ADMIN)
+        policy.require(scope, await rank(session, scope, organization_id), UPDATE_ORGANIZATION)
 
     async def update(self, session: Session, *, scope: Scope, organization_id: str, changes: Changes) -> Organization:
         """Call an organization otherwise. Where nothing becomes another, nothing is written and nothing remembered.
@@ -147,13 +149,28 @@ class Organizations:
     def _run(self, operation: str) -> CallbackRun:
         return CallbackRun(self.callbacks, operation=operation, seconds=self.callback_seconds)
 
-    async def _founder(self, session: Session, scope: Scope, owner_id: str | None) -> User:
-        if owner_id is not None and owner_id != scope.user_id:
-            scope.require_administrator()
-        founder = await identity.hold(session, owner_id or scope.user_id or "")
-        if founder is None:
-            raise NotFound("user", path=["input", "ownerId"])
-        return founder
+
+def _founder_id(scope: Scope, owner_id: str | None) -> str:
+    """Say who becomes the OWNER: the user who asks, or whom the host names.
+
+    Raises:
+        Forbidden: another is named, or nobody asks, by whoever does not speak for the host; or the key lacks the scope.
+        InvalidInput: the host names nobody.
+    """
+    scope.require(ApiScope.ORGANIZATIONS_WRITE)
+    founder_id = owner_id or scope.user_id
+    if founder_id is None or founder_id != scope.user_id:
+        scope.require_host(ApiScope.ORGANIZATIONS_WRITE)
+    if founder_id is None:
+        raise InvalidInput("Say whose the organization shall be.", path=["input", "ownerId"])
+    return founder_id
+
+
+async def _founder(session: Session, id: str) -> User:
+    founder = await identity.hold(session, id)
+    if founder is None:
+        raise NotFound("user", path=["input", "ownerId"])
+    return founder
 
 
 async def _free_slug(session: Session, name: str) -> str:

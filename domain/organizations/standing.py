@@ -20,8 +20,9 @@ from domain.organizations.callbacks import CallbackRun, OrganizationCallbacks
 from domain.organizations.endings import Endings
 from domain.organizations.models import Membership, Organization
 from domain.organizations.names import checked_slug
-from domain.organizations.places import locked, locked_deleted, membership_of, rank
-from domain.organizations.reading import Reading, role_in
+from domain.organizations.places import locked, locked_deleted, membership_of
+from domain.organizations.reading import Reading, rank
+from domain.rights import END_ORGANIZATION
 from domain.scope import Role, Scope
 
 _OWNERS = (
@@ -47,14 +48,15 @@ class Standing:
             NotFound: no such organization for this caller.
             Forbidden: the caller's role is too low.
         """
-        organization = await Reading(scope=scope).organization(session, id=organization_id)
+        reading = Reading(scope=scope, by=END_ORGANIZATION.scope)
+        organization = await reading.organization(session, id=organization_id)
         if organization is None:
             raise _missing()
-        policy.require(await _rank_in_any(session, scope, organization_id), Role.OWNER)
+        policy.require(scope, await rank(session, scope, organization_id, living=False), END_ORGANIZATION)
         return organization
 
     async def delete(self, session: Session, *, scope: Scope, organization_id: str) -> Organization:
-        """Hide an organization from everybody but its owners and administrators, and end its invitations.
+        """Hide an organization from everybody but its owners, host keys and administrators, and end its invitations.
 
         Its members keep their places and seats until it is taken away for good, `restore_days` from now. No processor
         is asked.
@@ -65,7 +67,7 @@ class Standing:
             CallbackRefused: a host refused.
         """
         organization = await locked(session, organization_id)
-        policy.require(await rank(session, scope, organization_id), Role.OWNER)
+        policy.require(scope, await rank(session, scope, organization_id), END_ORGANIZATION)
         if organization is None:
             raise _missing()
         run, now = self._run("deleteOrganization"), self.clock.now()
@@ -97,15 +99,17 @@ class Standing:
         """Bring a deleted organization back with its members, under another slug when its own is taken meanwhile.
 
         Raises:
+            Forbidden: the key lacks the scope.
             NotFound: no such deleted organization for this caller, or the window has passed.
             InvalidInput: the slug cannot be or is taken, or no owner is left who stays.
             CallbackRefused: a host refused.
         """
+        scope.require(END_ORGANIZATION.scope)
         owner_id = await _lasting_owner(session, organization_id)
         organization = await locked_deleted(session, organization_id)
-        own = await _rank_in_any(session, scope, organization_id)
+        may = END_ORGANIZATION.held_by(scope, await rank(session, scope, organization_id, living=False))
         now = self.clock.now()
-        if organization is None or own is not Role.OWNER or not _restorable(organization, now):
+        if organization is None or not may or not _restorable(organization, now):
             raise _missing()
         owner = await membership_of(session, organization.id, owner_id) if owner_id else None
         if owner is None or owner.role is not Role.OWNER:
@@ -138,13 +142,6 @@ def _missing() -> NotFound:
 def _restorable(organization: Organization, now: datetime) -> bool:
     """Say whether the window is still open; its last instant is inside."""
     return organization.restorable_until is not None and now <= organization.restorable_until
-
-
-async def _rank_in_any(session: Session, scope: Scope, organization_id: str) -> Role | None:
-    """Say as what the caller acts in an organization, deleted or not."""
-    if scope.administrator:
-        return Role.OWNER
-    return await role_in(session, organization_id=organization_id, user_id=scope.user_id)
 
 
 async def _lasting_owner(session: Session, organization_id: str) -> UserId | None:

@@ -31,11 +31,12 @@ DATABASE_URL = "sqlite+aiosqlite:///seatgate.db"
 STRIPE = ("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "STRIPE_NATIVE_SYNC")
 BRAINTREE = ("BRAINTREE_MERCHANT_ID", "BRAINTREE_PUBLIC_KEY", "BRAINTREE_PRIVATE_KEY", "BRAINTREE_ENVIRONMENT")
 FAKE = ("FAKE_WEBHOOK_SECRETS",)
+NO_ITEMS: tuple[str, ...] = ()
+NOTHING: str | None = None
+CATALOG: tuple[str, ...] = ("catalog.toml",)
 LATER = frozenset(
     {
         "DATABASE_REPLICA_URL",
-        "JWKS_URL",
-        "TRUSTED_PROXIES",
     }
 )
 
@@ -96,6 +97,7 @@ class Settings:
     workers: int
     allowed_origins: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
     catalog: tuple[Path, ...]
     processors: tuple[Rail, ...]
     callback_seconds: float
@@ -106,6 +108,7 @@ class Settings:
     mail_from: str | None
     jwt_issuer: str | None
     jwt_audience: str | None
+    jwks_url: str | None
     stripe_api_base: str | None
     stripe_native_sync: NativeSync
     braintree: Braintree | None
@@ -142,10 +145,7 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
     environment = reader.value("ENV", Environment.DEVELOPMENT, parsing.choice(Environment))
     production = environment is Environment.PRODUCTION
     fake: tuple[Rail, ...] = (Rail.FAKE,)
-    catalog: tuple[str, ...] = ("catalog.toml",)
     any_host: tuple[str, ...] = () if production else ("*",)
-    no_items: tuple[str, ...] = ()
-    nothing: str | None = None
     own_secrets = partial(_secrets, reader, production=production, folder=folder)
     others_secrets = parsing.secrets(production=production, shortest=1)
     processors = reader.value("PROCESSORS", fake, parsing.choices(Rail))
@@ -154,30 +154,42 @@ def _settings(reader: Reader, *, folder: Path) -> Settings:
         host=reader.value("HOST", "127.0.0.1", parsing.text),
         port=reader.value("PORT", 8000, parsing.integer(0, 65535)),
         workers=reader.value("WORKERS", 1, parsing.integer(1, 256)),
-        allowed_origins=reader.value("ALLOWED_ORIGINS", no_items, parsing.origins),
+        allowed_origins=reader.value("ALLOWED_ORIGINS", NO_ITEMS, parsing.origins),
         allowed_hosts=reader.value("ALLOWED_HOSTS", any_host, parsing.hosts),
-        catalog=tuple(folder / path for path in reader.value("CATALOG", catalog, parsing.items)),
+        trusted_proxies=reader.value("TRUSTED_PROXIES", NO_ITEMS, parsing.networks),
+        catalog=tuple(folder / path for path in reader.value("CATALOG", CATALOG, parsing.items)),
         processors=processors,
         callback_seconds=reader.value("CALLBACK_SECONDS", 2.0, parsing.seconds(60)),
         on_cancel_failure=reader.value("ON_CANCEL_FAILURE", OnCancelFailure.ABORT, parsing.choice(OnCancelFailure)),
         restore_days=reader.value("RESTORE_DAYS", 14, parsing.integer(1, 3650)),
         invitation_days=reader.value("INVITATION_DAYS", 7, parsing.integer(1, 365)),
-        public_url=reader.value("PUBLIC_URL", nothing, parsing.address),
-        mail_url=reader.value("MAIL_URL", nothing, parsing.mail_url),
-        mail_from=reader.value("MAIL_FROM", nothing, parsing.mail_address),
-        jwt_issuer=reader.value("JWT_ISSUER", nothing, parsing.text),
-        jwt_audience=reader.value("JWT_AUDIENCE", nothing, parsing.text),
+        public_url=reader.value("PUBLIC_URL", NOTHING, parsing.address),
+        mail_url=reader.value("MAIL_URL", NOTHING, parsing.mail_url),
+        mail_from=reader.value("MAIL_FROM", NOTHING, parsing.mail_address),
+        jwt_issuer=reader.value("JWT_ISSUER", NOTHING, parsing.text),
+        jwt_audience=reader.value("JWT_AUDIENCE", NOTHING, parsing.text),
+        jwks_url=reader.value("JWKS_URL", NOTHING, parsing.key_address(production=production)),
         database_url=reader.value("DATABASE_URL", DATABASE_URL, parsing.database_url),
-        database_listen_url=reader.value("DATABASE_LISTEN_URL", nothing, parsing.database_url),
-        stripe_api_base=reader.value("STRIPE_API_BASE", nothing, parsing.address),
+        database_listen_url=reader.value("DATABASE_LISTEN_URL", NOTHING, parsing.database_url),
+        stripe_api_base=reader.value("STRIPE_API_BASE", NOTHING, parsing.address),
         stripe_native_sync=reader.value("STRIPE_NATIVE_SYNC", NativeSync.DISABLED, parsing.choice(NativeSync)),
-        stripe_api_key=reader.value("STRIPE_API_KEY", nothing, parsing.secret(production=production, shortest=1)),
-        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", no_items, others_secrets),
+        stripe_api_key=reader.value("STRIPE_API_KEY", NOTHING, parsing.secret(production=production, shortest=1)),
+        stripe_webhook_secrets=reader.value("STRIPE_WEBHOOK_SECRETS", NO_ITEMS, others_secrets),
         braintree=_braintree(reader, production=production) if Rail.BRAINTREE in processors else None,
         fake_webhook_secrets=own_secrets("FAKE_WEBHOOK_SECRETS") if Rail.FAKE in processors else (),
         secret_keys=own_secrets("SECRET_KEYS"),
-        jwt_secrets=own_secrets("JWT_SECRETS"),
+        jwt_secrets=() if _keys_are_published(reader) else own_secrets("JWT_SECRETS"),
     )
+
+
+def _keys_are_published(reader: Reader) -> bool:
+    """Say whether an issuer's published keys stand in the place of secrets; both at once are a fault.
+
+    Beside a secret that we share, an issuer's public key could be taken for one.
+    """
+    if reader.given("JWKS_URL") and reader.given("JWT_SECRETS"):
+        reader.fault("JWT_SECRETS", f"is set although {PREFIX}JWKS_URL is; tokens are checked by one of the two")
+    return reader.given("JWKS_URL")
 
 
 def _braintree(reader: Reader, *, production: bool) -> Braintree:
@@ -231,8 +243,10 @@ def _check_listening(reader: Reader, settings: Settings) -> None:
 
 def _check_production(reader: Reader, settings: Settings) -> None:
     """Note what development would have made up, and the processor that takes no money."""
-    for name in ("SECRET_KEYS", "JWT_SECRETS", "ALLOWED_HOSTS"):
+    for name in ("SECRET_KEYS", "ALLOWED_HOSTS"):
         if not reader.given(name):
             reader.fault(name, "is missing; in production nothing is made up")
+    if not reader.given("JWT_SECRETS") and not reader.given("JWKS_URL"):
+        reader.fault("JWT_SECRETS", f"is missing, and so is {PREFIX}JWKS_URL; in production nothing is made up")
     if Rail.FAKE in settings.processors:
         reader.fault("PROCESSORS", f"names {Rail.FAKE}, which is not for production")

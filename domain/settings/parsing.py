@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from email.utils import parseaddr
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ SHORTEST_SECRET_BYTES = 32
 FEWEST_DISTINCT_CHARACTERS = 8
 LONGEST_TEXT = 255
 DEVELOPMENT_MARK = "development-"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PLACEHOLDERS = (DEVELOPMENT_MARK, "changeme", "change-me", "change_me", "placeholder", "insert-", "your-secret")
 _MAIL = re.compile(r"[^@\s<>()\[\],;:\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _HOST = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
@@ -150,6 +152,39 @@ def address(value: str) -> str:
     if not is_address(value):
         raise Fault("is not an http or https address")
     return value
+
+
+def key_address(*, production: bool) -> Callable[[str], str]:
+    """Make a parser for the address of an issuer's keys, which may have a query.
+
+    In production it is https, because whoever can change the answer can be anybody here; http is for loopback alone.
+    """
+
+    def parse(value: str) -> str:
+        bare, _, query = value.partition("?")
+        if not is_address(bare) or "#" in query:
+            raise Fault("is not an https address")
+        parts = urlsplit(bare)
+        if production and parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise Fault("is not an https address; in production http is for loopback alone")
+        return value
+
+    return parse
+
+
+def networks(value: str) -> tuple[str, ...]:
+    """Take a comma list of addresses and networks such as `10.0.0.0/8`; one that holds everybody is refused."""
+    return tuple(_network(item) for item in items(value))
+
+
+def _network(item: str) -> str:
+    try:
+        found = ip_network(item)
+    except ValueError:
+        raise Fault("holds something other than an address or a network such as 10.0.0.0/8") from None
+    if found.prefixlen == 0:
+        raise Fault("holds a network that is everybody")
+    return str(found)
 
 
 def mail_url(value: str) -> str:

@@ -80,6 +80,7 @@ class Metric(StrEnum):
     CHECK_SECONDS = "seatgate_entitlement_check_seconds"
     DEAD_LETTERS = "seatgate_dead_letters_total"
     DRIFTS = "seatgate_drifts_total"
+    KEYS_NOT_RENEWED = "seatgate_keys_not_renewed_total"
     OUTBOX_DUE = "seatgate_outbox_due"
     OUTBOX_GIVEN_UP = "seatgate_outbox_given_up"
     OUTBOX_LAG = "seatgate_outbox_lag_seconds"
@@ -95,6 +96,7 @@ class Signal(StrEnum):
 
     DEAD_LETTER = "dead_letter"
     DRIFT = "drift"
+    KEYS_NOT_RENEWED = "keys_not_renewed"
     SEATS_OVER_LIMIT = "seats_over_limit"
     TRUNCATED_SUMMARY = "truncated_summary"
     UNMAPPED_PRICE = "unmapped_price"
@@ -166,6 +168,9 @@ METRICS: Mapping[Metric, MetricEntry] = {
         description="disagreements that reconciling has found",
         labels=(Attribute.KIND, Attribute.ACCESS, Attribute.PROCESSOR),
     ),
+    Metric.KEYS_NOT_RENEWED: MetricEntry(
+        kind=Kind.COUNTER, description="tries to fetch the keys of `SEATGATE_JWKS_URL` that failed"
+    ),
     Metric.OUTBOX_DUE: MetricEntry(kind=Kind.GAUGE, description="outbox messages that are due now"),
     Metric.OUTBOX_GIVEN_UP: MetricEntry(kind=Kind.GAUGE, description="outbox messages that have been given up"),
     Metric.OUTBOX_LAG: MetricEntry(
@@ -200,6 +205,11 @@ SIGNALS: Mapping[Signal, SignalEntry] = {
         description="the mirror and a processor disagree; once for each report that it stands in",
         metric=Metric.DRIFTS,
         attributes=(Attribute.KIND, Attribute.ACCESS, Attribute.PROCESSOR, Attribute.CUSTOMER_ID),
+    ),
+    Signal.KEYS_NOT_RENEWED: SignalEntry(
+        description="the keys of the tokens' issuer could not be fetched; an hour after the last success none counts",
+        metric=Metric.KEYS_NOT_RENEWED,
+        attributes=(),
     ),
     Signal.SEATS_OVER_LIMIT: SignalEntry(
         description="an organization has more seats taken than its limit gives, as after a downgrade",

@@ -28,8 +28,7 @@ from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
 from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
 from domain.entitlements.advisory import Pulling
-from domain.hooks import LifecycleHooks
-from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
+from domain.identity import ApiKeys, AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.live import Live
 from domain.mail import Mailer
 from domain.organizations import (
@@ -43,15 +42,16 @@ from domain.organizations import (
     Reading,
     Standing,
     Tidying,
-    organizations_seen_by,
+    seen_through,
 )
-from domain.scope import Scope
+from domain.scope import ApiScope, Scope
 from domain.settings import Settings
 from domain.telemetry import Telemetry
 from domain.wiring import jobs
 from domain.wiring.answering import answering_of
 from domain.wiring.doors import Doors, doors_of
 from domain.wiring.hearing import Hearing, hearing_of
+from domain.wiring.people import people_of
 from domain.wiring.processors import Rooms, rooms_of
 from domain.wiring.seams import CatalogAccesses, hooks_of, role_for
 from domain.worker import Worker
@@ -67,6 +67,7 @@ class Services:
     users: Users
     deletions: Deletions
     step_up: StepUp
+    keys: ApiKeys
     organizations: Organizations
     members: Members
     ownership: Ownership
@@ -131,9 +132,9 @@ class Services:
         """The command that compares one customer."""
         return CustomerReconciling(reconciling=self.reconciling)
 
-    def reading(self, scope: Scope) -> Reading:
-        """Give the reads of organizations that a caller may make."""
-        return Reading(scope=scope)
+    def reading(self, scope: Scope, *, by: ApiScope = ApiScope.ORGANIZATIONS_READ) -> Reading:
+        """Give the reads of organizations that a caller may make, by the scope that a key needs for them."""
+        return Reading(scope=scope, by=by)
 
     def invitation_reading(self, scope: Scope) -> InvitationReading:
         """Give the reads of invitations that a caller may make."""
@@ -141,20 +142,21 @@ class Services:
 
     def customers(self, scope: Scope) -> CustomerReading:
         """Give the reads of customers that a caller may make."""
-        return CustomerReading(scope=scope, own_organizations=organizations_seen_by)
+        return CustomerReading(scope=scope, own_organizations=seen_through(scope))
 
     def timelines(self, scope: Scope) -> Timelines:
         """Give the reads of the audit ledger that a caller may make."""
-        return Timelines(scope=scope, roles_of=self.reading(scope).roles)
+        return Timelines(scope=scope, ranks_of=self.reading(scope).ranks)
 
-    async def aclose(self) -> None:
-        """Let running work finish and let go of the database, then of the processors that it spoke to."""
+    async def aclose(self, *, within: float = 10) -> None:
+        """Let work finish `within` seconds, and let go of the database, then of the processors that it spoke to."""
         await self.live.aclose()
         await self.schedule.aclose()
         if self.pulling is not None:
             await self.pulling.aclose()
         await self.forwarding.aclose()
-        await self.database.aclose()
+        await self.keys.aclose()
+        await self.database.aclose(within=within)
         for processor in self.processors.values():
             await processor.aclose()
 
@@ -188,14 +190,12 @@ def build(
     rollout, counting = answering_of(settings, database, clock, resolver, counted)
     rooms, doors = rooms_of(settings, database, clock), doors_of(settings, clock, callbacks, counting.entitlements)
     members, (hearing, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
-    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
+    people = people_of(settings, database, clock, hooks_of(hooks or {}, members, commands), auth)
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        users=users,
-        deletions=deletions,
-        step_up=StepUp(database=database, clock=clock, adapter=auth),
+        **people._asdict(),
         organizations=doors.made(Organizations),
         members=members,
         ownership=doors.made(Ownership),
@@ -208,7 +208,9 @@ def build(
         hearing=hearing,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, counting, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
+        worker=_worker(
+            settings, counting, rooms, doors, commands, hearing, schedule, people.deletions, forwarding, mailer
+        ),
     )
 
 
@@ -228,13 +230,6 @@ def _billing(settings: Settings, rooms: Rooms, entitlements: Entitlements) -> tu
         rooms.made(Commands, role_for=role_for, **judging),
         Schedule(rooms.made(Reconciling, wanted=wanted, **judging, **heard)),
     )
-
-
-def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
-    """Let hooks look on when users come, and when they go."""
-    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
-    policy = settings.on_cancel_failure
-    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:

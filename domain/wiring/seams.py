@@ -18,8 +18,8 @@ from domain.organizations import (
     Membership,
     Organization,
     OrganizationCallbacks,
+    rank,
     require_replaceable,
-    role_in,
 )
 from domain.scope import Role, Scope
 
@@ -145,10 +145,8 @@ async def customer_of_user(*, session: Session, user: User, **_: object) -> None
 
 
 async def role_for(session: Session, scope: Scope, customer: Customer) -> Role | None:
-    """Tell the caller's standing towards a customer: OWNER for the own one, else the role in its organization."""
-    if scope.administrator or customer.owner_id == scope.user_id:
-        return Role.OWNER
-    return await role_in(session, organization_id=customer.owner_id, user_id=scope.user_id)
+    """Tell the caller's standing towards a customer: OWNER for the own, else as what they act in its organization."""
+    return billing.role_towards(scope, customer, await rank(session, scope, customer.owner_id, living=False))
 
 
 class CatalogAccesses:

@@ -15,6 +15,7 @@ from domain import rates
 from domain.errors import DomainError, Forbidden, InvalidInput, RateLimited, Unauthenticated, Unavailable
 from domain.wiring import Services
 from graphql_api import edge
+from graphql_api.addresses import neighbourhood
 from graphql_api.admin import pages
 from graphql_api.admin.door import SIGN_IN, Door, Operator, unavailable
 
@@ -61,7 +62,7 @@ class Signing:
         return response
 
     async def _signed_in(self, request: Request, text: str, wanted: str) -> Response:
-        bucket = f"operators:{request.client.host if request.client else ''}"
+        bucket = f"operators:{neighbourhood(request.client and request.client.host)}"
         database, clock = self.services.database, self.services.clock
         await rates.spend(database, clock, bucket=bucket, most=MOST_TRIES, window=WINDOW)
         match = _TOKEN.fullmatch(text.strip())
@@ -69,7 +70,7 @@ class Signing:
             raise Unauthenticated
         operator = await self._operator(request, match[1])
         response = pages.redirect(wanted)
-        self.door.cookies.put(response, request, match[1], expires_at=operator.visitor.expires_at)
+        self.door.cookies.put(response, request, match[1], expires_at=operator.context.expires_at)
         await rates.give_back(database, bucket=bucket)
         return response
 

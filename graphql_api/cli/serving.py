@@ -1,15 +1,19 @@
 """Server processes: one, or several that share a socket."""
 
+import contextlib
 import os
 import signal
+import sys
 from typing import Any
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from domain.settings import Settings
 from graphql_api.cli import watching
-from graphql_api.transport.sockets.frames import MAX_FRAME_BYTES
+from graphql_api.cli.protocol import Connection
+from graphql_api.transport.sockets import wire
 
 
 class Workers(Multiprocess):
@@ -23,27 +27,36 @@ class Workers(Multiprocess):
 
 
 def serve(settings: Settings, factory: str) -> None:
-    """Serve what the factory makes, named as `module:function`, until asked to end."""
-    options: dict[str, Any] = {
+    """Serve what the factory makes, named as `module:function`, until asked to end; then leave with code 0."""
+    config = uvicorn.Config(factory, log_config=watching.logging_of(settings), **options(settings))
+    if settings.workers > 1:
+        with watching.shared_metrics(settings):
+            Workers(config, sockets=[config.bind_socket()]).run()
+        return
+    # At its end uvicorn raises the signal once more, as if nobody had heard it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    server = uvicorn.Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        sys.exit(STARTUP_FAILURE)
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """Give what uvicorn is told, but for the log."""
+    return {
         "factory": True,
         "host": settings.host,
         "port": settings.port,
         "workers": settings.workers,
-        "ws": "websockets-sansio",
-        "ws_max_size": MAX_FRAME_BYTES,
-        "ws_ping_interval": 30,
-        # A small message could become an enormous one.
-        "ws_per_message_deflate": False,
+        "http": Connection,
+        **wire.OPTIONS,
         "access_log": False,
-        "log_config": watching.logging_of(settings),
         "log_level": "warning",
         "server_header": False,
+        # By itself uvicorn believes whatever comes from this machine; SEATGATE_TRUSTED_PROXIES says whom to believe.
+        "proxy_headers": False,
         "timeout_keep_alive": 5,
-        "timeout_graceful_shutdown": 10,
+        # What runs has been waited for by then; this is for answers that are still under way.
+        "timeout_graceful_shutdown": 2,
     }
-    if settings.workers == 1:
-        uvicorn.run(factory, **options)
-        return
-    config = uvicorn.Config(factory, **options)
-    with watching.shared_metrics(settings):
-        Workers(config, sockets=[config.bind_socket()]).run()

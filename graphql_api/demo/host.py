@@ -26,7 +26,7 @@ async def organization_of_caller(source: object, info: Info[Context, None]) -> B
     """Bill whichever organization the caller joined first; identity comes from the credential alone."""
     scope, services = info.context.caller, info.context.services
     async with info.context.database.snapshot() as session:
-        joined = await page_of(session, memberships_of(scope.actor.id), Page(size=1))
+        joined = await page_of(session, memberships_of(scope.user_id), Page(size=1))
         if not joined.rows:
             return None
         return await services.reading(scope).organization(session, id=joined.rows[0].organization_id)

@@ -41,6 +41,7 @@ def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> N
     assert settings.callback_seconds == 2.0
     assert (settings.on_cancel_failure, settings.restore_days, settings.invitation_days) == ("abort", 14, 7)
     assert (settings.public_url, settings.mail_url, settings.mail_from) == (None, None, None)
+    assert (settings.jwks_url, settings.trusted_proxies) == (None, ())
 
 
 def test_a_whole_production_environment_is_accepted(tmp_path: Path) -> None:
@@ -81,6 +82,19 @@ def test_other_programs_variables_are_left_alone(tmp_path: Path) -> None:
         ("ALLOWED_ORIGINS", "app.example.org"),
         ("ALLOWED_HOSTS", "https://api.example.com"),
         ("ALLOWED_HOSTS", "*example.com"),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "loadbalancer.internal"),
+        ("TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,::/0"),
+        ("TRUSTED_PROXIES", "10.0.0.1,,10.0.0.2"),
+        ("JWKS_URL", "id.example.com/keys"),
+        ("JWKS_URL", "ftp://id.example.com/keys"),
+        ("JWKS_URL", "https://root:hunter2@id.example.com/keys"),
+        ("JWKS_URL", "https://id.example.com/keys#a"),
+        ("JWKS_URL", "https://id.example.com/keys?a=b#c"),
+        ("JWKS_URL", "file:///etc/keys"),
         ("CALLBACK_SECONDS", "0"),
         ("CALLBACK_SECONDS", "nan"),
         ("CALLBACK_SECONDS", "1e3"),
@@ -109,6 +123,52 @@ def test_a_bad_value_is_one_fault_that_names_its_variable_and_not_the_value(
     assert len(found) == 1
     assert found[0].startswith(f"SEATGATE_{name} ")
     assert not value.strip() or value not in found[0].removeprefix(f"SEATGATE_{name}") or len(value) < 5
+
+
+PUBLISHED = {name: value for name, value in PRODUCTION.items() if name != "SEATGATE_JWT_SECRETS"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://id.example.com/.well-known/jwks.json",
+        "https://id.example.com/keys?p=policy",
+        "http://127.0.0.1:8080/keys",
+        "http://[::1]/keys",
+        "http://localhost/keys",
+    ],
+)
+def test_published_keys_stand_in_the_place_of_secrets(tmp_path: Path, address: str) -> None:
+    settings = read(PUBLISHED | {"SEATGATE_JWKS_URL": address}, folder=tmp_path)
+
+    assert (settings.jwks_url, settings.jwt_secrets) == (address, ())
+
+
+def test_in_production_keys_are_not_fetched_where_others_can_change_them(tmp_path: Path) -> None:
+    address = "http://id.example.com/keys"
+
+    found = faults(PUBLISHED | {"SEATGATE_JWKS_URL": address}, tmp_path)
+
+    assert [fault.split()[0] for fault in found] == ["SEATGATE_JWKS_URL"]
+    assert read({"SEATGATE_JWKS_URL": address}, folder=tmp_path).jwks_url == address
+
+
+def test_secrets_beside_published_keys_are_a_fault(tmp_path: Path) -> None:
+    found = faults(PRODUCTION | {"SEATGATE_JWKS_URL": "https://id.example.com/keys"}, tmp_path)
+
+    assert [fault.split()[0] for fault in found] == ["SEATGATE_JWT_SECRETS"]
+
+
+def test_development_makes_no_secret_for_tokens_beside_published_keys(tmp_path: Path) -> None:
+    assert read({"SEATGATE_JWKS_URL": "https://id.example.com/keys"}, folder=tmp_path).jwt_secrets == ()
+
+
+def test_trusted_proxies_are_addresses_and_networks(tmp_path: Path) -> None:
+    given = "10.0.0.0/8, 192.0.2.7,2001:db8::/32"
+
+    settings = read({"SEATGATE_TRUSTED_PROXIES": given}, folder=tmp_path)
+
+    assert settings.trusted_proxies == ("10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32")
 
 
 MAIL = {"SEATGATE_MAIL_URL": "smtp://mail.example.com", "SEATGATE_MAIL_FROM": "seatgate@example.com"}

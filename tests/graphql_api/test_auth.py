@@ -15,16 +15,28 @@ from starlette.requests import Request
 
 from domain.errors import Unauthenticated
 from domain.identity import Asking
-from graphql_api.auth import Bearer, Claims, Expected, asking_of
+from graphql_api.auth import Bearer, Claims, Expected, Secrets, asking_of
 from tests.graphql_api.toy import NOW, SECRET, Clock, token
+from tests.support.waiting import at_once
 
 ISSUER, AUDIENCE = "https://id.example.com", "seatgate"
 OTHER_SECRET = "another-secret-that-came-after-a-rotation"
 HOUR = timedelta(hours=1)
 
 
-def bearer(*secrets: str, issuer: str | None = None, audience: str | None = None) -> Bearer:
-    return Bearer(secrets=secrets or (SECRET,), expected=Expected(issuer=issuer, audience=audience), clock=Clock())
+class Checker:
+    """Checks tokens, and insists that no check waits for anything."""
+
+    def __init__(self, bearer: Bearer) -> None:
+        self._bearer = bearer
+
+    def claims(self, header: str | None) -> Claims | None:
+        return at_once(self._bearer.claims(header))
+
+
+def bearer(*secrets: str, issuer: str | None = None, audience: str | None = None) -> Checker:
+    expected = Expected(issuer=issuer, audience=audience)
+    return Checker(Bearer(signatures=Secrets(secrets or (SECRET,)), expected=expected, clock=Clock()))
 
 
 def at(offset: timedelta) -> float:
@@ -38,7 +50,7 @@ def signed(header: dict[str, object], payload: object, secret: str = SECRET) -> 
     return b".".join([text, signature]).decode()
 
 
-def refuse(header: str, checker: Bearer | None = None) -> None:
+def refuse(header: str, checker: Checker | None = None) -> None:
     with pytest.raises(Unauthenticated) as caught:
         (checker or bearer()).claims(header)
     assert str(caught.value) == "A valid credential is required."

@@ -20,14 +20,15 @@ from strawberry.schema.config import StrawberryConfig
 
 from domain import identity
 from domain.errors import AlreadyMember, Forbidden, InvalidCursor, InvalidInput, Unauthenticated, Unavailable
-from domain.identity import Asking, Visitor
+from domain.identity import Asking, ShownKey, Visitor
 from domain.scope import Actor, ActorKind, Scope
 from domain.wiring import Services
 from graphql_api import edge, health
-from graphql_api.auth import Bearer, Expected, JwtAdapter
+from graphql_api.auth import Bearer, Expected, JwtAdapter, Secrets
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, PublicError
 from graphql_api.limits import Limits
+from graphql_api.recognition import Shown
 from graphql_api.transport import Transport
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -161,11 +162,11 @@ class Subscription:
         yield 1
 
 
-def schema(*extensions: Callable[[], SchemaExtension]) -> MaskingSchema:
+def schema(*extensions: Callable[[], SchemaExtension], subscription: type = Subscription) -> MaskingSchema:
     return MaskingSchema(
         query=Query,
         mutation=Mutation,
-        subscription=Subscription,
+        subscription=subscription,
         extensions=[*extensions, Limits],
         config=StrawberryConfig(
             scalar_map={
@@ -180,12 +181,13 @@ class Recognition:
     """Recognizes bearer tokens and asks no database; two people fare badly."""
 
     def __init__(self) -> None:
-        self._adapter = JwtAdapter(Bearer(secrets=(SECRET,), expected=Expected(), clock=Clock()))
+        self._adapter = JwtAdapter(Bearer(signatures=Secrets([SECRET]), expected=Expected(), clock=Clock()))
 
     async def visitor(self, asking: Asking) -> Visitor | None:
         return await identity.recognize(self._adapter, asking)
 
-    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+    async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
+        assert not isinstance(visitor, ShownKey)
         if visitor and visitor.subject == "deleted":
             raise Unauthenticated
         if visitor and visitor.subject == "unlucky":
@@ -195,7 +197,8 @@ class Recognition:
 
 def context_of(request_id: str, visitor: Visitor | None = None) -> Context:
     scope = Scope(actor=Actor(kind=ActorKind.USER, id=visitor.subject)) if visitor else None
-    return Context(request_id=request_id, scope=scope, services=NO_SERVICES)
+    expires_at = visitor.expires_at if visitor else None
+    return Context(request_id=request_id, scope=scope, services=NO_SERVICES, expires_at=expires_at)
 
 
 async def explode(request: Request) -> Response:

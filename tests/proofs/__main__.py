@@ -1,14 +1,15 @@
-"""`python -m tests.proofs entitlements|seats|webhooks|faults|past OPTIONS`: one of the long proofs."""
+"""`python -m tests.proofs entitlements|seats|webhooks|faults|fuzz|past OPTIONS`: one of the long proofs."""
 
 import sys
 
-from tests.proofs import entitlements, faults, past, seats, walks
+from tests.proofs import entitlements, faults, fuzz, past, seats, walks
 
 PROOFS = {
     "entitlements": entitlements.main,
     "seats": seats.main,
     "webhooks": walks.main,
     "faults": faults.main,
+    "fuzz": fuzz.main,
     "past": past.main,
 }
 

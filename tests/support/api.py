@@ -214,6 +214,8 @@ def make_settings(database_url: str, folder: Path, catalog: str = CATALOG, **var
         "JWT_SECRETS": JWT_SECRET,
         "SECRET_KEYS": "a-secret-for-tests-that-signs-every-cursor",
     } | variables
+    if "JWKS_URL" in variables:
+        del environment["JWT_SECRETS"]
     if "fake" in environment.get("PROCESSORS", "fake"):
         environment.setdefault("FAKE_WEBHOOK_SECRETS", WEBHOOK_SECRET)
     return settings.read({f"SEATGATE_{name}": value for name, value in environment.items()}, folder=folder)

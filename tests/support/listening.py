@@ -4,16 +4,17 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 
 @contextlib.contextmanager
-def listening(app: Starlette) -> Iterator[str]:
-    """Serve for the block and give the address."""
+def listening(app: ASGIApp, **options: Any) -> Iterator[str]:
+    """Serve for the block and give the address; `options` are uvicorn's."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none", **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:

@@ -104,7 +104,7 @@ async def order_purchase(
     Raises:
         InvalidInput: what cannot be bought.
         NotFound: no such customer for this caller, or its owner is going.
-        Forbidden: only the organization's OWNER and administrators may buy.
+        Forbidden: only the organization's OWNER, administrators, and keys with billing:write may buy.
         AlreadySubscribed: a live base subscription is in the mirror, or another purchase is under way.
         Unsupported: the rail does not sell in this way.
         PurchasesInTheWay: an older page may have been paid, or a purchase that was given up may have been made.

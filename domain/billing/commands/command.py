@@ -13,15 +13,16 @@ from domain.billing.purchases import Prices
 from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import BillingSubscription
 from domain.db import Session
-from domain.errors import DomainError, Forbidden, InvalidInput, NotFound, Unsupported
+from domain.errors import DomainError, InvalidInput, NotFound, Unsupported
 from domain.idempotency import Answer
+from domain.rights import BILL
 from domain.scope import Role, Scope
 
 Told = TypeVar("Told")
 Result = TypeVar("Result")
 
 RoleFor = Callable[[Session, Scope, Customer], Awaitable[Role | None]]
-"""Tells the caller's standing towards a customer: the role in the organization that owns it, OWNER for the own one."""
+"""Tells the caller's standing towards a customer: as what they act in the organization that owns it; OWNER: the own."""
 
 Times = Mapping[ProcessorName, datetime]
 """What each processor's clock says just before."""
@@ -58,14 +59,14 @@ class Hearing:
 
         Raises:
             NotFound: no such customer for this caller, or its owner is going.
-            Forbidden: only the organization's OWNER and administrators may.
+            Forbidden: only the organization's OWNER, administrators, and keys with billing:write may.
         """
+        self.scope.require(BILL.scope)
         customer = await locked_customer(self.session, customer_id)
         role = None if customer is None else await self.role_for(self.session, self.scope, customer)
         if customer is None or role is None:
             raise NotFound(what, path=missing)
-        if role is not Role.OWNER:
-            raise Forbidden
+        BILL.require(self.scope, role)
         if customer.closing_at is not None and not going:
             raise NotFound(what, path=missing)
         return customer
@@ -75,8 +76,9 @@ class Hearing:
 
         Raises:
             NotFound: no such subscription for this caller, or its customer's owner is going.
-            Forbidden: only the organization's OWNER and administrators may.
+            Forbidden: only the organization's OWNER, administrators, and keys with billing:write may.
         """
+        self.scope.require(BILL.scope)
         missing = ["input", "subscriptionId"]
         row = await self.session.get(BillingSubscription, subscription_id)
         if row is None:

@@ -58,7 +58,7 @@ class Commands(Steps):
 
         Raises:
             NotFound: no such subscription for this caller.
-            Forbidden: only the organization's OWNER and administrators may.
+            Forbidden: only the organization's OWNER, administrators, and keys with billing:write may.
             WrongSubscriptionState: it has ended, or has no base plan to swap.
             InvalidInput: what SwapPlan refuses, or the processor.
             Unsupported: its processor computes no such invoice.

@@ -21,10 +21,10 @@ MANY = 6000
 
 
 def timelines(scope: Scope = ledger.ANN, role: Role | None = Role.OWNER) -> Timelines:
-    async def roles_of(_: Session, ids: Sequence[str]) -> dict[str, Role]:
+    async def ranks_of(_: Session, ids: Sequence[str]) -> dict[str, Role]:
         return {} if role is None else {id: role for id in ids if id == "org_1"}
 
-    return Timelines(scope=scope, roles_of=roles_of)
+    return Timelines(scope=scope, ranks_of=ranks_of)
 
 
 ALL = timelines(system("test"))
@@ -38,8 +38,8 @@ async def read(
     **narrowed: Any,
 ) -> list[AuditEvent] | None:
     async with database.snapshot() as session:
-        role = (await reading.roles_of(session, [organization or ""])).get(organization or "")
-        listing = reading.events(organization, role=role, narrowed=EventFilter(**narrowed))
+        rank = (await reading.ranks_of(session, [organization or ""])).get(organization or "")
+        listing = reading.events(organization, rank=rank, narrowed=EventFilter(**narrowed))
         return None if listing is None else list((await page_of(session, listing, page or Page(size=50))).rows)
 
 
@@ -106,7 +106,7 @@ async def test_pages_follow_one_another_both_ways(
     forward: list[str] = []
     backward: list[str] = []
     async with database.snapshot() as session:
-        listing = ALL.events(None, role=None, narrowed=EventFilter(**narrowed))
+        listing = ALL.events(None, rank=None, narrowed=EventFilter(**narrowed))
         assert listing is not None
         page = Page(size=3)
         while True:

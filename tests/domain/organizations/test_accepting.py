@@ -8,11 +8,12 @@ import pytest
 
 from domain.audit import AuditEvent
 from domain.db import Database
-from domain.errors import AlreadyMember, InvitationInvalid
+from domain.errors import AlreadyMember, Forbidden, InvitationInvalid
 from domain.identity import User
 from domain.organizations import Invitation, InvitationStatus, Invited, Organization
-from domain.scope import Role, Scope, system
+from domain.scope import ApiScope, Role, Scope, system
 from tests.support.clock import FixedClock
+from tests.support.scopes import key
 from tests.support.seating import DAYS, SECRET_KEYS, House, house, scope_of
 from tests.support.tables import execute, unchanged
 
@@ -196,15 +197,33 @@ async def being_deleted(scene: Scene) -> Scope:
     return scope_of(scene.guest)
 
 
-async def the_system(_: Scene) -> Scope:
-    return system("worker")
-
-
 async def the_inviter(scene: Scene) -> Scope:
     return scope_of(scene.owner)
 
 
-WRONG = [stranger, without_address, late_claimant, being_deleted, the_system, the_inviter]
+@pytest.mark.parametrize(
+    "scope",
+    [system("worker"), key(), key("usr_1", only=ApiScope.ORGANIZATIONS_WRITE), key(organization="org_1")],
+    ids=["the system", "a key for itself", "a key that may not, for a user", "a key of an organization"],
+)
+async def test_whoever_is_no_person_is_told_nothing_of_the_token(scene: Scene, scope: Scope) -> None:
+    for token in (scene.invited.token, "nonsense"):
+        async with unchanged(scene.made.database):
+            with pytest.raises(Forbidden):
+                await scene.made.accept(token, by=scope)
+
+
+async def test_a_host_key_accepts_for_the_invited_and_for_nobody_else(scene: Scene) -> None:
+    async with unchanged(scene.made.database):
+        with pytest.raises(InvitationInvalid):
+            await scene.made.accept(scene.invited.token, by=key(scene.owner.id))
+
+    entered = await scene.made.accept(scene.invited.token, by=key(scene.guest.id, only=ApiScope.MEMBERS_WRITE))
+
+    assert entered.user_id == scene.guest.id
+
+
+WRONG = [stranger, without_address, late_claimant, being_deleted, the_inviter]
 
 
 @pytest.mark.parametrize("person", WRONG, ids=lambda person: person.__name__)

@@ -12,6 +12,7 @@ from domain.organizations import Organization
 from domain.organizations.names import checked_slug, slug_of, varied
 from domain.scope import Scope
 from tests.support.clock import FixedClock
+from tests.support.scopes import key
 from tests.support.seating import ADMINISTRATOR, House, house, scope_of
 from tests.support.tables import scalar, unchanged
 
@@ -87,11 +88,12 @@ async def test_nobody_else_may_name_another_owner(made: House) -> None:
 
 
 async def test_an_owner_who_is_not_there_makes_nothing(made: House) -> None:
-    for owner_id in (None, "usr_" + "0" * 32):
-        async with unchanged(made.database):
-            with pytest.raises(NotFound) as caught:
-                await create(made, ADMINISTRATOR, owner_id=owner_id)
-        assert caught.value.path == ["input", "ownerId"]
+    for by in (ADMINISTRATOR, key()):
+        for owner_id, refused in ((None, InvalidInput), ("usr_" + "0" * 32, NotFound)):
+            async with unchanged(made.database):
+                with pytest.raises(refused) as caught:
+                    await create(made, by, owner_id=owner_id)
+            assert caught.value.path == ["input", "ownerId"]
 
 
 async def test_a_taken_name_gets_another_slug_and_a_taken_slug_is_refused(made: House) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,8 @@ from domain.organizations import (
 )
 from domain.scope import Role, Scope
 from tests.support.clock import FixedClock
-from tests.support.seating import ADMINISTRATOR, House, acting, house
+from tests.support.scopes import key
+from tests.support.seating import ADMINISTRATOR, House, acting, house, scope_of
 from tests.support.tables import changes, dump, execute, scalar, unchanged
 from tests.support.tenancy import change_role, delete, leave, transfer, update
 
@@ -166,6 +168,7 @@ async def test_nobody_can_do_anything_in_a_deleted_organization(acme: Acme) -> N
     await made.user("ann", email="ann@example.com")
     place = await made.membership_id(organization, acme.member)
     await delete(made, organization, by=acme.owner)
+    administrator = replace(scope_of(await made.user("ada")), administrator=True)
 
     deeds: list[Callable[[User | Scope], Awaitable[object]]] = [
         lambda by: made.add(organization, UserRef(email="ann@example.com"), by=by),
@@ -176,9 +179,14 @@ async def test_nobody_can_do_anything_in_a_deleted_organization(acme: Acme) -> N
         lambda by: update(made, organization, by=by, name="Another"),
     ]
     for deed in deeds:
-        for by in (acme.owner, acme.admin, acme.member, ADMINISTRATOR):
+        for by in (acme.owner, acme.admin, acme.member, administrator, key(acme.owner.id)):
             async with unchanged(made.database):
                 with pytest.raises(NotFound):
+                    await deed(by)
+    for deed in deeds[:-1]:
+        for by in (key(), key(organization=organization.id)):
+            async with unchanged(made.database):
+                with pytest.raises((NotFound, Forbidden)):
                     await deed(by)
 
 

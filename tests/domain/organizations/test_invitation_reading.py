@@ -28,9 +28,9 @@ async def names(made: House, who: User | Scope, organization: Organization, stat
     """List the invitations as the caller reads them, and hold that they are as many as is counted."""
     reading = InvitationReading(scope=who if isinstance(who, Scope) else scope_of(who), clock=made.clock)
     async with made.database.snapshot() as session:
-        role = (await Reading(scope=reading.scope).roles(session, [organization.id])).get(organization.id)
+        rank = (await Reading(scope=reading.scope).ranks(session, [organization.id])).get(organization.id)
         now = await session.get_one(Organization, organization.id)
-        listing = reading.of(now, role=role, status=status)
+        listing = reading.of(now, rank=rank, status=status)
         found = await page_of(session, listing, Page(size=50))
         assert await counts_of(session, [listing]) == [len(found.rows)]
     return " ".join(row.email.partition("@")[0] for row in found.rows)

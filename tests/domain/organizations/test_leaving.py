@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from domain.db import Database
-from domain.errors import LastOwner, NotFound
-from domain.scope import Role
+from domain.errors import Forbidden, LastOwner, NotFound
+from domain.scope import ApiScope, Role
 from tests.support.clock import FixedClock
+from tests.support.scopes import key
 from tests.support.seating import ADMINISTRATOR, House, house
 from tests.support.tables import changes, dump, scalar, unchanged
 from tests.support.tenancy import leave, mark, roles
@@ -69,11 +70,22 @@ async def test_whoever_is_not_in_leaves_nothing(made: House) -> None:
     owner, stranger = await made.user("owner"), await made.user("stranger")
     organization = await made.organization(owner)
 
-    for by, id in ((stranger, organization.id), (ADMINISTRATOR, organization.id), (owner, "org_" + "0" * 32)):
+    for by, id in ((stranger, organization.id), (key(stranger.id), organization.id), (owner, "org_" + "0" * 32)):
         async with unchanged(made.database):
             with pytest.raises(NotFound) as caught:
                 await leave(made, id, by=by)
         assert caught.value.path == ["input", "organizationId"]
+
+
+async def test_whoever_is_no_person_cannot_leave(made: House) -> None:
+    owner = await made.user("owner")
+    organization = await made.organization(owner)
+
+    for by in (ADMINISTRATOR, key(), key(organization=organization.id), key(owner.id, only=ApiScope.BILLING_WRITE)):
+        for id in (organization.id, "org_" + "0" * 32):
+            async with unchanged(made.database):
+                with pytest.raises(Forbidden):
+                    await leave(made, id, by=by)
 
 
 async def test_leaving_many_times_at_once_gives_one_seat_back(made: House) -> None:

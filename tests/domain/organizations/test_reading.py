@@ -5,18 +5,22 @@ import itertools
 import pytest
 
 from domain.db import Database, Listing, Page, Position, counts_of, page_of
+from domain.errors import Forbidden
 from domain.organizations import (
     Membership,
     Organization,
     OrganizationOrder,
     Reading,
     memberships_of,
+    rank,
     role_in,
 )
-from domain.scope import Role, Scope
+from domain.scope import ApiScope, Role, Scope
 from tests.support.clock import FixedClock
+from tests.support.scopes import key
 from tests.support.seating import ADMINISTRATOR, House, house, scope_of
 from tests.support.tables import execute
+from tests.support.tenancy import delete
 
 # Upper before lower, and accents after both: byte by byte on both engines.
 NAMES = ["alpha", "Beta", "alpha", "Éclair", "zeta"]
@@ -48,6 +52,53 @@ async def test_everybody_reads_their_own_and_nothing_else(made: House) -> None:
     assert await seen(scope_of(fellow)) == [{acme.id}, {ann.id, fellow.id}, {place}, {f"{acme.id} MEMBER"}]
     assert await seen(scope_of(bob)) == [{other.id}, {bob.id}, {foreign}, {f"{other.id} OWNER"}]
     assert await seen(ADMINISTRATOR) == [{acme.id, other.id}, set(everybody), set(places), set()]
+    # A key has no role of its own, whatever it ranks as.
+    assert await seen(key(organization=acme.id)) == [{acme.id}, {ann.id, fellow.id}, {place}, set()]
+    assert await seen(key()) == [{acme.id, other.id}, set(everybody), set(places), set()]
+    assert await seen(key(fellow.id)) == await seen(scope_of(fellow))
+
+
+@pytest.mark.parametrize("for_user", [False, True])
+async def test_a_key_without_the_scope_reads_nothing_whatever_is_named(made: House, for_user: bool) -> None:
+    ann = await made.user("ann")
+    acme = await made.organization(ann)
+    place = await made.membership_id(acme, ann)
+    scope = key(ann.id if for_user else None, only=ApiScope.MEMBERS_WRITE)
+    reading = Reading(scope=scope)
+
+    async with made.database.snapshot() as session:
+        for id in (acme.id, "org_none"):
+            with pytest.raises(Forbidden):
+                await reading.organization(session, id=id)
+        with pytest.raises(Forbidden):
+            await reading.users_by_id(session, [ann.id])
+        with pytest.raises(Forbidden):
+            await reading.memberships_by_id(session, [place])
+        # By the scope of a command the same is read for that command.
+        assert await Reading(scope=scope, by=ApiScope.MEMBERS_WRITE).membership(session, place) is not None
+    with pytest.raises(Forbidden):
+        reading.own_memberships()
+    with pytest.raises(Forbidden):
+        reading.members_of(acme, None)
+
+
+async def test_the_key_of_a_deleted_organization_reads_nothing_and_the_hosts_finds_it_by_id(
+    made: House,
+) -> None:
+    ann = await made.user("ann")
+    acme = await made.organization(ann)
+    place = await made.membership_id(acme, ann)
+    await delete(made, acme, by=ann)
+
+    async with made.database.snapshot() as session:
+        now = await Reading(scope=key()).organization(session, id=acme.id)
+        assert now is not None
+        assert Reading(scope=key()).members_of(now, None) is None
+        for scope in (key(organization=acme.id), key()):
+            assert await Reading(scope=scope).memberships_by_id(session, [place]) == {}
+        assert await rank(session, key(organization=acme.id), acme.id) is None
+        assert await Reading(scope=key(organization=acme.id)).organization(session, id=acme.id) is None
+        assert await Reading(scope=key(organization=acme.id)).users_by_id(session, [ann.id]) == {}
 
 
 async def test_one_organization_is_found_by_any_of_its_names(made: House) -> None:

@@ -16,7 +16,7 @@ from domain.entitlements import Catalog, Entitlements, EntitlementSet, Given, He
 from domain.entitlements.decisions import revision
 from domain.entitlements.resolver import FAILED, Resolved
 from domain.ids import SubscriptionId
-from domain.organizations import organizations_seen_by
+from domain.organizations import seen_through
 from domain.scope import system
 from tests.support.clock import FixedClock
 from tests.support.shadow.catalogs import CATALOGS, put_in_force
@@ -63,7 +63,8 @@ class World:
 
     @property
     def reading(self) -> CustomerReading:
-        return CustomerReading(scope=system("test"), own_organizations=organizations_seen_by)
+        scope = system("test")
+        return CustomerReading(scope=scope, own_organizations=seen_through(scope))
 
     @property
     def customers(self) -> list[str]:

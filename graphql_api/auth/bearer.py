@@ -1,26 +1,17 @@
-"""Bearer tokens: prove who a caller is, from the text of one header. Know no database and make no user.
-
-`JwtAdapter` is how Seatgate recognizes people when its host does not. Whatever is wrong with a token, the answer is
-`Unauthenticated` and never says what.
-"""
+"""What a bearer token must say, once its signature has been proven by whoever knows the keys."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Self
+from typing import Annotated, Protocol
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import HTTPConnection
 
-from domain.clock import Clock, SystemClock
+from domain.clock import Clock
 from domain.errors import Unauthenticated
-from domain.identity import Asking, User, Visitor
-from domain.settings import Settings
+from domain.identity import Visitor
 
-ALGORITHM = "HS256"
 ADMINISTRATOR_SCOPE = "seatgate:admin"
 LONGEST_HEADER = 8192
 CLOCK_SKEW = timedelta(seconds=30)
@@ -45,19 +36,38 @@ class Expected:
     audience: str | None = None
 
 
-class Bearer:
-    """Checks bearer tokens signed with HS256 under any of the configured secrets; no other algorithm is ever tried."""
+class Signatures(Protocol):
+    """Proves who has signed a token. `begin` may be called when the process starts, `aclose` when it ends."""
 
-    def __init__(self, *, secrets: tuple[str, ...], expected: Expected, clock: Clock) -> None:
-        self._keys = tuple(OctKey.import_key(secret) for secret in secrets)
+    async def claims(self, token: str) -> Mapping[str, object]:
+        """Give what a token says, if one of the keys has signed it; the claims themselves are not judged.
+
+        Raises:
+            Unauthenticated: none has, or the token is none that we take.
+            Unavailable: the keys are not to be had.
+        """
+
+    def begin(self) -> None:
+        """Get ready, without waiting for it."""
+
+    async def aclose(self) -> None:
+        """Leave nothing running."""
+
+
+class Bearer:
+    """Checks bearer tokens: the signature by `signatures`, the claims by what is expected and by the clock."""
+
+    def __init__(self, *, signatures: Signatures, expected: Expected, clock: Clock) -> None:
+        self.signatures = signatures
         self._expected = expected
         self._clock = clock
 
-    def claims(self, header: str | None) -> Claims | None:
+    async def claims(self, header: str | None) -> Claims | None:
         """Read the value of an Authorization header; None without one.
 
         Raises:
             Unauthenticated: the header is there and does not prove who is asking.
+            Unavailable: the keys are not to be had.
         """
         if header is None:
             return None
@@ -65,20 +75,11 @@ class Bearer:
         if match is None:
             raise Unauthenticated
         try:
-            payload = _Payload.model_validate(self._signed(match[1]))
+            payload = _Payload.model_validate(await self.signatures.claims(match[1]))
         except ValidationError:
             raise Unauthenticated from None
         self._check(payload)
         return _claims(payload)
-
-    def _signed(self, token: str) -> dict[str, object]:
-        for key in self._keys:
-            try:
-                return jwt.decode(token, key, algorithms=[ALGORITHM]).claims
-            except (JoseError, ValueError, TypeError, RecursionError):
-                # A TypeError: the library believes that what stands in a header is of its right type.
-                continue
-        raise Unauthenticated
 
     def _check(self, payload: "_Payload") -> None:
         """Refuse a token of another issuer or audience, one that is over, and one from the future.
@@ -96,61 +97,6 @@ class Bearer:
         )
         if refused:
             raise Unauthenticated
-
-
-class JwtAdapter:
-    """The adapter of who hands in none: bearer tokens by the settings, administrators by the token's scope."""
-
-    def __init__(self, bearer: Bearer) -> None:
-        self._bearer = bearer
-
-    @classmethod
-    def of(cls, settings: Settings, *, clock: Clock | None = None) -> Self:
-        """Make the adapter that the settings describe."""
-        expected = Expected(issuer=settings.jwt_issuer, audience=settings.jwt_audience)
-        return cls(Bearer(secrets=settings.jwt_secrets, expected=expected, clock=clock or SystemClock()))
-
-    async def current_user(self, *, asking: Asking) -> Claims | None:
-        """Read the bearer token; None without one.
-
-        Raises:
-            Unauthenticated: the token is there and does not prove who is asking.
-        """
-        return self._bearer.claims(asking.headers.get("authorization"))
-
-    async def require_admin(self, *, visitor: Claims) -> bool:
-        """Say whether the token's scope makes an administrator."""
-        return visitor.administrator
-
-    def user_schema(self) -> type[Claims]:
-        """Name the type of what tokens say."""
-        return Claims
-
-    async def actor_id(self, *, visitor: Claims) -> str:
-        """Give the token's subject."""
-        return visitor.subject
-
-    async def log_audit(self, *, user: User | None, event: object) -> None:
-        """Do nothing: the ledger is here already."""
-
-
-def asking_of(request: HTTPConnection) -> Asking:
-    """Write down what a request shows of who is asking.
-
-    Raises:
-        Unauthenticated: there are two Authorization headers, so proxies and we might each believe another one.
-    """
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in request.scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        if name not in headers:
-            headers[name] = value
-        elif name == "authorization":
-            raise Unauthenticated
-        else:
-            headers[name] += f"{'; ' if name == 'cookie' else ', '}{value}"
-    client = request.scope.get("client")
-    return Asking(headers=headers, path=request.scope["path"], remote_address=client and client[0])
 
 
 def _plain(value: str) -> str:
