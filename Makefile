@@ -55,35 +55,37 @@ test: $(READY) $(STATIC) check ## Run every check and every test, PostgreSQL inc
 cover: $(READY) ## Run the tests of the domain on SQLite and insist on 95 % of its branches
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered tests/domain -k "not postgresql"
 
-JUDGE := .venv-peer/.ready
-$(JUDGE): requirements/peer.txt | $(READY)
-	@test -x .venv-peer/bin/python || python3 -m venv --without-pip .venv-peer
-	@VIRTUAL_ENV=$(CURDIR)/.venv-peer $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/peer.txt
+# Programs that are installed beside us and not with us have environments of their own.
+.venv-%/.ready: requirements/%.txt | $(READY)
+	@test -x .venv-$*/bin/python || python3 -m venv --without-pip .venv-$*
+	@VIRTUAL_ENV=$(CURDIR)/.venv-$* $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes $<
 	@touch $@
 
 .PHONY: test-peer
-test-peer: $(JUDGE) ## Let billing-e2e judge the Stripe peer of the tests
+test-peer: .venv-peer/.ready ## Let billing-e2e judge the Stripe peer of the tests
 	@.venv-peer/bin/python -m tests.peers.judged
 
-AUDITS := tests/protocol/node_modules/.package-lock.json
-$(AUDITS): tests/protocol/package.json tests/protocol/package-lock.json | $(READY)
-	@$(BIN)/npm --prefix tests/protocol ci --silent --ignore-scripts --no-audit --no-fund
+tests/%/node_modules/.package-lock.json: tests/%/package.json tests/%/package-lock.json | $(READY)
+	@$(BIN)/npm --prefix tests/$* ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 .PHONY: test-protocol
-test-protocol: $(AUDITS) ## Let graphql-http judge GraphQL over HTTP, by its 61 audits
+test-protocol: tests/protocol/node_modules/.package-lock.json ## Let graphql-http judge GraphQL over HTTP, by its 61 audits
 	@$(BIN)/python -m tests.protocol.audited
-
-FUZZER := .venv-fuzz/.ready
-$(FUZZER): requirements/fuzz.txt | $(READY)
-	@test -x .venv-fuzz/bin/python || python3 -m venv --without-pip .venv-fuzz
-	@VIRTUAL_ENV=$(CURDIR)/.venv-fuzz $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/fuzz.txt
-	@touch $@
 
 EXAMPLES ?= 3
 .PHONY: test-fuzz
-test-fuzz: $(FUZZER) ## Let schemathesis ask every root field in EXAMPLES ways
+test-fuzz: .venv-fuzz/.ready ## Let schemathesis ask every root field in EXAMPLES ways
 	@$(BIN)/python -m tests.protocol.fuzzed $(EXAMPLES)
+
+.PHONY: test-browser
+test-browser: .venv-browser/.ready $(STATIC) ## Look at the explorer and the operators' pages in headless Chromium
+	@.venv-browser/bin/python -m pytest -c tests/browser/pytest.ini tests/browser
+
+CLIENTS := .venv-clients/.ready .venv-codegen/.ready tests/clients/node_modules/.package-lock.json
+.PHONY: test-clients
+test-clients: $(CLIENTS) ## Run the clients of docs/clients.md against a real server
+	@$(BIN)/python -m pytest -q tests/clients/played.py
 
 ATTEMPTS ?= 1000000
 SECONDS ?= 28800
@@ -95,7 +97,7 @@ STATES ?= 1000000
 HISTORIES ?= 10000
 CASES ?= 100000
 .PHONY: prove
-prove: $(READY) $(FUZZER) ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, HISTORIES, CASES, SEED
+prove: $(READY) .venv-fuzz/.ready ## Prove everything at full size: ATTEMPTS, SECONDS, KILLS, WALKS, CUSTOMERS, STATES, HISTORIES, CASES, SEED
 	@$(BIN)/python -m tests.proofs entitlements --states $(STATES) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs webhooks --walks $(WALKS) --seed $(SEED)
 	@$(BIN)/python -m tests.proofs faults
@@ -129,8 +131,12 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/runtime.in -o requirements/runtime.txt
 	@$(LOCK) --constraint requirements/dev.txt requirements/peer.in -o requirements/peer.txt
 	@$(LOCK) requirements/fuzz.in -o requirements/fuzz.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/browser.in -o requirements/browser.txt
+	@$(LOCK) --constraint requirements/dev.txt requirements/clients.in -o requirements/clients.txt
+	@$(LOCK) --upgrade requirements/codegen.in -o requirements/codegen.txt
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .venv-peer .venv-fuzz .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/protocol/node_modules
+	@rm -rf .venv .venv-* .screenshots .seatgate seatgate.db* graphql_api/static
+	@rm -rf explorer/node_modules tests/clients/node_modules tests/protocol/node_modules

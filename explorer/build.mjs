@@ -32,8 +32,8 @@ async function bundle(name, entry, options) {
     assetNames: "[name]-[hash]",
     legalComments: "none",
     logLevel: "warning",
-    loader: { ".graphql": "text", ".svg": "copy", ".ttf": "file" },
     ...options,
+    loader: { ".graphql": "text", ".svg": "file", ".ttf": "file", ...options.loader },
     define: { "process.env.NODE_ENV": '"production"', ...options.define },
   });
   const names = Object.keys(metafile.outputs).map((path) => basename(path));
@@ -73,8 +73,14 @@ for (const [name, entry] of Object.entries(WORKERS)) {
   workers[name] = worker.file(".js");
   inputs.push(...worker.inputs);
 }
-const icon = await bundle("favicon", "favicon.svg", {});
-const page = await bundle("graphiql", "main.jsx", { format: "esm", jsx: "automatic", define: { WORKERS: JSON.stringify(workers) } });
+const icon = await bundle("favicon", "favicon.svg", { loader: { ".svg": "copy" } });
+const page = await bundle("graphiql", "main.jsx", {
+  format: "esm",
+  jsx: "automatic",
+  // GraphiQL titles its icons by the names of their functions.
+  keepNames: true,
+  define: { WORKERS: JSON.stringify(workers) },
+});
 inputs.push(...page.inputs);
 
 write("LICENSES.txt", packages(inputs).map(licence).join(`\n\n${"-".repeat(80)}\n\n`) + "\n");

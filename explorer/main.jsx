@@ -1,5 +1,5 @@
-// The explorer: GraphiQL under a bar that takes the bearer token. The token lives in this component's state and nowhere else:
-// a reload forgets it. What is typed into the editors stays in the tab's session storage and goes with the tab.
+// The explorer: GraphiQL under a bar that takes the token. The token lives in this page's state and nowhere else: a reload
+// forgets it. What is typed into the editors stays in the tab's session storage and goes with the tab.
 import "./workers.js";
 import "@graphiql/react/style.css";
 import "@graphiql/plugin-doc-explorer/style.css";
@@ -7,67 +7,21 @@ import "@graphiql/plugin-history/style.css";
 import "graphiql/graphiql.css";
 import "./explorer.css";
 
-import { createGraphiQLFetcher } from "@graphiql/toolkit";
-import { useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { DOC_EXPLORER_PLUGIN } from "@graphiql/plugin-doc-explorer";
+import { HISTORY_PLUGIN } from "@graphiql/plugin-history";
+import { KeyCode, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
-import { createClient } from "graphql-ws";
-import { useEffect, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { createRoot } from "react-dom/client";
 
-import { examples } from "./examples/index.js";
+import { Bar } from "./bar.jsx";
+import { examplesFor } from "./examples/index.js";
+import { fetcherFor } from "./fetcher.js";
+import { CLOSED_DOCS, examplesPanel } from "./panels.jsx";
+import { NOBODY, recognized } from "./session.js";
+import { arrange, storage } from "./tabs.js";
 
-const ENDPOINT = "/graphql";
-const SOCKET = location.origin.replace(/^http/, "ws") + ENDPOINT;
-
-function fetcherFor(token) {
-  const headers = token ? { Authorization: `Bearer ${token}` } : {};
-  return createGraphiQLFetcher({
-    url: ENDPOINT,
-    headers,
-    wsClient: createClient({ url: SOCKET, connectionParams: headers }),
-    enableIncrementalDelivery: false,
-  });
-}
-
-function TokenBar({ token, onToken }) {
-  const enter = (event) => {
-    event.preventDefault();
-    onToken(new FormData(event.currentTarget).get("token").trim().replace(/^Bearer\s+/i, ""));
-  };
-  if (token) {
-    return (
-      <div className="token-bar">
-        <span role="status">Token in use, kept in this tab's memory only.</span>
-        <button type="button" onClick={() => onToken("")}>Forget</button>
-        <Licences />
-      </div>
-    );
-  }
-  // A text field, masked by the style sheet: browsers offer to store what is typed into a password field.
-  return (
-    <form className="token-bar" onSubmit={enter}>
-      <label htmlFor="token">Bearer token</label>
-      <input
-        id="token"
-        name="token"
-        type="text"
-        placeholder="Bearer token"
-        required
-        pattern="\s*([Bb]earer\s+)?[\w.~+\/\-]+=*\s*"
-        title="A token: letters, digits and - . _ ~ + / ="
-        autoComplete="off"
-        autoCapitalize="off"
-        spellCheck={false}
-      />
-      <button type="submit">Use</button>
-      <Licences />
-    </form>
-  );
-}
-
-function Licences() {
-  return <a href={new URL("LICENSES.txt", import.meta.url)}>Licences</a>;
-}
+const HINT = "Enter a token to read the schema and to ask for data. Without one the server answers serverInfo and plans alone.";
 
 // GraphiQL asks the system for its colours once, when it starts; this asks again when the system changes.
 function SystemTheme() {
@@ -82,28 +36,125 @@ function SystemTheme() {
   return null;
 }
 
-function Explorer() {
-  const [token, setToken] = useState("");
-  const fetcher = useMemo(() => fetcherFor(token), [token]);
+// Who has entered a token goes on typing in the editor, where Ctrl-Enter runs. A phone's keyboard stays away.
+function Focus() {
+  const editor = useGraphiQL((state) => state.queryEditor);
+  useEffect(() => {
+    if (matchMedia("(pointer: fine)").matches) {
+      editor?.focus();
+    }
+  }, [editor]);
+  return null;
+}
+
+// In an editor Tab indents, so that somebody with a keyboard alone needs another way out: Escape, unless it closes a list.
+function WayOut() {
+  const editors = useGraphiQL(({ queryEditor, variableEditor, responseEditor }) => [
+    queryEditor,
+    variableEditor,
+    responseEditor,
+  ]);
+  useEffect(() => {
+    const ways = editors.filter(Boolean).map((editor) => editor.addAction(wayOutOf(editor)));
+    return () => ways.forEach((way) => way.dispose());
+  }, editors);
+  return null;
+}
+
+function wayOutOf(editor) {
+  return {
+    id: "leave-editor",
+    label: "Leave the editor",
+    keybindings: [KeyCode.Escape],
+    keybindingContext: "!suggestWidgetVisible && !findWidgetVisible && !parameterHintsVisible && !editorHasSelection",
+    run: () => editor.getContainerDomNode().focus(),
+  };
+}
+
+/** GraphiQL for one session. It is made anew for the next one, so that no answer outlives the token that it was given to. */
+function Session({ session, tell, onTabs }) {
+  const examples = useMemo(() => examplesFor(session), [session]);
+  const plugins = useMemo(() => [HISTORY_PLUGIN, examplesPanel(examples)], [examples]);
+  const fetcher = useMemo(() => fetcherFor(session, tell), [session, tell]);
+  useEffect(() => fetcher.dispose, [fetcher]);
+  const { number, token } = session;
   // Only a credential may read the schema: without one, null keeps GraphiQL from asking.
   return (
+    <GraphiQL
+      fetcher={fetcher}
+      schema={token ? undefined : null}
+      schemaDescription
+      inputValueDeprecation
+      plugins={plugins}
+      referencePlugin={token ? DOC_EXPLORER_PLUGIN : CLOSED_DOCS}
+      storage={storage}
+      shouldPersistHeaders={false}
+      isHeadersEditorEnabled={false}
+      defaultEditorToolsVisibility="variables"
+      defaultQuery=""
+      onTabChange={(state) => onTabs(number, state)}
+      defaultTabs={examples.filter(({ opened }) => opened)}
+    >
+      <GraphiQL.Logo>
+        <SystemTheme />
+        <WayOut />
+        {token && <Focus />}
+      </GraphiQL.Logo>
+    </GraphiQL>
+  );
+}
+
+/** Arranges a session's tabs and remembers them: storage hears of tabs late, and of those of a session before even later. */
+function opened(session, tabs) {
+  tabs.current = { number: session.number, state: arrange(session.key, examplesFor(session), tabs.current?.state) };
+  return session;
+}
+
+function Explorer() {
+  const tabs = useRef(null);
+  const [session, setSession] = useState(() => opened({ ...NOBODY, number: 0 }, tabs));
+  const [trouble, setTrouble] = useState(null);
+  const [ended, setEnded] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const begin = (next) => {
+    setEnded(false);
+    setSession(opened({ ...next, number: session.number + 1 }, tabs));
+  };
+  // What a session that is over still has to say of its tabs comes late and counts no more.
+  const remember = useCallback((number, state) => {
+    if (number === tabs.current.number) {
+      tabs.current = { number, state };
+    }
+  }, []);
+  const tell = useCallback((told) => {
+    setTrouble(told);
+    setEnded((before) => before || (told?.ended ?? false));
+  }, []);
+  const enter = async (credential) => {
+    setBusy(true);
+    const found = await recognized(credential);
+    setBusy(false);
+    setTrouble(found.trouble ?? null);
+    if (found.session) {
+      begin(found.session);
+    }
+  };
+  const forget = () => {
+    setTrouble(null);
+    begin(NOBODY);
+  };
+  return (
     <>
-      <TokenBar token={token} onToken={setToken} />
-      <GraphiQL
-        fetcher={fetcher}
-        schema={token ? undefined : null}
-        storage={sessionStorage}
-        shouldPersistHeaders={false}
-        isHeadersEditorEnabled={false}
-        defaultEditorToolsVisibility="variables"
-        defaultQuery=""
-        defaultTabs={examples}
-      >
-        <GraphiQL.Logo>
-          Seatgate
-          <SystemTheme />
-        </GraphiQL.Logo>
-      </GraphiQL>
+      <Bar
+        session={session}
+        asking={!session.token || ended}
+        busy={busy}
+        onEnter={enter}
+        onForget={forget}
+      />
+      <p className="notice" role="alert">{trouble?.text}</p>
+      {!session.token && !trouble && <p className="hint">{HINT}</p>}
+      <Session key={session.number} session={session} tell={tell} onTabs={remember} />
     </>
   );
 }

@@ -62,10 +62,14 @@ _NOT_BUILT = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Seatgate explorer</title>
+<style>
+body { font: 16px/1.6 system-ui, sans-serif; margin: 12vh auto; max-width: 34rem; padding: 0 1rem; }
+</style>
 </head>
 <body>
+<h1>Seatgate</h1>
 <p>The explorer is not built. Run <code>make explorer</code> and start the server again.</p>
-<p>The API itself works, at <code>/graphql</code>.</p>
+<p>Everything else works: the API at <code>/graphql</code>, the operators' pages at <a href="/admin">/admin</a>.</p>
 </body>
 </html>
 """

@@ -14,6 +14,8 @@ from tests.support.databases import Engine, PostgreSQL, Sqlite
 from tests.support.dialects import remember_statements_together
 from tests.support.memory import keep_files_in_memory
 
+# They have an environment and a target of their own: `make test-browser`.
+collect_ignore = ["browser"]
 # The same examples every time, and no clock: a slow machine is no failure.
 settings.register_profile("seatgate", deadline=None, derandomize=True, database=None)
 settings.load_profile("seatgate")

@@ -25,13 +25,20 @@ async def told(schema: MaskingSchema, asked: GraphQLRequest, context: Context) -
         operation_name=asked.operation_name,
         operation_extensions=asked.extensions,
     )
+    begun = False
     async with aclosing(results):
         async for result in results:
-            if isinstance(result, PreExecutionError):
+            if isinstance(result, PreExecutionError) or (not begun and _never_ran(result)):
                 yield {"type": "error", "payload": [error.formatted for error in result.errors or ()]}
                 return
             yield {"type": "next", "payload": _payload(result)}
+            begun = True
     yield COMPLETE
+
+
+def _never_ran(result: ExecutionResult) -> bool:
+    """Tell a refusal that came before the first field, as that of a variable does, from a field's own."""
+    return result.data is None and any(error.path is None for error in result.errors or ())
 
 
 def refused(code: Code, message: str, *, request_id: str, retry_after_seconds: int | None = None) -> Message:

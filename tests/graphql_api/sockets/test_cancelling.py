@@ -12,8 +12,9 @@ from tests.support.talking import Talk, served, talking
 ROUNDS = 60
 LONGEST_SECONDS = 0.03
 READ = """{
-  viewer { memberships { nodes { role organization { name memberships { nodes { user { email } } } } } } }
-  organizations: viewer { memberships { nodes { organization { customer { id } } } } }
+  viewer { memberships(first: 2) { nodes {
+    role organization { name customer { id } memberships(first: 5) { nodes { user { email } } } }
+  } } }
 }"""
 FOUND = """mutation($name: String!) {
   createOrganization(input: { name: $name }) { organization { name } errors { __typename } }

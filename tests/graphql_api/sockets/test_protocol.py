@@ -137,6 +137,7 @@ async def test_operations_run_beside_each_other() -> None:
         ("mutation { " + " ".join(f"a{number}: touch" for number in range(6)) + " }", "QUERY_TOO_COMPLEX"),
         ("{ " + "name " * 2001 + "}", "QUERY_TOO_COMPLEX"),
         ("subscription { ticks forever }", "GRAPHQL_VALIDATION_FAILED"),
+        ("query($count: Int!) { bounded(count: $count) }", "BAD_USER_INPUT"),
         ("fragment F on Query { name }", "BAD_USER_INPUT"),
     ],
 )
