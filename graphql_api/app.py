@@ -29,6 +29,7 @@ from graphql_api.auth import JwtAdapter
 from graphql_api.billables import BillableOf
 from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
+from graphql_api.limits import Allowances
 from graphql_api.reception import Receiving
 from graphql_api.recognition import Recognition
 from graphql_api.schema import build_schema
@@ -92,7 +93,8 @@ def create_app(
 
 def _recognition(services: Services, auth: AuthAdapter | None, billable: BillableOf | None) -> Recognition:
     adapter = auth or JwtAdapter.of(services.settings, clock=services.clock)
-    return Recognition(services=services, adapter=adapter, billable=billable)
+    allowances = Allowances(services.clock, processes=services.settings.workers)
+    return Recognition(services=services, adapter=adapter, allowances=allowances, billable=billable)
 
 
 def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware]:

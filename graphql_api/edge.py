@@ -23,6 +23,8 @@ from domain.telemetry import logs
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "x-request-id"
+# What a browser's script may read of an answer besides its body.
+TOLD = (REQUEST_ID, "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after")
 BODY_SECONDS = 10.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -84,7 +86,7 @@ def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) 
             allow_origins=list(allowed_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", REQUEST_ID],
-            expose_headers=[REQUEST_ID],
+            expose_headers=TOLD,
         ),
     ]
 

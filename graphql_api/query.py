@@ -10,6 +10,7 @@ from strawberry.extensions import FieldExtension
 from domain import ids
 from domain.ids import Prefix
 from graphql_api import (
+    budget,
     drift,
     identity,
     loaders,
@@ -24,6 +25,7 @@ from graphql_api.enums import ApiScope
 from graphql_api.explaining import Explanation, explain
 from graphql_api.identity import User, Viewer
 from graphql_api.invitations import Invitation
+from graphql_api.limits import Cost
 from graphql_api.node import Node
 from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
 from graphql_api.overrides import Override
@@ -53,9 +55,12 @@ async def find_node(id: strawberry.ID) -> Node | None:
     return dress(await loader.load(id))
 
 
-def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
+def _read(resolver: Any, scope: ApiScope | None = None, *, cost: int | None = None) -> Any:
     extensions: list[FieldExtension] = [require_scope(scope)] if scope else []
-    return strawberry.field(resolver=resolver, extensions=extensions, description=resolver.__doc__)
+    directives = [Cost(weight=cost)] if cost else []
+    return strawberry.field(
+        resolver=resolver, extensions=extensions, directives=directives, description=resolver.__doc__
+    )
 
 
 @described
@@ -69,10 +74,11 @@ class Query:
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     entitlements_batch: list[EntitlementSet | None] | None = _read(list_entitlements, ApiScope.ENTITLEMENTS_READ)
-    explain: Explanation | None = _read(explain)
+    explain: Explanation | None = _read(explain, cost=5)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     features: CountedConnection[CatalogFeature] | None = _read(list_features)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
     drift_report: drift.DriftReport | None = _read(drift.find_drift_report, ApiScope.ADMIN)
+    rate_limit: budget.RateLimit | None = _read(budget.tell_rate_limit)
     server_info: ServerInfo | None = _read(tell_server_info)

@@ -7,8 +7,7 @@ from graphql import get_introspection_query, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api import limits
-from graphql_api.limits import Measures, TooComplex, measure
+from graphql_api.limits import Measures, TooComplex, measure, preparing
 from tests.graphql_api.toy import ask, codes, schema
 
 FULL_INTROSPECTION = get_introspection_query(
@@ -177,14 +176,14 @@ async def test_half_a_character_in_a_literal_is_refused(literal: str) -> None:
 
 
 async def test_a_good_document_is_prepared_once_and_a_bad_one_never_kept() -> None:
-    limits._fit.cache_clear()
+    preparing.kept.clear()
     toy = schema()
 
     for document in ("{ name }", "{ nothing }", "{", "{ name }", "{ nothing }", "{", "{ name }"):
         await ask(document, toy=toy)
 
-    info = limits._fit.cache_info()
-    assert (info.hits, info.currsize) == (2, 1)
+    told = preparing.kept.told()
+    assert (told.hits, told.size) == (2, 1)
 
 
 async def test_a_document_kept_for_callers_with_a_credential_is_still_refused_to_others() -> None:

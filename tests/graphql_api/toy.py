@@ -192,6 +192,9 @@ class Recognition:
             raise Unavailable
         return context_of(request_id, visitor)
 
+    def payer(self, remote_address: str | None) -> None:
+        """Count nothing."""
+
 
 def context_of(request_id: str, visitor: Visitor | None = None) -> Context:
     scope = Scope(actor=Actor(kind=ActorKind.USER, id=visitor.subject)) if visitor else None

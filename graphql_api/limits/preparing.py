@@ -1,0 +1,72 @@
+"""From a text to a document that may run: parsed, measured, validated and priced once, and kept for the next request.
+
+Documents are kept by their text. Strawberry's own caches hash the whole parsed document on every request.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, Token, parse
+from strawberry.schema.schema import validate_document
+
+from graphql_api.errors import Code, PublicError, worded
+from graphql_api.limits.keeping import Keeping
+from graphql_api.limits.measuring import Measures, measure
+from graphql_api.limits.pricing import Offer, offers
+
+MAX_TOKENS = 2000
+# A parsed document takes up to a hundred times its text: these hold 60 MB at the very worst, and rarely one.
+NEWCOMERS, REGULARS = 32, 128
+LONGEST_KEPT = 8192
+
+Rules = tuple[type[ASTValidationRule], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A document that was parsed, measured, validated and priced; it may run as it is when `errors` is empty."""
+
+    document: DocumentNode | None
+    measures: Measures = field(default_factory=Measures)
+    offers: Mapping[str | None, Offer] = field(default_factory=dict)
+    errors: tuple[GraphQLError, ...] = ()
+
+
+kept: Keeping[tuple[GraphQLSchema, str, Rules], Prepared] = Keeping(newcomers=NEWCOMERS, regulars=REGULARS)
+
+
+def prepare(schema: GraphQLSchema, text: str, rules: Rules) -> Prepared:
+    """Prepare a document. Only good ones of a usual length are kept."""
+    prepared = _prepared(schema, text, rules)
+    if not prepared.errors and len(text) <= LONGEST_KEPT:
+        kept.keep((schema, text, rules), prepared)
+    return prepared
+
+
+def known(schema: GraphQLSchema, text: str, rules: Rules) -> Prepared | None:
+    """Find the document that was prepared earlier."""
+    return kept.find((schema, text, rules))
+
+
+def _prepared(schema: GraphQLSchema, text: str, rules: Rules) -> Prepared:
+    try:
+        document = parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_TOKENS)
+        _refuse_nul(document, text)
+        measures = measure(document)
+    except GraphQLError as refusal:
+        return Prepared(document=None, errors=(refusal,))
+    if errors := validate_document(schema, document, rules):
+        found = tuple(worded(error, Code.GRAPHQL_VALIDATION_FAILED) for error in errors)
+        return Prepared(document=document, errors=found)
+    return Prepared(document=document, measures=measures, offers=offers(schema, document))
+
+
+def _refuse_nul(document: DocumentNode, text: str) -> None:
+    """Refuse NUL inside a string literal: databases cannot hold it, and only an escape can bring it this far."""
+    if "\\u" not in text and "\0" not in text:
+        return
+    token: Token | None = document.loc.start_token if document.loc else None
+    while token:
+        if "\0" in (token.value or ""):
+            raise PublicError("A string holds a NUL character.", Code.BAD_USER_INPUT)
+        token = token.next
