@@ -20,8 +20,8 @@ from graphql_api.limits.prices import Price, Variables
 from graphql_api.scalars import write_instant
 
 MAX_NODES = 10_000
-# A tenth of a second of completing an answer, and some megabytes of it.
-MAX_VALUES = 100_000
+# Some tenths of a second of completing an answer, in which nobody else is served, and a megabyte of it.
+MAX_VALUES = 50_000
 # As much as a document could write out.
 MAX_VARIABLE_VALUES = 2000
 
