@@ -15,7 +15,7 @@ from graphql_api.limits.measuring import Measures, measure
 from graphql_api.limits.pricing import Offer, offers
 
 MAX_TOKENS = 2000
-# A parsed document takes up to a hundred times its text: these hold 60 MB at the very worst, and rarely one.
+# A document of the most tokens takes some 600 KiB: these hold 100 MiB if all are, and usually five.
 NEWCOMERS, REGULARS = 32, 128
 LONGEST_KEPT = 8192
 
