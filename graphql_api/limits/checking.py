@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, NameNode, OperationDefinitionNode, SelectionSetNode
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, NameNode, OperationDefinitionNode, SelectionSetNode
 from graphql import OperationType as Kind
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext
@@ -64,8 +64,7 @@ class Limits(SchemaExtension):
         """Hand over the prepared document, or one that stands in for a text that is refused."""
         context = self.execution_context
         schema = context.schema._schema  # noqa: SLF001 - Strawberry keeps graphql-core's schema nowhere else
-        asked = (schema, context.query or "", context.validation_rules)
-        self.prepared = preparing.known(*asked) or self._prepared(*asked)
+        self.prepared = self._prepared(schema, context.query or "")
         context.graphql_document = self.prepared.document or _stand_in(context)
         yield
 
@@ -97,13 +96,13 @@ class Limits(SchemaExtension):
             }
         }
 
-    def _prepared(self, *asked: Any) -> Prepared:
-        """Prepare a document that is not known, for whoever can still pay for being listened to."""
+    def _prepared(self, schema: GraphQLSchema, text: str) -> Prepared:
+        """Prepare a document for whoever can still pay for being listened to."""
         try:
             self._pay(ASKING)
         except RateLimited as refusal:
             return Prepared(document=None, errors=(_limited(refusal),))
-        return preparing.prepare(*asked)
+        return preparing.prepare(schema, text, self.execution_context.validation_rules)
 
     def _refusals(self) -> list[GraphQLError]:
         context, measures = self.execution_context, self.prepared.measures

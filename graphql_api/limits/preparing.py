@@ -36,16 +36,14 @@ kept: Keeping[tuple[GraphQLSchema, str, Rules], Prepared] = Keeping(newcomers=NE
 
 
 def prepare(schema: GraphQLSchema, text: str, rules: Rules) -> Prepared:
-    """Prepare a document. Only good ones of a usual length are kept."""
-    prepared = _prepared(schema, text, rules)
-    if not prepared.errors and len(text) <= LONGEST_KEPT:
-        kept.keep((schema, text, rules), prepared)
+    """Prepare a document, or hand back the one prepared earlier. Only good ones of a usual length are kept."""
+    key = (schema, text, rules)
+    prepared = kept.find(key)
+    if prepared is None:
+        prepared = _prepared(schema, text, rules)
+        if not prepared.errors and len(text) <= LONGEST_KEPT:
+            kept.keep(key, prepared)
     return prepared
-
-
-def known(schema: GraphQLSchema, text: str, rules: Rules) -> Prepared | None:
-    """Find the document that was prepared earlier."""
-    return kept.find((schema, text, rules))
 
 
 def _prepared(schema: GraphQLSchema, text: str, rules: Rules) -> Prepared:
