@@ -65,6 +65,15 @@ $(JUDGE): requirements/peer.txt | $(READY)
 test-peer: $(JUDGE) ## Let billing-e2e judge the Stripe peer of the tests
 	@.venv-peer/bin/python -m tests.peers.judged
 
+AUDITS := tests/protocol/node_modules/.package-lock.json
+$(AUDITS): tests/protocol/package.json tests/protocol/package-lock.json | $(READY)
+	@$(BIN)/npm --prefix tests/protocol ci --silent --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: test-protocol
+test-protocol: $(AUDITS) ## Let graphql-http judge GraphQL over HTTP, by its 61 audits
+	@$(BIN)/python -m tests.protocol.audited
+
 ATTEMPTS ?= 1000000
 SECONDS ?= 28800
 KILLS ?= 100
@@ -108,4 +117,4 @@ lock: $(READY) ## Resolve requirements/*.in anew into the hash-locked *.txt
 
 .PHONY: clean
 clean: ## Delete everything that make has made, the demo's database included
-	@rm -rf .venv .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules
+	@rm -rf .venv .venv-peer .seatgate seatgate.db* graphql_api/static explorer/node_modules tests/protocol/node_modules

@@ -15,6 +15,7 @@ SubscriptionId = NewType("SubscriptionId", str)
 WebhookEventId = NewType("WebhookEventId", str)
 AuditEventId = NewType("AuditEventId", str)
 OverrideId = NewType("OverrideId", str)
+ApiKeyId = NewType("ApiKeyId", str)
 
 MILLISECOND = 1000
 TIME_BITS, RANDOM_BITS = 48, 74
@@ -33,6 +34,7 @@ class Prefix(StrEnum):
     WEBHOOK_EVENT = "whe"
     AUDIT_EVENT = "aud"
     OVERRIDE = "ovr"
+    API_KEY = "key"
 
 
 def new(prefix: Prefix, *, at: datetime) -> str:

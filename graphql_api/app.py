@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from domain.audit import Forwarder
 from domain.clock import Clock
@@ -34,6 +34,7 @@ from graphql_api.reception import Receiving
 from graphql_api.recognition import Recognition
 from graphql_api.schema import build_schema
 from graphql_api.transport import Transport
+from graphql_api.transport.sockets import Sockets
 
 
 def create_app(
@@ -105,6 +106,7 @@ def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware
 def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognition) -> list[BaseRoute]:
     return [
         Route("/graphql", Transport(schema, recognition=recognition)),
+        WebSocketRoute("/graphql", Sockets(schema, recognition=recognition)),
         *explorer.routes(),
         *admin.routes(services, recognition=recognition),
         *webhooks.routes(services),

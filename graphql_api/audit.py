@@ -88,7 +88,7 @@ class AuditEvent(Node):
     @strawberry.field
     async def subject(self) -> Node | None:
         """What it was done to; null once that is gone, while subjectId stays."""
-        from graphql_api.query import find_node
+        from graphql_api.nodes import find_node
 
         return await find_node(self.subject_id)
 
@@ -147,11 +147,11 @@ async def event_connection(
         since=given.since,
         until=given.until,
     )
-    timelines = info.context.services.timelines(info.context.caller)
-    async with info.context.database.snapshot() as session:
-        found = await timelines.events(session, organization_id=organization_id, narrowed=narrowed, page=page)
-    if found is None:
+    role = None if organization_id is None else await loaders.current().roles.load(organization_id)
+    listing = info.context.services.timelines(info.context.caller).events(organization_id, role=role, narrowed=narrowed)
+    if listing is None:
         return None
+    found = await loaders.current().lists.page(listing, page)
     return cursors.connection(found, node=AuditEvent.dress, place=lambda row: (row.occurred_at, row.id))
 
 

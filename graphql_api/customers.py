@@ -7,7 +7,7 @@ import strawberry
 from strawberry import Info
 
 from domain import billing
-from domain.billing import lifecycle, list_subscriptions
+from domain.billing import lifecycle, subscriptions_of
 from domain.errors import InvalidInput
 from domain.scope import Role
 from graphql_api import loaders
@@ -207,8 +207,7 @@ class Customer(Node):
         """The customer's subscriptions, newest first, ended ones included."""
         cursors = info.context.cursors(f"subscriptions of {self.row.id}")
         page = cursors.page(first, after, last, before)
-        async with info.context.database.snapshot() as session:
-            found = await list_subscriptions(session, self.row.id, page=page)
+        found = await loaders.current().lists.page(subscriptions_of(self.row.id), page)
         return cursors.connection(found, node=BillingSubscription.dress, place=lambda row: (row.created_at, row.id))
 
     @strawberry.field

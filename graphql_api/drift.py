@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from domain import billing
-from domain.billing import list_drifts, newest_report
+from domain.billing import drifts_of, newest_report
 from graphql_api import loaders, unit_of_work
 from graphql_api.connections import Connection
 from graphql_api.customers import ContextInfo, Customer
@@ -79,9 +79,7 @@ class DriftReport:
     ) -> Connection[Drift] | None:
         """What does not agree, wrongly granted access first."""
         cursors = info.context.cursors(f"drifts of {self.row.id}")
-        page = cursors.page(first, after)
-        async with info.context.database.snapshot() as session:
-            found = await list_drifts(session, self.row.id, kinds=kinds, page=page)
+        found = await loaders.current().lists.page(drifts_of(self.row.id, kinds=kinds), cursors.page(first, after))
         return cursors.connection(found, node=Drift.dress, place=lambda row: (row.place, row.processor_id))
 
 

@@ -1,6 +1,7 @@
 """Invitations as the outside sees them: by those who may invite, and by nobody else."""
 
 from datetime import datetime
+from functools import partial
 from typing import Optional
 
 import strawberry
@@ -70,7 +71,7 @@ class Invitation(Node):
 
 async def invitation_connection(
     info: ContextInfo,
-    organization_id: str,
+    organization: organizations.Organization,
     status: InvitationStatus | None,
     first: int | None,
     after: str | None,
@@ -82,15 +83,11 @@ async def invitation_connection(
     Raises:
         Forbidden: the caller may not invite there.
     """
-    cursors = info.context.cursors(f"invitations of {organization_id} {status}")
+    cursors = info.context.cursors(f"invitations of {organization.id} {status}")
     page = cursors.page(first, after, last, before)
     reading = info.context.services.invitation_reading(info.context.caller)
-    async with info.context.database.snapshot() as session:
-        await reading.require(session, organization_id)
-        found = await reading.page(session, organization_id, status=status, page=page)
-
-    async def count() -> int:
-        async with info.context.database.snapshot() as session:
-            return await reading.count(session, organization_id, status=status)
-
+    role = await loaders.current().roles.load(organization.id)
+    listing = reading.of(organization, role=role, status=status)
+    found = await loaders.current().lists.page(listing, page)
+    count = partial(loaders.current().lists.count, listing)
     return cursors.counted(found, node=Invitation.dress, place=lambda row: (row.created_at, row.id), count=count)

@@ -36,6 +36,7 @@ from domain.organizations import Invitation, Membership, Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services
 from graphql_api.context import Context
+from graphql_api.lists import Lists
 
 K = TypeVar("K", str, tuple[ProcessorName, bool, str])
 T = TypeVar("T")
@@ -72,6 +73,12 @@ class Loaders:
             partial(entitlements.visible, customers)
         )
         self._then: dict[tuple[datetime | None, datetime | None], DataLoader[str, Any]] = {}
+        self._look_closer(scope)
+        self.lists = Lists(services.database)
+        self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
+
+    def _look_closer(self, scope: Scope) -> None:
+        """Make the loaders of what lies behind the answers: what was told, given, observed and recorded."""
         self.summaries: DataLoader[str, EntitlementSummary | None] = self._loader(summaries_of)
         may = scope.administrator
         self.webhook_events: DataLoader[str, WebhookEvent | None] = self._loader(billing.events_by_id if may else _none)
@@ -80,11 +87,10 @@ class Loaders:
         self.overrides: DataLoader[str, Override | None] = self._loader(overrides_by_id)
         self.events_of_facts: DataLoader[EventName, WebhookEvent | None] = self._loader(billing.events_of_facts)
         self.newest_facts: DataLoader[str, SubscriptionFact | None] = self._loader(billing.newest_facts)
-        self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(services.timelines(scope).by_id)
+        self.facts: DataLoader[str, list[SubscriptionFact] | None] = self._loader(billing.facts_of)
+        self.audit_events: DataLoader[str, AuditEvent | None] = self._loader(self._services.timelines(scope).by_id)
         self.audit_labels: DataLoader[str, dict[LabelPart, str] | None] = self._loader(audit.labels)
         self.sealed: DataLoader[str, bool | None] = self._loader(audit.sealed)
-
-        self.billables: dict[tuple[object, object], tuple[Future[Contained[Billable | None]], object]] = {}
 
     def _loader(self, read: Callable[[Session, Sequence[K]], Awaitable[dict[K, T]]]) -> DataLoader[K, T | None]:
         async def in_snapshot(keys: Sequence[K]) -> dict[K, T]:

@@ -1,14 +1,15 @@
 """Organizations, memberships and seats as the outside sees them."""
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 from strawberry import Info
 
 from domain import entitlements, organizations
+from domain.db import Listing
 from domain.errors import InvalidInput
-from domain.organizations import MembershipQuery, count_memberships, list_memberships
 from graphql_api import loaders
 from graphql_api.connections import Connection, CountedConnection
 from graphql_api.context import Context
@@ -161,7 +162,7 @@ class Organization(Node):
         """The places offered, newest first; told to those who may invite."""
         from graphql_api.invitations import invitation_connection
 
-        return await invitation_connection(info, self.row.id, status, first, after, last, before)
+        return await invitation_connection(info, self.row, status, first, after, last, before)
 
     @strawberry.field
     async def customer(self) -> ACustomer | None:
@@ -197,7 +198,7 @@ class OrganizationOrder:
 async def membership_connection(
     info: ContextInfo,
     of: str,
-    query: MembershipQuery,
+    listing: Listing[organizations.Membership],
     first: int | None,
     after: str | None,
     last: int | None,
@@ -205,14 +206,8 @@ async def membership_connection(
 ) -> CountedConnection[Membership]:
     """Read one page of the memberships of a user or an organization, named by its id, as a connection."""
     cursors = info.context.cursors(f"memberships of {of}")
-    page = cursors.page(first, after, last, before)
-    async with info.context.database.snapshot() as session:
-        found = await list_memberships(session, query, page=page)
-
-    async def count() -> int:
-        async with info.context.database.snapshot() as session:
-            return await count_memberships(session, query)
-
+    found = await loaders.current().lists.page(listing, cursors.page(first, after, last, before))
+    count = partial(loaders.current().lists.count, listing)
     return cursors.counted(found, node=Membership.dress, place=lambda row: (row.joined_at, row.id), count=count)
 
 
@@ -244,17 +239,12 @@ async def list_organizations(
     cursors = info.context.cursors(f"organizations {order.field} {order.direction}")
     page = cursors.page(first, after, last, before)
     reading = info.context.services.reading(info.context.caller)
-    async with info.context.database.snapshot() as session:
-        found = await reading.organizations(session, page=page, order=order.field, descending=descending)
-
-    async def count() -> int:
-        async with info.context.database.snapshot() as session:
-            return await reading.count_organizations(session)
-
+    listing = reading.organizations(order=order.field, descending=descending)
+    found = await loaders.current().lists.page(listing, page)
     by_name = order.field is OrganizationOrderField.NAME
     return cursors.counted(
         found,
         node=Organization.dress,
         place=lambda row: (row.name if by_name else row.created_at, row.id),
-        count=count,
+        count=partial(loaders.current().lists.count, listing),
     )

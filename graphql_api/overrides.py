@@ -7,7 +7,7 @@ import strawberry
 from strawberry import Info
 
 from domain import entitlements, ids
-from domain.entitlements import UNLIMITED, list_overrides
+from domain.entitlements import UNLIMITED, overrides_of
 from domain.ids import Prefix
 from domain.scope import Actor as DomainActor
 from domain.scope import ActorKind
@@ -90,6 +90,5 @@ async def override_connection(
     cursors = info.context.cursors(f"overrides of {customer_id} {include_ended}")
     page = cursors.page(first, after, last, before)
     living_at = None if include_ended else info.context.services.clock.now()
-    async with info.context.database.snapshot() as session:
-        found = await list_overrides(session, customer_id, page=page, living_at=living_at)
+    found = await loaders.current().lists.page(overrides_of(customer_id, living_at=living_at), page)
     return cursors.connection(found, node=Override.dress, place=lambda row: (row.created_at, row.id))

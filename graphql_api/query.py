@@ -1,58 +1,31 @@
 """What can be read: the fields of Query, each made in the module of its feature."""
 
-from collections.abc import Callable
 from typing import Any
 
 import strawberry
-from strawberry.dataloader import DataLoader
 from strawberry.extensions import FieldExtension
 
-from domain import ids
-from domain.ids import Prefix
 from graphql_api import (
     budget,
     drift,
     identity,
-    loaders,
 )
 from graphql_api.audit import AuditEvent, list_audit_events
 from graphql_api.catalog import CatalogFeature, CatalogPlan, list_features, list_plans
 from graphql_api.connections import Connection, CountedConnection
-from graphql_api.customers import BillingSubscription, Customer, find_customer
+from graphql_api.customers import Customer, find_customer
 from graphql_api.described import described
 from graphql_api.entitlements import EntitlementSet, find_entitlements, list_entitlements
 from graphql_api.enums import ApiScope
 from graphql_api.explaining import Explanation, explain
-from graphql_api.identity import User, Viewer
-from graphql_api.invitations import Invitation
+from graphql_api.identity import Viewer
 from graphql_api.limits import Cost
 from graphql_api.node import Node
-from graphql_api.organizations import Membership, Organization, find_organization, list_organizations
-from graphql_api.overrides import Override
+from graphql_api.nodes import find_node, find_nodes
+from graphql_api.organizations import Organization, find_organization, list_organizations
 from graphql_api.permissions import require_scope
 from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.webhook_events import WebhookEvent, list_webhook_events
-
-
-async def find_node(id: strawberry.ID) -> Node | None:
-    """Any object by its id; the prefix names the type."""
-    found = loaders.current()
-    nodes: dict[Prefix | None, tuple[DataLoader[str, Any], Callable[[Any], Node | None]]] = {
-        Prefix.ORGANIZATION: (found.organizations, Organization.of),
-        Prefix.USER: (found.users, User.of),
-        Prefix.MEMBERSHIP: (found.memberships, Membership.of),
-        Prefix.INVITATION: (found.invitations, Invitation.of),
-        Prefix.CUSTOMER: (found.customers, Customer.of),
-        Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
-        Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
-        Prefix.WEBHOOK_EVENT: (found.webhook_events, WebhookEvent.of),
-        Prefix.OVERRIDE: (found.override_nodes, Override.of),
-    }
-    known = nodes.get(ids.prefix_of(id))
-    if known is None:
-        return None
-    loader, dress = known
-    return dress(await loader.load(id))
 
 
 def _read(resolver: Any, scope: ApiScope | None = None, *, cost: int | None = None) -> Any:
@@ -69,6 +42,7 @@ class Query:
 
     viewer: Viewer | None = _read(identity.viewer)
     node: Node | None = _read(find_node)
+    nodes: list[Node | None] | None = _read(find_nodes)
     organization: Organization | None = _read(find_organization, ApiScope.ORGANIZATIONS_READ)
     organizations: CountedConnection[Organization] | None = _read(list_organizations, ApiScope.ORGANIZATIONS_READ)
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)

@@ -21,6 +21,7 @@ from graphql_api.organizations import Membership, Organization
 from graphql_api.overrides import Override
 from graphql_api.query import Query
 from graphql_api.scalars import SCALARS
+from graphql_api.subscription import Subscription
 from graphql_api.webhook_events import WebhookEvent
 
 
@@ -53,7 +54,7 @@ def _built(
     schema = MaskingSchema(
         query=_joined("Query", (Query, *query)),
         mutation=_joined("Mutation", (Mutation, *mutation)),
-        subscription=_joined("Subscription", subscription) if subscription else None,
+        subscription=_joined("Subscription", (Subscription, *subscription)),
         types=[
             Organization,
             Membership,

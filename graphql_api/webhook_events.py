@@ -151,8 +151,7 @@ async def list_webhook_events(
     cursors = info.context.cursors("webhook events")
     page = cursors.page(first, after, last, before)
     narrowed = filter.narrowed() if filter else EventFilter()
-    async with info.context.database.snapshot() as session:
-        found = await billing.list_events(session, narrowed, page=page)
+    found = await loaders.current().lists.page(billing.inbox_events(narrowed), page)
     return cursors.connection(found, node=WebhookEvent.dress, place=lambda row: (row.received_at, row.id))
 
 
@@ -167,8 +166,7 @@ async def fact_connection(
     """Read one page of a subscription's facts, in the order of the fold."""
     cursors = info.context.cursors(f"facts of {subscription.id}")
     page = cursors.page(first, after, last, before)
-    async with info.context.database.snapshot() as session:
-        found = await billing.list_facts(session, subscription.id, page=page)
+    found = billing.page_of_facts(await loaders.current().facts.load(subscription.id) or [], page)
     return cursors.connection(
         found, node=lambda row: SubscriptionFact.dress(row, subscription), place=billing.fact_place
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select
 
 from domain.audit.models import AuditEvent, AuditLabel, AuditSeal, LabelPart
-from domain.db import Page, Session, Slice, merged
+from domain.db import Listing, Session
 from domain.errors import Forbidden, InvalidInput
 from domain.scope import Role, Scope
 
@@ -42,10 +42,12 @@ class Timelines:
     scope: Scope
     roles_of: RolesOf
 
-    async def events(
-        self, session: Session, *, organization_id: str | None, narrowed: EventFilter, page: Page
-    ) -> Slice[AuditEvent] | None:
-        """Read one page of an organization's events, or of all events; None for an organization not the caller's.
+    def events(
+        self, organization_id: str | None, *, role: Role | None, narrowed: EventFilter
+    ) -> Listing[AuditEvent] | None:
+        """List an organization's events, or all events, newest first; None for an organization not the caller's.
+
+        `role` is the caller's in the organization.
 
         Raises:
             Forbidden: the caller is in the organization but not its OWNER, or wants all events and is no administrator.
@@ -54,7 +56,6 @@ class Timelines:
         if not self.scope.administrator:
             if organization_id is None:
                 raise Forbidden
-            role = (await self.roles_of(session, [organization_id])).get(organization_id)
             if role is None:
                 return None
             if role is not Role.OWNER:
@@ -62,9 +63,7 @@ class Timelines:
         if len(narrowed.actions or ()) > MOST_ACTIONS:
             raise InvalidInput(f"Ask for at most {MOST_ACTIONS} actions.")
         queries = [select(AuditEvent).where(*parts) for parts in _disjoint(organization_id, narrowed)]
-        return await merged(
-            session, AuditEvent, queries, page=page, by=AuditEvent.occurred_at, id=AuditEvent.id, descending=True
-        )
+        return Listing(entity=AuditEvent, queries=queries, by=AuditEvent.occurred_at, id=AuditEvent.id, descending=True)
 
     async def by_id(self, session: Session, ids: Sequence[str]) -> dict[str, AuditEvent]:
         """Find many events at once; those that the caller may not read are left out."""

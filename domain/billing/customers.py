@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain import ids, outbox
 from domain.billing.states import ProcessorName
-from domain.db import Base, Counter, Key, Page, Session, Slice, UtcDateTime, closed, keyset
+from domain.db import Base, Counter, Key, Listing, Session, UtcDateTime, closed
 from domain.errors import InvalidInput
 from domain.ids import CustomerId, OrganizationId, Prefix, UserId
 from domain.scope import Scope
@@ -217,10 +217,11 @@ class CustomerReading:
         rows = (await session.execute(self.visible().where(Customer.id.in_(ids)))).scalars()
         return {row.id: row for row in rows}
 
-    async def listed(self, session: Session, *, page: Page) -> Slice[Customer]:
-        """Read one page of the caller's customers, newest first."""
-        query = self.visible()
-        return await keyset(session, query, page=page, by=Customer.created_at, id=Customer.id, descending=True)
+    def listed(self) -> Listing[Customer]:
+        """List the caller's customers, newest first."""
+        return Listing(
+            entity=Customer, queries=[self.visible()], by=Customer.created_at, id=Customer.id, descending=True
+        )
 
     async def by_owner(self, session: Session, owner_ids: Sequence[str]) -> dict[str, Customer]:
         """Find customers by the ids of their owners, which tell organizations from users by their prefix."""

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.billing.states import ProcessorName
 from domain.db import Base, JsonDocument, Key, Session, UtcDateTime, closed
 from domain.idempotency import Answer, Claim
-from domain.ids import CustomerId, SubscriptionId
+from domain.ids import CustomerId, SubscriptionId, UserId
 from domain.scope import Actor, ActorKind, Scope
 
 LEASE = timedelta(seconds=60)
@@ -54,6 +54,7 @@ class Intent(Base):
     `leased_until` is of the worker's own errands: by then whoever opened it is taken to be gone.
     `opened_at` is our clock and `processor_time` the processor's: a repeated request gets the answer to the first one,
     so the answer is dated by when that was sent. The idempotency key is the caller's, claimed for its operation.
+    `on_behalf_of` is the user for whom a host key asked.
     """
 
     __tablename__ = "billing_intents"
@@ -66,6 +67,7 @@ class Intent(Base):
     request: Mapped[dict[str, Any]] = mapped_column(JsonDocument)
     actor_kind: Mapped[ActorKind] = mapped_column(closed(ActorKind, name="actor_kind"))
     actor_id: Mapped[str] = mapped_column(Key)
+    on_behalf_of: Mapped[UserId | None] = mapped_column(Key)
     request_id: Mapped[str | None] = mapped_column(Key)
     idempotency_operation: Mapped[str | None] = mapped_column(Key)
     idempotency_key: Mapped[str | None] = mapped_column(Key)
@@ -82,7 +84,8 @@ class Intent(Base):
     @property
     def scope(self) -> Scope:
         """Who asked, for the audit row of the outcome."""
-        return Scope(actor=Actor(kind=self.actor_kind, id=self.actor_id), request_id=self.request_id)
+        actor = Actor(kind=self.actor_kind, id=self.actor_id)
+        return Scope(actor=actor, request_id=self.request_id, on_behalf_of=self.on_behalf_of)
 
     @property
     def claim(self) -> Claim | None:
@@ -130,6 +133,7 @@ async def open_intent(
         request=order.request,
         actor_kind=scope.actor.kind,
         actor_id=scope.actor.id,
+        on_behalf_of=scope.on_behalf_of,
         request_id=scope.request_id,
         idempotency_operation=claim and claim.operation,
         idempotency_key=claim and claim.key,

@@ -14,7 +14,7 @@ from domain.billing.customers import Customer, CustomerReading, ProcessorAccount
 from domain.billing.facts import Fact, FactSource, Folded
 from domain.billing.statements import Statement
 from domain.billing.states import ProcessorName, Snapshot, Status, SubscriptionState
-from domain.db import Base, Counter, JsonDocument, Key, Page, Session, Slice, UtcDateTime, closed, keyset
+from domain.db import Base, Counter, JsonDocument, Key, Listing, Session, UtcDateTime, closed
 from domain.ids import CustomerId, Prefix, SubscriptionId
 from domain.scope import Scope
 
@@ -180,11 +180,14 @@ async def subscriptions_by_id(
     return {row.id: row for row in (await session.execute(query)).scalars()}
 
 
-async def list_subscriptions(session: Session, customer_id: str, *, page: Page) -> Slice[BillingSubscription]:
-    """Read one page of a customer's subscriptions, newest first, ended ones included."""
-    query = select(BillingSubscription).where(BillingSubscription.customer_id == customer_id)
-    return await keyset(
-        session, query, page=page, by=BillingSubscription.created_at, id=BillingSubscription.id, descending=True
+def subscriptions_of(customer_id: str) -> Listing[BillingSubscription]:
+    """List a customer's subscriptions, newest first, ended ones included."""
+    return Listing(
+        entity=BillingSubscription,
+        queries=[select(BillingSubscription).where(BillingSubscription.customer_id == customer_id)],
+        by=BillingSubscription.created_at,
+        id=BillingSubscription.id,
+        descending=True,
     )
 
 

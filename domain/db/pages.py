@@ -1,15 +1,19 @@
-"""Keyset pages: where a page begins, how long it is, and one more row to know whether another follows."""
+"""Keyset pages: where a page begins, how long it is, and one more row to know whether another follows.
+
+Pages of many lists are read together, so that a list of things that have lists costs as many statements as one thing.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.db.engine import Session
 
 T = TypeVar("T")
+NUMBER, PLACE = "page_number", "place_in_page"
 Position = tuple[Any, str]
 """The sort value and the id of a row: its place in a list."""
 
@@ -33,42 +37,86 @@ class Slice(Generic[T]):
     has_previous: bool
 
 
-async def keyset(
-    session: Session,
-    query: Select[Any],
-    *,
-    page: Page,
-    by: InstrumentedAttribute[Any],
-    id: InstrumentedAttribute[Any],
-    descending: bool = False,
-) -> Slice[Any]:
-    """Read one page of `query`, sorted by a column and then the id, at a cost that does not grow with the table."""
-    found = (await session.execute(_placed(query, page, by, id, descending=descending))).unique().scalars().all()
-    return _slice(found, page)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Listing(Generic[T]):
+    """Rows of one kind in one order, by a column and then the id: what pages are read from.
 
-
-async def merged(
-    session: Session,
-    entity: type[T],
-    queries: Sequence[Select[Any]],
-    *,
-    page: Page,
-    by: InstrumentedAttribute[Any],
-    id: InstrumentedAttribute[Any],
-    descending: bool = False,
-) -> Slice[T]:
-    """Read one page of several selections of an entity's rows as if they were one, in one statement.
-
-    No row is in two of them. Each gives a page at most, so what is merged stays small however long they are.
+    `queries` select the rows between them, and no row is in two of them. A page costs the same however long the list
+    is, as long as an index has each selection in this order.
     """
-    if len(queries) == 1:
-        return await keyset(session, queries[0], page=page, by=by, id=id, descending=descending)
-    if not queries:
-        return Slice(rows=[], has_next=False, has_previous=False)
-    parts = [_placed(query, page, by, id, descending=descending).subquery() for query in queries]
-    row = aliased(entity, union_all(*(select(part) for part in parts)).subquery())
-    joined = _placed(select(row), page, getattr(row, by.key), getattr(row, id.key), descending=descending)
-    return _slice((await session.execute(joined)).scalars().all(), page)
+
+    entity: type[T]
+    queries: Sequence[Select[Any]]
+    by: InstrumentedAttribute[Any]
+    id: InstrumentedAttribute[Any]
+    descending: bool = False
+
+
+Asked = tuple[Listing[Any], Page]
+"""A page of a list."""
+
+
+async def page_of(session: Session, listing: Listing[T], page: Page) -> Slice[T]:
+    """Read one page of a list, in one statement."""
+    if not listing.queries:
+        return _slice([], page)
+    return _slice((await session.execute(_joined(listing, page))).unique().scalars().all(), page)
+
+
+async def pages_of(session: Session, asked: Sequence[Asked]) -> list[Slice[Any]]:
+    """Read many pages, each of a list of its own, in one statement for each kind of row."""
+    if len(asked) == 1:
+        return [await page_of(session, *asked[0])]
+    kinds: dict[type[Any], list[int]] = {}
+    for number, (listing, _) in enumerate(asked):
+        kinds.setdefault(listing.entity, []).append(number)
+    found: list[list[Any]] = [[] for _ in asked]
+    for entity, numbers in kinds.items():
+        parts = [_numbered(number, *asked[number]) for number in numbers if asked[number][0].queries]
+        if parts:
+            for number, row in await session.execute(_side_by_side(entity, parts)):
+                found[number].append(row)
+    return [_slice(rows, page) for rows, (_, page) in zip(found, asked, strict=True)]
+
+
+async def counts_of(session: Session, listings: Sequence[Listing[Any]]) -> list[int]:
+    """Count the rows of many lists, in one statement."""
+    counts = [0] * len(listings)
+    parts = [
+        query.with_only_columns(literal(number), func.count(), maintain_column_froms=True).order_by(None)
+        for number, listing in enumerate(listings)
+        for query in listing.queries
+    ]
+    if parts:
+        for number, count in await session.execute(parts[0] if len(parts) == 1 else union_all(*parts)):
+            counts[number] += count
+    return counts
+
+
+def _joined(listing: Listing[Any], page: Page) -> Select[Any]:
+    """Select one page. Each of several selections gives a page at most, so what is merged stays small."""
+    by, id, descending = listing.by, listing.id, listing.descending
+    placed = [_placed(query, page, by, id, descending=descending) for query in listing.queries]
+    if len(placed) == 1:
+        return placed[0]
+    row = aliased(listing.entity, union_all(*(select(part.subquery()) for part in placed)).subquery())
+    return _placed(select(row), page, getattr(row, by.key), getattr(row, id.key), descending=descending)
+
+
+def _numbered(number: int, listing: Listing[Any], page: Page) -> Select[Any]:
+    """Select one page with its number, and the place of each row in it."""
+    part = _joined(listing, page).subquery()
+    by, id = part.c[listing.by.key], part.c[listing.id.key]
+    downward = listing.descending != page.backward
+    order = (by.desc(), id.desc()) if downward else (by.asc(), id.asc())
+    place = func.row_number().over(order_by=order).label(PLACE)
+    return select(literal(number).label(NUMBER), place, part)
+
+
+def _side_by_side(entity: type[Any], parts: Sequence[Select[Any]]) -> Select[Any]:
+    pages = (union_all(*parts) if len(parts) > 1 else parts[0]).subquery()
+    number = pages.c[NUMBER]
+    return select(number, aliased(entity, pages)).order_by(number, pages.c[PLACE])
 
 
 def _placed(

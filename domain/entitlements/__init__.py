@@ -33,7 +33,7 @@ from domain.entitlements.hosting import Resolver, check_resolver
 from domain.entitlements.in_force import InForce
 from domain.entitlements.links import Step, StepKind
 from domain.entitlements.over_limit import OverLimit
-from domain.entitlements.overrides import Override, list_overrides, overrides_by_id
+from domain.entitlements.overrides import Override, overrides_by_id, overrides_of
 from domain.entitlements.overriding import Overriding, Wish
 from domain.entitlements.resolver import FAILED, Given, Granted, Held, Resolved, UnmappedPrice, resolve
 from domain.entitlements.rollout import Applied, Gates, Rollout, no_gates
@@ -86,10 +86,10 @@ __all__ = [
     "everybody",
     "find_stored",
     "granted_to",
-    "list_overrides",
     "newest_period",
     "no_gates",
     "overrides_by_id",
+    "overrides_of",
     "periods",
     "read_on_deny",
     "resolve",

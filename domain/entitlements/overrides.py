@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, or_, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.db import Base, Key, Page, Session, Slice, UtcDateTime, keyset
+from domain.db import Base, Key, Listing, Session, UtcDateTime
 from domain.ids import CustomerId, OverrideId
 
 _LIVING = text("revoked_at IS NULL")
@@ -50,13 +50,11 @@ async def overrides_by_id(session: Session, ids: Sequence[str]) -> dict[str, Ove
     return {row.id: row for row in rows}
 
 
-async def list_overrides(
-    session: Session, customer_id: str, *, page: Page, living_at: datetime | None = None
-) -> Slice[Override]:
-    """Read one page of a customer's overrides, newest first: all of them, or those that count at an instant."""
+def overrides_of(customer_id: str, *, living_at: datetime | None = None) -> Listing[Override]:
+    """List a customer's overrides, newest first: all of them, or those that count at an instant."""
     query = select(Override).where(Override.customer_id == customer_id)
     if living_at is not None:
         query = query.where(
             Override.revoked_at.is_(None), or_(Override.expires_at.is_(None), Override.expires_at >= living_at)
         )
-    return await keyset(session, query, page=page, by=Override.created_at, id=Override.id, descending=True)
+    return Listing(entity=Override, queries=[query], by=Override.created_at, id=Override.id, descending=True)

@@ -11,6 +11,7 @@ from domain.identity.adapter import (
 )
 from domain.identity.deletion import Deletions
 from domain.identity.going import DeletionStatus, Person
+from domain.identity.keys import ApiKey
 from domain.identity.models import User
 from domain.identity.step_up import StepUp, prune_proofs, use_up
 from domain.identity.totp import TotpAdapter
@@ -18,6 +19,7 @@ from domain.identity.users import STAYING, Arrival, Upserted, Users, find, find_
 
 __all__ = [
     "STAYING",
+    "ApiKey",
     "Arrival",
     "Asking",
     "AuthAdapter",

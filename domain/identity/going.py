@@ -100,6 +100,7 @@ async def start(
         asdict(person),
     )
     row.actor_kind, row.actor_id, row.request_id = scope.actor.kind, scope.actor.id, scope.request_id
+    row.on_behalf_of = scope.on_behalf_of
     row.idempotency_key = session.idempotency_key
     row.attempts, row.due_at, row.finished_at = 1, now + LEASE, None
     session.add(row)
@@ -211,4 +212,5 @@ async def _conclude(session: Session, row: Deletion, *, kept: bool) -> None:
 
 def _scope(row: Deletion) -> Scope:
     """Say who asked, for the rows of what follows."""
-    return Scope(actor=Actor(kind=row.actor_kind, id=row.actor_id), request_id=row.request_id)
+    actor = Actor(kind=row.actor_kind, id=row.actor_id)
+    return Scope(actor=actor, request_id=row.request_id, on_behalf_of=row.on_behalf_of)

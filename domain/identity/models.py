@@ -63,6 +63,7 @@ class Deletion(Base):
     `person` is what the deeds outside need to know of the user; it is emptied when they are done. `due_at` is when the
     worker takes over; null once nothing is left to do. `attempts` grows with each lease, so that whoever has lost one
     is told from whoever holds it. `idempotency_key` is the actor's, freed or answered when the deletion ends.
+    `on_behalf_of` is the user for whom a host key asked.
     """
 
     __tablename__ = "user_deletions"
@@ -74,6 +75,7 @@ class Deletion(Base):
     person: Mapped[dict[str, Any] | None] = mapped_column(JsonDocument)
     actor_kind: Mapped[ActorKind] = mapped_column(closed(ActorKind, name="actor_kind"))
     actor_id: Mapped[str] = mapped_column(Key)
+    on_behalf_of: Mapped[UserId | None] = mapped_column(Key)
     request_id: Mapped[str | None] = mapped_column(Key)
     idempotency_key: Mapped[str | None] = mapped_column(Key)
     attempts: Mapped[int] = mapped_column(default=0)

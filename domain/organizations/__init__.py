@@ -9,11 +9,8 @@ from domain.organizations.models import Invitation, InvitationStatus, Membership
 from domain.organizations.ownership import Ownership, Transfer, require_replaceable
 from domain.organizations.purging import Purging
 from domain.organizations.reading import (
-    MembershipQuery,
     OrganizationOrder,
     Reading,
-    count_memberships,
-    list_memberships,
     memberships_of,
     organizations_seen_by,
     role_in,
@@ -33,7 +30,6 @@ __all__ = [
     "Invited",
     "Members",
     "Membership",
-    "MembershipQuery",
     "Organization",
     "OrganizationCallbacks",
     "OrganizationOrder",
@@ -45,8 +41,6 @@ __all__ = [
     "Tidying",
     "Transfer",
     "UserRef",
-    "count_memberships",
-    "list_memberships",
     "memberships_of",
     "organizations_seen_by",
     "require_replaceable",

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from domain.clock import Clock
-from domain.db import Page, Session, Slice, keyset
+from domain.db import Listing, Session
 from domain.errors import Forbidden
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
-from domain.organizations.places import rank
 from domain.scope import Role, Scope
 
 _HOSTS = (Role.OWNER, Role.ADMIN)
@@ -42,31 +41,19 @@ class InvitationReading:
             query = query.where(Invitation.organization_id.in_(own))
         return {row.id: row for row in (await session.execute(query)).scalars()}
 
-    async def require(self, session: Session, organization_id: str) -> None:
-        """Let pass whoever may list the invitations of an organization that they can see.
+    def of(
+        self, organization: Organization, *, role: Role | None, status: InvitationStatus | None
+    ) -> Listing[Invitation]:
+        """List an organization's invitations, newest first, of this status when given. `role` is the caller's in it.
 
         Raises:
-            Forbidden: the caller's role is too low.
+            Forbidden: the role is too low, or the organization is deleted.
         """
-        own = await rank(session, self.scope, organization_id)
-        if own not in _HOSTS:
+        if not self.scope.administrator and (organization.deleted_at is not None or role not in _HOSTS):
             raise Forbidden
-
-    async def page(
-        self, session: Session, organization_id: str, *, status: InvitationStatus | None, page: Page
-    ) -> Slice[Invitation]:
-        """Read one page of an organization's invitations, newest first, of this status when given."""
-        query = self._of(organization_id, status)
-        return await keyset(session, query, page=page, by=Invitation.created_at, id=Invitation.id, descending=True)
-
-    async def count(self, session: Session, organization_id: str, *, status: InvitationStatus | None) -> int:
-        """Count what `page` lists."""
-        query = self._of(organization_id, status).with_only_columns(func.count(), maintain_column_froms=True)
-        return (await session.execute(query)).scalar_one()
-
-    def _of(self, organization_id: str, status: InvitationStatus | None) -> Select[Invitation]:
-        query = select(Invitation).where(Invitation.organization_id == organization_id)
-        return query if status is None else query.where(self._stands(status))
+        query = select(Invitation).where(Invitation.organization_id == organization.id)
+        chosen = query if status is None else query.where(self._stands(status))
+        return Listing(entity=Invitation, queries=[chosen], by=Invitation.created_at, id=Invitation.id, descending=True)
 
     def _stands(self, status: InvitationStatus) -> ColumnElement[bool]:
         """Say in SQL what `Invitation.status_at` says of a row."""

@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Select, bindparam, or_, select
 
-from domain.db import Page, Session, Slice, keyset
+from domain.db import Listing, Session
 from domain.identity import User
 from domain.ids import OrganizationId, UserId
 from domain.organizations.models import Membership, Organization
 from domain.scope import Role, Scope
-
-MembershipQuery = Select[Membership]
-"""A selection of memberships, to be read by `list_memberships` and counted by `count_memberships`."""
-
 
 UserParameter = UserId | BindParameter[str] | None
 _LIVING = Organization.deleted_at.is_(None)
@@ -74,29 +70,21 @@ class Reading:
         rows = (await session.execute(self.visible().where(Organization.id.in_(ids)))).scalars()
         return {row.id: row for row in rows}
 
-    async def organizations(
-        self, session: Session, *, page: Page, order: OrganizationOrder, descending: bool
-    ) -> Slice[Organization]:
+    def organizations(self, *, order: OrganizationOrder, descending: bool) -> Listing[Organization]:
         """List the organizations that the caller belongs to; all of them for administrators."""
         by = Organization.name if order is OrganizationOrder.NAME else Organization.created_at
-        return await keyset(session, self._listed(), page=page, by=by, id=Organization.id, descending=descending)
+        living = self.visible().where(_LIVING)
+        return Listing(entity=Organization, queries=[living], by=by, id=Organization.id, descending=descending)
 
-    async def count_organizations(self, session: Session) -> int:
-        """Count what `organizations` lists."""
-        return await _count(session, self._listed())
-
-    def _listed(self) -> Select[Organization]:
-        return self.visible().where(_LIVING)
-
-    def members_of(self, organization: Organization, roles: Sequence[Role] | None) -> MembershipQuery | None:
-        """Select the memberships of an organization that the caller sees, of these roles when given.
+    def members_of(self, organization: Organization, roles: Sequence[Role] | None) -> Listing[Membership] | None:
+        """List the memberships of an organization that the caller sees, oldest first, of these roles when given.
 
         None: it is deleted, and its members are hidden from everybody but administrators.
         """
         if organization.deleted_at is not None and not self.scope.administrator:
             return None
         query = select(Membership).where(Membership.organization_id == organization.id)
-        return query if roles is None else query.where(Membership.role.in_(roles))
+        return _by_age(query if roles is None else query.where(Membership.role.in_(roles)))
 
     async def membership(self, session: Session, id: str) -> Membership | None:
         """Find a membership of an organization that the caller may see."""
@@ -149,23 +137,17 @@ def _places_of(user_id: UserParameter) -> Select[OrganizationId]:
     )
 
 
-def memberships_of(user_id: str) -> Select[Membership]:
-    """Select the memberships of one user in living organizations."""
-    return (
+def memberships_of(user_id: str) -> Listing[Membership]:
+    """List the memberships of one user in living organizations, oldest first."""
+    return _by_age(
         select(Membership)
         .join(Organization, Organization.id == Membership.organization_id)
         .where(Membership.user_id == user_id, _LIVING)
     )
 
 
-async def list_memberships(session: Session, query: Select[Membership], *, page: Page) -> Slice[Membership]:
-    """Read one page of memberships, oldest first."""
-    return await keyset(session, query, page=page, by=Membership.joined_at, id=Membership.id)
-
-
-async def count_memberships(session: Session, query: Select[Membership]) -> int:
-    """Count what `list_memberships` lists."""
-    return await _count(session, query)
+def _by_age(query: Select[Membership]) -> Listing[Membership]:
+    return Listing(entity=Membership, queries=[query], by=Membership.joined_at, id=Membership.id)
 
 
 async def role_in(session: Session, *, organization_id: str, user_id: str | None) -> Role | None:
@@ -181,8 +163,3 @@ async def role_in_living(session: Session, *, organization_id: str, user_id: str
 async def _role(session: Session, query: Select[Any], organization_id: str, user_id: str | None) -> Role | None:
     role = (await session.execute(query, {"organization": organization_id, "user": user_id})).scalar_one_or_none()
     return None if role is None else Role(role)
-
-
-async def _count(session: Session, query: Select[Any]) -> int:
-    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
-    return (await session.execute(counted)).scalar_one()

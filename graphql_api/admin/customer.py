@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from domain import billing, ids
 from domain.billing import Customer, ProcessorAccount
-from domain.db import Page
-from domain.entitlements import Override, SeatUsage, list_overrides
+from domain.db import Page, page_of
+from domain.entitlements import Override, SeatUsage, overrides_of
 from domain.errors import NotFound, contained
 from domain.ids import Prefix
 from graphql_api.admin import advice, pages
@@ -126,7 +126,7 @@ async def _overview(shown: Shown) -> Overview:
     customer, context = shown.customer, shown.operator.context
     async with context.database.snapshot() as session:
         accounts = (await billing.accounts_of(session, [customer.id])).get(customer.id, [])
-        found = await billing.list_subscriptions(session, customer.id, page=Page(size=MOST_ROWS))
+        found = await page_of(session, billing.subscriptions_of(customer.id), Page(size=MOST_ROWS))
     plan_of = context.services.catalog.plan_of_price
     dressed = [BillingSubscription.dress(row) for row in found.rows]
     return Overview(
@@ -149,7 +149,7 @@ async def _entitlements(shown: Shown) -> Entitlements | None:
         return None
     async with context.database.snapshot() as session:
         page = Page(size=MOST_ROWS)
-        overrides = await list_overrides(session, customer.id, page=page, living_at=answers.as_of)
+        overrides = await page_of(session, overrides_of(customer.id, living_at=answers.as_of), page)
         granting = [row.created_by for row in overrides.rows]
         users = await services.reading(caller).users_by_id(session, granting)
     authors = {id: user.label or user.subject for id, user in users.items()}

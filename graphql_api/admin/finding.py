@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from domain import billing, identity, ids
 from domain.billing import Customer, CustomerReading
-from domain.db import Page, Session
+from domain.db import Page, Session, page_of
 from domain.ids import Prefix
-from domain.organizations import Reading, list_memberships, memberships_of
+from domain.organizations import Reading, memberships_of
 from domain.wiring import Services
 from graphql_api.admin.door import Operator
 
@@ -57,7 +57,7 @@ class Finding:
         user = await identity.find_by_email(self.session, email)
         if user is None:
             return []
-        joined = await list_memberships(self.session, memberships_of(user.id), page=Page(size=MOST_ORGANIZATIONS))
+        joined = await page_of(self.session, memberships_of(user.id), Page(size=MOST_ORGANIZATIONS))
         return await self._of_owners([user.id, *(membership.organization_id for membership in joined.rows)])
 
     async def _by_name(self, name: str) -> Sequence[Customer]:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.billing import Customer
+from domain.db import page_of
 from domain.entitlements import EntitlementSet
 from graphql_api.admin import pages
 from graphql_api.admin.door import Operator
@@ -50,7 +51,7 @@ async def _listed(request: Request, operator: Operator) -> tuple[Sequence[Custom
     backward = before is not None and after is None
     wanted = cursors.page(None, None, PAGE_SIZE, before) if backward else cursors.page(PAGE_SIZE, after)
     async with operator.context.database.snapshot() as session:
-        found = await operator.context.services.customers(operator.context.caller).listed(session, page=wanted)
+        found = await page_of(session, operator.context.services.customers(operator.context.caller).listed(), wanted)
     _, place = cursors.edges(found, node=lambda row: row, place=lambda row: (row.created_at, row.id))
     return found.rows, place
 

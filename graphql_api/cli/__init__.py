@@ -13,7 +13,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.cli import audit, catalogs, proving, reconciling, watching, webhooks, working
+from graphql_api.cli import audit, catalogs, proving, reconciling, schemas, watching, webhooks, working
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ app.add_typer(demo, name="demo")
 app.add_typer(audit.app, name="audit")
 app.add_typer(catalogs.app, name="catalog")
 app.add_typer(proving.app, name="prove")
+app.add_typer(schemas.app, name="schema")
 app.add_typer(webhooks.app, name="webhooks")
 app.command("worker")(working.work)
 app.command()(reconciling.reconcile)
@@ -68,14 +69,6 @@ def migrate() -> None:
     with told():
         migrating.upgrade(read_settings().database_url)
     typer.echo(f"The database is at {migrating.head()}.")
-
-
-@app.command("schema")
-def print_schema() -> None:
-    """Print the GraphQL schema."""
-    from graphql_api import schema
-
-    typer.echo(schema.print_schema(), nl=False)
 
 
 @demo.callback(invoke_without_command=True)

@@ -9,6 +9,7 @@ from uvicorn.supervisors import Multiprocess
 
 from domain.settings import Settings
 from graphql_api.cli import watching
+from graphql_api.transport.sockets.frames import MAX_FRAME_BYTES
 
 
 class Workers(Multiprocess):
@@ -28,7 +29,11 @@ def serve(settings: Settings, factory: str) -> None:
         "host": settings.host,
         "port": settings.port,
         "workers": settings.workers,
-        "ws": "none",
+        "ws": "websockets-sansio",
+        "ws_max_size": MAX_FRAME_BYTES,
+        "ws_ping_interval": 30,
+        # A small message could become an enormous one.
+        "ws_per_message_deflate": False,
         "access_log": False,
         "log_config": watching.logging_of(settings),
         "log_level": "warning",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from domain.db import page_of
 from domain.errors import ConfigError, InvalidInput, NotFound, Unavailable
 from graphql_api.cli import inbox
 from graphql_api.cli.progress import progress
@@ -123,11 +124,11 @@ def _run(work: "Callable[[Services], Awaitable[T]]") -> T:
 
 
 async def _page(services: "Services", narrowed: "EventFilter", limit: int) -> "tuple[Sequence[WebhookEvent], bool]":
-    from domain.billing import list_events
+    from domain.billing import inbox_events
     from domain.db import Page
 
     async with services.database.snapshot() as session:
-        found = await list_events(session, narrowed, page=Page(size=limit))
+        found = await page_of(session, inbox_events(narrowed), Page(size=limit))
     return found.rows, found.has_next
 
 

@@ -4,9 +4,9 @@ import strawberry
 from starlette.applications import Starlette
 from strawberry import Info
 
-from domain.db import Page
+from domain.db import Page, page_of
 from domain.entitlements import Billable
-from domain.organizations import list_memberships, memberships_of
+from domain.organizations import memberships_of
 from domain.settings import Settings
 from graphql_api.app import create_app
 from graphql_api.context import Context
@@ -26,7 +26,7 @@ async def organization_of_caller(source: object, info: Info[Context, None]) -> B
     """Bill whichever organization the caller joined first; identity comes from the credential alone."""
     scope, services = info.context.caller, info.context.services
     async with info.context.database.snapshot() as session:
-        joined = await list_memberships(session, memberships_of(scope.actor.id), page=Page(size=1))
+        joined = await page_of(session, memberships_of(scope.actor.id), Page(size=1))
         if not joined.rows:
             return None
         return await services.reading(scope).organization(session, id=joined.rows[0].organization_id)

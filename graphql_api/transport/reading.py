@@ -44,9 +44,9 @@ async def read(request: Request) -> GraphQLRequest:
         HttpRefusal: 405, 413, 414, 415, 408 or 400.
     """
     if request.method == "GET":
-        return _request(_parameters(request))
+        return request_of(_parameters(request))
     if request.method == "POST":
-        return _request(await _json_body(request))
+        return request_of(await _json_body(request))
     raise HttpRefusal(405, "GraphQL is served by GET and POST.", {"allow": "GET, POST"})
 
 
@@ -89,7 +89,12 @@ def _parameters(request: Request) -> Mapping[str, object]:
     return {name: value or None for name, value in found.items()} | structured
 
 
-def _request(values: Mapping[str, object]) -> GraphQLRequest:
+def request_of(values: Mapping[str, object]) -> GraphQLRequest:
+    """Take one GraphQL request out of a JSON object, whichever way it came; other keys are nobody's.
+
+    Raises:
+        HttpRefusal: 400, a value has a wrong type, or the query is empty.
+    """
     query, name = values.get("query"), values.get("operationName")
     if not isinstance(query, str) or not query:
         raise HttpRefusal(400, "`query` must be a text and not empty.")

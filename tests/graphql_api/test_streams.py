@@ -299,9 +299,6 @@ class TestTheSchema:
         assert 'planned: Int @requirePlan(plan: "price_team_monthly")\n' in printed
         assert 'both: Int @requireFeature(feature: "api") @requirePlan(plan: "team")\n' in printed
 
-    def test_without_a_hosts_there_is_no_subscription(self) -> None:
-        assert "type Subscription {" not in print_schema()
-
     def test_two_types_cannot_have_one_field(self) -> None:
         @strawberry.type
         class Again:

@@ -18,6 +18,7 @@ KINDS = {
     "organization(slug)": "slug",
     "organization(externalId)": "external",
     "node(id)": "org usr mem inv cst bsb aud whe ovr",
+    "nodes(ids)": "org usr mem inv cst bsb aud whe ovr",
     "customer(id)": "cst",
     "auditEvents(organizationId)": "org",
     "auditEvents(filter.actorId)": "usr",
@@ -149,7 +150,7 @@ async def answer(api: Api, place: str, value: str, rest: dict[str, Any]) -> str:
             value=value,
         )
     else:
-        kind = {"slug": "String", "externalId": "String", "customerIds": "[ID!]"}.get(argument, "ID")
+        kind = {"slug": "String", "externalId": "String", "customerIds": "[ID!]", "ids": "[ID!]"}.get(argument, "ID")
         more = ', feature: "sso"' if field == "explain" else ""
         found = await api.ask(
             f"query($value: {kind}!) {{ {field}({argument}: $value{more}) {{ __typename }} }}",

@@ -5,7 +5,7 @@ from domain.billing.reconciling.gaps import Gap, OnGap, mind_no_gap
 from domain.billing.reconciling.mirror import count_linked, linked
 from domain.billing.reconciling.models import Drift, DriftAccess, DriftKind, DriftReport
 from domain.billing.reconciling.of_customer import CustomerReconciling, Reconciled
-from domain.billing.reconciling.reports import all_drifts, list_drifts, newest_report, prune_reports
+from domain.billing.reconciling.reports import all_drifts, drifts_of, newest_report, prune_reports
 from domain.billing.reconciling.running import Reconciling
 from domain.billing.reconciling.schedule import Schedule
 from domain.billing.reconciling.turns import Run, Turns, hurry
@@ -27,9 +27,9 @@ __all__ = [
     "Turns",
     "all_drifts",
     "count_linked",
+    "drifts_of",
     "hurry",
     "linked",
-    "list_drifts",
     "mind_no_gap",
     "newest_report",
     "nothing",

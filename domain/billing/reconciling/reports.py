@@ -11,7 +11,7 @@ from domain.billing.reconciling.models import Drift, DriftAccess, DriftKind, Dri
 from domain.billing.reconciling.values import Finding
 from domain.billing.states import ProcessorName
 from domain.clock import Clock
-from domain.db import Database, Page, Session, Slice, keyset
+from domain.db import Database, Listing, Session
 from domain.telemetry import Attribute, Signal, Told
 
 KEPT = timedelta(days=90)
@@ -91,14 +91,12 @@ async def newest_report(session: Session) -> DriftReport | None:
     return (await session.execute(query.order_by(*order).limit(1))).scalar_one_or_none()
 
 
-async def list_drifts(
-    session: Session, report_id: int, *, kinds: Collection[DriftKind] | None = None, page: Page
-) -> Slice[Drift]:
-    """Read one page of a report's drifts, wrongly granted access first."""
+def drifts_of(report_id: int, *, kinds: Collection[DriftKind] | None = None) -> Listing[Drift]:
+    """List a report's drifts, wrongly granted access first."""
     query = select(Drift).where(Drift.report_id == report_id)
     if kinds is not None:
         query = query.where(Drift.kind.in_(kinds))
-    return await keyset(session, query, page=page, by=Drift.place, id=Drift.processor_id)
+    return Listing(entity=Drift, queries=[query], by=Drift.place, id=Drift.processor_id)
 
 
 async def all_drifts(session: Session, report_id: int) -> list[Drift]:

@@ -8,9 +8,10 @@ from domain.billing.webhooks.listing import (
     events_by_id,
     events_of_facts,
     fact_place,
-    list_events,
-    list_facts,
+    facts_of,
+    inbox_events,
     newest_facts,
+    page_of_facts,
 )
 from domain.billing.webhooks.models import GaveUp, Handler, Received, Waiting, WebhookEvent, WebhookStatus
 from domain.billing.webhooks.pruning import Pruning
@@ -34,9 +35,10 @@ __all__ = [
     "events_by_id",
     "events_of_facts",
     "fact_place",
+    "facts_of",
+    "inbox_events",
     "keep_waiting",
-    "list_events",
-    "list_facts",
     "newest_facts",
+    "page_of_facts",
     "tell_nobody",
 ]

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from domain.billing.states import ProcessorName
 from domain.billing.subscriptions import SubscriptionFact
 from domain.billing.webhooks.models import WebhookEvent, WebhookStatus
-from domain.db import Page, Session, Slice, keyset
+from domain.db import Listing, Page, Session, Slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +65,11 @@ async def count_waiting(session: Session, *, now: datetime) -> dict[str, int]:
     return counted
 
 
-async def list_events(session: Session, narrowed: EventFilter, *, page: Page) -> Slice[WebhookEvent]:
-    """Read one page of the inbox, by when the events came, newest first."""
-    return await keyset(
-        session,
-        narrowed.narrow(select(WebhookEvent)),
-        page=page,
+def inbox_events(narrowed: EventFilter) -> Listing[WebhookEvent]:
+    """List the inbox, by when the events came, newest first."""
+    return Listing(
+        entity=WebhookEvent,
+        queries=[narrowed.narrow(select(WebhookEvent))],
         by=WebhookEvent.received_at,
         id=WebhookEvent.id,
         descending=True,
@@ -94,13 +93,20 @@ def fact_place(fact: SubscriptionFact) -> tuple[datetime, str]:
     return fact.occurred_at, f"{fact.rank}:{fact.event_id}"
 
 
-async def list_facts(session: Session, subscription_id: str, *, page: Page) -> Slice[SubscriptionFact]:
-    """Read one page of a subscription's facts in the order of the fold.
+async def facts_of(session: Session, subscription_ids: Sequence[str]) -> dict[str, list[SubscriptionFact]]:
+    """Read all facts of these subscriptions in the order of the fold.
 
     They are as few as what the processor has said of one subscription, and every event reads them all anyway.
     """
-    query = select(SubscriptionFact).where(SubscriptionFact.subscription_id == subscription_id)
-    facts = sorted((await session.execute(query)).scalars(), key=_in_bytes)
+    query = select(SubscriptionFact).where(SubscriptionFact.subscription_id.in_(subscription_ids))
+    found: dict[str, list[SubscriptionFact]] = {}
+    for fact in sorted((await session.execute(query)).scalars(), key=_in_bytes):
+        found.setdefault(fact.subscription_id, []).append(fact)
+    return found
+
+
+def page_of_facts(facts: Sequence[SubscriptionFact], page: Page) -> Slice[SubscriptionFact]:
+    """Take one page of a subscription's facts, which are in the order of the fold."""
     after, before = page.after and _bytes(page.after), page.before and _bytes(page.before)
     inside = [
         fact

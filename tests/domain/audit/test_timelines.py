@@ -9,7 +9,7 @@ from sqlalchemy import event
 from domain import audit
 from domain.audit import EventFilter, Timelines
 from domain.audit.models import AuditEvent
-from domain.db import Database, Page, Session
+from domain.db import Database, Page, Session, page_of
 from domain.errors import Forbidden, InvalidInput
 from domain.scope import Actor, ActorKind, Role, Scope, system
 from tests.support import ledger
@@ -38,10 +38,9 @@ async def read(
     **narrowed: Any,
 ) -> list[AuditEvent] | None:
     async with database.snapshot() as session:
-        found = await reading.events(
-            session, organization_id=organization, narrowed=EventFilter(**narrowed), page=page or Page(size=50)
-        )
-    return None if found is None else list(found.rows)
+        role = (await reading.roles_of(session, [organization or ""])).get(organization or "")
+        listing = reading.events(organization, role=role, narrowed=EventFilter(**narrowed))
+        return None if listing is None else list((await page_of(session, listing, page or Page(size=50))).rows)
 
 
 async def actions(database: Database, **given: Any) -> list[str]:
@@ -107,19 +106,18 @@ async def test_pages_follow_one_another_both_ways(
     forward: list[str] = []
     backward: list[str] = []
     async with database.snapshot() as session:
-        asked: dict[str, Any] = {"organization_id": None, "narrowed": EventFilter(**narrowed)}
+        listing = ALL.events(None, role=None, narrowed=EventFilter(**narrowed))
+        assert listing is not None
         page = Page(size=3)
         while True:
-            found = await ALL.events(session, page=page, **asked)
-            assert found is not None
+            found = await page_of(session, listing, page)
             forward += [row.id for row in found.rows]
             if not found.has_next:
                 break
             page = Page(size=3, after=(found.rows[-1].occurred_at, found.rows[-1].id))
         page = Page(size=3, backward=True)
         while True:
-            found = await ALL.events(session, page=page, **asked)
-            assert found is not None
+            found = await page_of(session, listing, page)
             backward = [row.id for row in found.rows] + backward
             if not found.has_previous:
                 break

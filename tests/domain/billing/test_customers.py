@@ -3,7 +3,7 @@
 import pytest
 
 from domain.billing import ProcessorName, accounts_of, link_account
-from domain.db import Database, Page
+from domain.db import Database, Page, page_of
 from domain.errors import InvalidInput
 from domain.ids import CustomerId
 from domain.scope import Role, system
@@ -80,10 +80,10 @@ class TestReading:
 
         async with services.database.snapshot() as session:
             everybody = services.customers(system("test"))
-            first = await everybody.listed(session, page=Page(size=2))
+            first = await page_of(session, everybody.listed(), Page(size=2))
             last = first.rows[-1]
-            rest = await everybody.listed(session, page=Page(size=2, after=(last.created_at, last.id)))
-            of_bob = await services.customers(made[1]).listed(session, page=Page(size=2))
+            rest = await page_of(session, everybody.listed(), Page(size=2, after=(last.created_at, last.id)))
+            of_bob = await page_of(session, services.customers(made[1]).listed(), Page(size=2))
 
         assert [row.id for row in (*first.rows, *rest.rows)] == newest_first
         assert (first.has_next, rest.has_next, rest.has_previous) == (True, False, True)

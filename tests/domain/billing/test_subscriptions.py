@@ -13,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from domain.audit import AuditEvent
 from domain.billing import BillingSubscription, Customer, CustomerReading
 from domain.billing.states import Status
-from domain.billing.subscriptions import SubscriptionFact, list_subscriptions, subscriptions_by_id
-from domain.db import Database, Page
+from domain.billing.subscriptions import SubscriptionFact, subscriptions_by_id, subscriptions_of
+from domain.db import Database, Page, page_of
 from domain.entitlements import Entitlements, InForce, catalog
 from domain.scope import Actor, ActorKind, Scope, system
 from tests.domain.billing.processors import stripe_json
@@ -197,6 +197,6 @@ class TestReading:
         customer_id = (await subscriptions(database))[0].customer_id
 
         async with database.snapshot() as session:
-            found = await list_subscriptions(session, customer_id, page=Page(size=2))
+            found = await page_of(session, subscriptions_of(customer_id), Page(size=2))
 
         assert [row.processor_id for row in found.rows] == ["sub_2", "sub_1"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from domain.db import migrating, open_database
 from tests.support.databases import Engine
@@ -92,3 +93,37 @@ async def _close(url: str) -> None:
     values = f"('cst_2', 'organization', 'org_2', {made}, {closing})"
     await execute(database, f"INSERT INTO customers (id, owner_kind, owner_id, created_at, closing_at) VALUES {values}")
     await database.aclose()
+
+
+def test_letting_programs_act_loses_nothing_that_people_began_and_goes_on_with_what_programs_began(
+    engine: Engine, tmp_path: Path
+) -> None:
+    url = engine.fresh(tmp_path, empty=True)
+    migrating.upgrade(url, to="0030")
+    asyncio.run(_fill(url))
+    asyncio.run(_invite(url, "inv_1", by="user"))
+    before = asyncio.run(_dump(url))
+
+    migrating.upgrade(url, to="0031")
+    asyncio.run(_invite(url, "inv_2", by="api_key"))
+    migrating.downgrade(url, to="0030")
+    after = asyncio.run(_dump(url))
+
+    kept = after.pop("invitations")
+    assert kept[0] == before.pop("invitations")[0]
+    assert "'inv_2'" in kept[1]
+    assert "'system'" in kept[1]
+    assert after == before
+    with pytest.raises(DBAPIError, match="invited_by_kind"):
+        asyncio.run(_invite(url, "inv_3", by="api_key"))
+
+
+async def _invite(url: str, id: str, *, by: str) -> None:
+    database = open_database(url)
+    now = "'2026-11-21 12:00:00.000000" + ("'" if database.dialect == "sqlite" else "+00'")
+    columns = "id, organization_id, email, role, status, invited_by_kind, invited_by_id, nonce, created_at, expires_at"
+    values = f"'{id}', 'org_1', '{id}@example.com', 'MEMBER', 'pending', '{by}', 'who', 'n', {now}, {now}"
+    try:
+        await execute(database, f"INSERT INTO invitations ({columns}) VALUES ({values})")
+    finally:
+        await database.aclose()

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from domain.audit import AuditEvent
-from domain.db import Page
-from domain.entitlements import UNLIMITED, Override, Reason, Wish, list_overrides
+from domain.db import Page, page_of
+from domain.entitlements import UNLIMITED, Override, Reason, Wish, overrides_of
 from domain.entitlements.catalog import GREATEST
 from domain.entitlements.overriding import _checked_reason
 from domain.errors import Forbidden, InvalidInput, NotFound
@@ -37,7 +37,7 @@ async def event_of(services: Services, action: str) -> AuditEvent:
 
 async def listed(services: Services, customer_id: str, *, living_at: datetime | None = None, **page: Any) -> list[str]:
     async with services.database.snapshot() as session:
-        found = await list_overrides(session, customer_id, page=Page(**({"size": 9} | page)), living_at=living_at)
+        found = await page_of(session, overrides_of(customer_id, living_at=living_at), Page(**({"size": 9} | page)))
     return [row.id for row in found.rows]
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.db import Database, Page
+from domain.db import Database, Page, counts_of, page_of
 from domain.errors import Forbidden, NotFound
 from domain.identity import User
 from domain.organizations import (
@@ -14,8 +14,6 @@ from domain.organizations import (
     OrganizationOrder,
     Reading,
     UserRef,
-    count_memberships,
-    list_memberships,
     memberships_of,
     organizations_seen_by,
     role_in,
@@ -100,8 +98,9 @@ async def seen(acme: Acme, scope: Scope) -> dict[str, object]:
     people = [acme.owner.id, acme.admin.id, acme.member.id]
     page = Page(size=9)
     async with acme.house.database.snapshot() as session:
-        listed = await reading.organizations(session, page=page, order=OrganizationOrder.NAME, descending=False)
-        places = await list_memberships(session, memberships_of(acme.member.id), page=page)
+        listing = reading.organizations(order=OrganizationOrder.NAME, descending=False)
+        listed = await page_of(session, listing, page)
+        places = await page_of(session, memberships_of(acme.member.id), page)
         own = await session.execute(organizations_seen_by(scope.user_id))
         return {
             "by id": await reading.organization(session, id=id) is not None,
@@ -109,14 +108,14 @@ async def seen(acme: Acme, scope: Scope) -> dict[str, object]:
             "by slug": await reading.organization(session, slug="acme") is not None,
             "loaded": id in await reading.organizations_by_id(session, [id]),
             "listed": len(listed.rows),
-            "counted": await reading.count_organizations(session),
+            "counted": (await counts_of(session, [listing]))[0],
             "own": len(own.all()),
             "roles": await reading.roles(session, [id]),
             "role": await role_in(session, organization_id=id, user_id=scope.user_id),
             "people": len(await reading.users_by_id(session, people)),
             "members": reading.members_of(acme.organization, None) is not None,
             "memberships": len(await reading.memberships_by_id(session, await _places(acme))),
-            "places of the member": (len(places.rows), await count_memberships(session, memberships_of(people[2]))),
+            "places of the member": (len(places.rows), *await counts_of(session, [memberships_of(people[2])])),
         }
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from domain.db import Database, Page
+from domain.db import Database, Page, counts_of, page_of
 from domain.errors import Forbidden
 from domain.identity import User
-from domain.organizations import InvitationReading, InvitationStatus, Organization
+from domain.organizations import InvitationReading, InvitationStatus, Organization, Reading
 from domain.scope import Role, Scope
 from tests.support.clock import FixedClock
 from tests.support.seating import ADMINISTRATOR, DAYS, House, house, scope_of
@@ -28,9 +28,11 @@ async def names(made: House, who: User | Scope, organization: Organization, stat
     """List the invitations as the caller reads them, and hold that they are as many as is counted."""
     reading = InvitationReading(scope=who if isinstance(who, Scope) else scope_of(who), clock=made.clock)
     async with made.database.snapshot() as session:
-        await reading.require(session, organization.id)
-        found = await reading.page(session, organization.id, status=status, page=Page(size=50))
-        assert await reading.count(session, organization.id, status=status) == len(found.rows)
+        role = (await Reading(scope=reading.scope).roles(session, [organization.id])).get(organization.id)
+        now = await session.get_one(Organization, organization.id)
+        listing = reading.of(now, role=role, status=status)
+        found = await page_of(session, listing, Page(size=50))
+        assert await counts_of(session, [listing]) == [len(found.rows)]
     return " ".join(row.email.partition("@")[0] for row in found.rows)
 
 

@@ -3,16 +3,13 @@
 import itertools
 
 import pytest
-from sqlalchemy import Select
 
-from domain.db import Database, Page, Position
+from domain.db import Database, Listing, Page, Position, counts_of, page_of
 from domain.organizations import (
     Membership,
     Organization,
     OrganizationOrder,
     Reading,
-    count_memberships,
-    list_memberships,
     memberships_of,
     role_in,
 )
@@ -95,12 +92,12 @@ async def walk(
     """Turn the pages from one end to the other, holding that each says rightly whether more follow."""
     walked: list[str] = []
     edge: Position | None = None
-    reading = Reading(scope=scope)
+    listing = Reading(scope=scope).organizations(order=order, descending=descending)
     async with made.database.snapshot() as session:
-        total = await reading.count_organizations(session)
+        [total] = await counts_of(session, [listing])
         while True:
             page = Page(size=size, backward=backward, **{"before" if backward else "after": edge})
-            found = await reading.organizations(session, page=page, order=order, descending=descending)
+            found = await page_of(session, listing, page)
             ids: list[str] = [row.id for row in found.rows]
             walked = ids + walked if backward else walked + ids
             more, back = (found.has_previous, found.has_next) if backward else (found.has_next, found.has_previous)
@@ -123,11 +120,11 @@ async def test_memberships_are_listed_oldest_first_and_by_role(made: House, cloc
         clock.forward(seconds=1)
         joined.append(await made.join(acme, name))
 
-    async def users(query: Select[Membership] | None) -> list[str]:
+    async def users(query: Listing[Membership] | None) -> list[str]:
         assert query is not None
         async with made.database.snapshot() as session:
-            rows = (await list_memberships(session, query, page=Page(size=9))).rows
-            assert await count_memberships(session, query) == len(rows)
+            rows = (await page_of(session, query, Page(size=9))).rows
+            assert await counts_of(session, [query]) == [len(rows)]
             return [row.user_id for row in rows]
 
     reading = Reading(scope=scope_of(owner))

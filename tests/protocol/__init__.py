@@ -1,0 +1,1 @@
+"""The protocol before a judge that is not ours."""
