@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import contained
+from domain.identity import ON_BEHALF_OF
 from domain.telemetry import logs
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) 
             CORSMiddleware,
             allow_origins=list(allowed_origins),
             allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", REQUEST_ID],
+            allow_headers=["authorization", "content-type", REQUEST_ID, ON_BEHALF_OF],
             expose_headers=TOLD,
         ),
     ]

@@ -18,10 +18,12 @@ from graphql_api.enums import ApiScope
 from graphql_api.node import Node
 
 if TYPE_CHECKING:
+    from graphql_api.api_keys import ApiKey
     from graphql_api.customers import Customer
     from graphql_api.organizations import Membership
 
 ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
+AnApiKey = Annotated["ApiKey", strawberry.lazy("graphql_api.api_keys")]
 AMembership = Annotated["Membership", strawberry.lazy("graphql_api.organizations")]
 
 
@@ -70,7 +72,7 @@ class User(Node):
         return Customer.of(await loaders.current().customers_by_owner.load(self.row.id))
 
 
-Actor = Annotated[Union[User, SystemActor], strawberry.union("Actor", description="Who does things.")]  # noqa: UP007 - strawberry reads it so
+Actor = Annotated[Union[User, AnApiKey, SystemActor], strawberry.union("Actor", description="Who does things.")]  # noqa: UP007 - strawberry reads it so
 
 
 @described
@@ -107,10 +109,14 @@ class Viewer:
         return await membership_connection(info, user, memberships_of(user), first, after, last, before)
 
 
-async def actor_of(actor: DomainActor) -> User | SystemActor | None:
-    """Dress an actor; None for a user whom the caller may not see."""
+async def actor_of(actor: DomainActor) -> "User | ApiKey | SystemActor | None":
+    """Dress an actor; None for a user or a key that the caller may not see."""
+    from graphql_api.api_keys import ApiKey
+
     if actor.kind is ActorKind.USER:
         return User.of(await loaders.current().users.load(actor.id))
+    if actor.kind is ActorKind.API_KEY:
+        return ApiKey.of(await loaders.current().api_keys.load(actor.id))
     return SystemActor(name=actor.id)
 
 

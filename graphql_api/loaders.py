@@ -31,7 +31,7 @@ from domain.entitlements import (
     summaries_of,
 )
 from domain.errors import Contained
-from domain.identity import User
+from domain.identity import ApiKey, User
 from domain.organizations import Invitation, Membership, Organization
 from domain.scope import Role, Scope
 from domain.wiring import Services
@@ -58,6 +58,7 @@ class Loaders:
         self.organizations: DataLoader[str, Organization | None] = self._loader(reading.organizations_by_id)
         self.memberships: DataLoader[str, Membership | None] = self._loader(reading.memberships_by_id)
         self.invitations: DataLoader[str, Invitation | None] = self._loader(services.invitation_reading(scope).by_id)
+        self.api_keys: DataLoader[str, ApiKey | None] = self._loader(services.keys.reading(scope).by_id)
         self.roles: DataLoader[str, Role | None] = self._loader(reading.roles)
         self.seats: DataLoader[str, SeatUsage | None] = self._loader(entitlements.seat_usages)
         self.counted: DataLoader[str, Mapping[str, int] | None] = self._loader(services.counting.used)

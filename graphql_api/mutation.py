@@ -12,6 +12,7 @@ from graphql_api import (
     identity_mutations,
     inbox_mutations,
     invitation_mutations,
+    key_mutations,
     membership_mutations,
     organization_mutations,
     override_mutations,
@@ -101,6 +102,8 @@ class Mutation:
     delete_user: identity_mutations.DeleteUserPayload | None = _write(
         identity_mutations.delete_user, Refusals(), ApiScope.USERS_WRITE
     )
+    create_api_key: key_mutations.CreateApiKeyPayload | None = _write(key_mutations.create_api_key, UnitOfWork())
+    revoke_api_key: key_mutations.RevokeApiKeyPayload | None = _write(key_mutations.revoke_api_key, UnitOfWork())
     subscribe: billing_mutations.SubscribePayload | None = _billing(billing_mutations.subscribe)
     swap_plan: subscription_mutations.SwapPlanPayload | None = _billing(subscription_mutations.swap_plan)
     update_subscription_quantity: subscription_mutations.UpdateSubscriptionQuantityPayload | None = _billing(

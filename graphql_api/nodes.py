@@ -11,6 +11,7 @@ from domain import ids
 from domain.errors import InvalidInput
 from domain.ids import Prefix
 from graphql_api import loaders
+from graphql_api.api_keys import ApiKey
 from graphql_api.audit import AuditEvent
 from graphql_api.customers import BillingSubscription, Customer
 from graphql_api.identity import User
@@ -35,6 +36,7 @@ async def find_node(id: strawberry.ID) -> Node | None:
         Prefix.SUBSCRIPTION: (found.subscriptions, BillingSubscription.of),
         Prefix.AUDIT_EVENT: (found.audit_events, AuditEvent.of),
         Prefix.WEBHOOK_EVENT: (found.webhook_events, WebhookEvent.of),
+        Prefix.API_KEY: (found.api_keys, ApiKey.of),
         Prefix.OVERRIDE: (found.override_nodes, Override.of),
     }
     known = nodes.get(ids.prefix_of(id))

@@ -20,10 +20,12 @@ from graphql_api.node import Node
 from graphql_api.permissions import require_scope
 
 if TYPE_CHECKING:
+    from graphql_api.api_keys import ApiKey
     from graphql_api.audit import AuditEvent, AuditEventFilter
     from graphql_api.customers import Customer
     from graphql_api.invitations import Invitation
 
+AnApiKey = Annotated["ApiKey", strawberry.lazy("graphql_api.api_keys")]
 AnAuditEvent = Annotated["AuditEvent", strawberry.lazy("graphql_api.audit")]
 AnAuditEventFilter = Annotated["AuditEventFilter", strawberry.lazy("graphql_api.audit")]
 ACustomer = Annotated["Customer", strawberry.lazy("graphql_api.customers")]
@@ -185,6 +187,20 @@ class Organization(Node):
         from graphql_api.audit import event_connection
 
         return await event_connection(info, self.row.id, filter, first, after, last, before)
+
+    @strawberry.field
+    async def api_keys(
+        self,
+        info: ContextInfo,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[AnApiKey] | None:
+        """Its API keys, newest first, revoked and expired ones too; for its OWNER."""
+        from graphql_api.api_keys import key_connection
+
+        return await key_connection(info, self.row, first, after, last, before)
 
 
 @described_input

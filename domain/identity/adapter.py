@@ -66,7 +66,7 @@ class AuthAdapter(Protocol):
     async def log_audit(self, *, user: User | None, event: Any) -> None:
         """Hear of an audit event after its commit; raising changes nothing but that it is told again.
 
-        `user` is the actor; None when the system acted, or when the user is gone by now.
+        `user` is the actor; None when a program or the system acted, or when the user is gone by now.
         """
 
 

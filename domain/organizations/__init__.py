@@ -4,6 +4,7 @@ from domain.organizations.callbacks import Entry, OrganizationCallbacks
 from domain.organizations.invitation_mail import InvitationMail
 from domain.organizations.invitation_reading import InvitationReading
 from domain.organizations.invitations import Invitations, Invited
+from domain.organizations.key_tenants import KeyTenants
 from domain.organizations.members import Members, UserRef
 from domain.organizations.models import Invitation, InvitationStatus, Membership, Organization
 from domain.organizations.ownership import Ownership, Transfer, require_replaceable
@@ -28,6 +29,7 @@ __all__ = [
     "InvitationStatus",
     "Invitations",
     "Invited",
+    "KeyTenants",
     "Members",
     "Membership",
     "Organization",

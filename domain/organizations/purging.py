@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlalchemy import bindparam, delete, select
 
-from domain import audit
+from domain import audit, identity
 from domain.clock import Clock
 from domain.db import Database, Session
 from domain.errors import contained
@@ -85,6 +85,7 @@ class Purging:
         if not await self._empty(session, organization, at=now):
             return True
         await session.execute(_INVITATIONS, {"organization": organization.id})
+        await identity.drop_keys(session, organization.id)
         await session.delete(organization)
         await audit.record(
             session,

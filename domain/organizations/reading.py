@@ -125,6 +125,11 @@ def organizations_seen_by(user_id: UserParameter) -> Select[OrganizationId]:
     return _places_of(user_id).where(_SEEN)
 
 
+def organizations_owned_by(user_id: UserParameter) -> Select[OrganizationId]:
+    """Select the ids of the living organizations whose OWNER a user is."""
+    return _places_of(user_id).where(_LIVING, Membership.role == Role.OWNER)
+
+
 def _lived_in_by(user_id: UserParameter) -> Select[OrganizationId]:
     return _places_of(user_id).where(_LIVING)
 

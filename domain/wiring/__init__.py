@@ -29,8 +29,7 @@ from domain.clock import Clock, SystemClock
 from domain.db import Database, open_database
 from domain.entitlements import Catalog, Counting, Entitlements, Overriding, Resolver, Rollout
 from domain.entitlements.advisory import Pulling
-from domain.hooks import LifecycleHooks
-from domain.identity import AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
+from domain.identity import ApiKeys, AuthAdapter, AuthAuditForwarder, Deletions, StepUp, Users
 from domain.mail import Mailer
 from domain.organizations import (
     InvitationReading,
@@ -51,6 +50,7 @@ from domain.telemetry import Telemetry
 from domain.wiring import jobs
 from domain.wiring.answering import counting_of
 from domain.wiring.hearing import Hearing, hearing_of
+from domain.wiring.people import people_of
 from domain.wiring.processors import Rooms, rooms_of
 from domain.wiring.seams import CatalogAccesses, SeatCallbacks, hooks_of, role_for
 from domain.worker import Worker
@@ -68,6 +68,7 @@ class Services:
     users: Users
     deletions: Deletions
     step_up: StepUp
+    keys: ApiKeys
     organizations: Organizations
     members: Members
     ownership: Ownership
@@ -153,6 +154,7 @@ class Services:
         if self.pulling is not None:
             await self.pulling.aclose()
         await self.forwarding.aclose()
+        await self.keys.aclose()
         await self.database.aclose()
         for processor in self.processors.values():
             await processor.aclose()
@@ -188,14 +190,12 @@ def build(
     counting = counting_of(settings, database, clock, rollout, resolver, counted)
     rooms, doors = rooms_of(settings, database, clock), _doors(settings, clock, callbacks, counting.entitlements)
     members, (hearing, commands, schedule) = doors.made(Members), _billing(settings, rooms, counting.entitlements)
-    users, deletions = _people(settings, database, clock, hooks_of(hooks or {}, members, commands))
+    people = people_of(settings, database, clock, hooks_of(hooks or {}, members, commands), auth)
     return Services(
         settings=settings,
         database=database,
         clock=clock,
-        users=users,
-        deletions=deletions,
-        step_up=StepUp(database=database, clock=clock, adapter=auth),
+        **people._asdict(),
         organizations=doors.made(Organizations),
         members=members,
         ownership=doors.made(Ownership),
@@ -207,7 +207,9 @@ def build(
         hearing=hearing,
         schedule=schedule,
         forwarding=forwarding,
-        worker=_worker(settings, counting, rooms, doors, commands, hearing, schedule, deletions, forwarding, mailer),
+        worker=_worker(
+            settings, counting, rooms, doors, commands, hearing, schedule, people.deletions, forwarding, mailer
+        ),
     )
 
 
@@ -244,13 +246,6 @@ def _doors(
     """Let the host's callbacks run first and billing's last."""
     seats = SeatCallbacks(entitlements=entitlements, clock=clock, invitation_days=settings.invitation_days)
     return _Doors(clock=clock, callbacks=(*callbacks, seats), seconds=settings.callback_seconds)
-
-
-def _people(settings: Settings, database: Database, clock: Clock, hooks: LifecycleHooks) -> tuple[Users, Deletions]:
-    """Let hooks look on when users come, and when they go."""
-    users = Users(database=database, clock=clock, hooks=hooks, issuer=settings.jwt_issuer or "")
-    policy = settings.on_cancel_failure
-    return users, Deletions(database=database, clock=clock, hooks=hooks.on_delete, policy=policy)
 
 
 def _told(forwarders: Sequence[Forwarder], auth: AuthAdapter | None, database: Database) -> Sequence[Forwarder]:

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from domain.errors import Forbidden, InvalidCursor, NotFound, RateLimited, Unauthenticated, Unavailable
-from domain.identity import Visitor
 from graphql_api import auth, edge
 from graphql_api.admin import pages
 from graphql_api.admin.cookies import Cookies
 from graphql_api.context import Context
+from graphql_api.recognition import Shown
 from graphql_api.transport import Recognizing
 
 SIGN_IN = "/admin/sign-in"
@@ -23,13 +23,12 @@ class Operator:
     """An administrator who looks at a page. `signed_in`: by our own form, so that we can sign them out again."""
 
     context: Context
-    visitor: Visitor
     signed_in: bool
 
     @property
     def label(self) -> str:
         """What the page calls them."""
-        return self.context.caller.label or self.visitor.subject
+        return self.context.caller.label or self.context.caller.actor.id
 
 
 Handler = Callable[[Request, Operator], Awaitable[Response]]
@@ -69,7 +68,7 @@ class Door:
             visitor, signed_in = await self.recognize(request, token=token), True
         return await self.admit(request, visitor, signed_in=signed_in)
 
-    async def recognize(self, request: Request, *, token: str | None = None) -> Visitor | None:
+    async def recognize(self, request: Request, *, token: str | None = None) -> Shown | None:
         """Let the adapter tell who asks, as if the token had come in the request's header.
 
         Raises:
@@ -81,7 +80,7 @@ class Door:
             asking = replace(asking, headers={**asking.headers, "authorization": f"Bearer {token}"})
         return await self.recognition.visitor(asking)
 
-    async def admit(self, request: Request, visitor: Visitor | None, *, signed_in: bool) -> Operator:
+    async def admit(self, request: Request, visitor: Shown | None, *, signed_in: bool) -> Operator:
         """Let a visitor in who is an administrator.
 
         Raises:
@@ -94,7 +93,7 @@ class Door:
         asking = auth.asking_of(request)
         context = await self.recognition.context(request_id=edge.request_id(request), visitor=visitor, asking=asking)
         context.caller.require_administrator()
-        return Operator(context=context, visitor=visitor, signed_in=signed_in)
+        return Operator(context=context, signed_in=signed_in)
 
     def _sent_to_sign_in(self, request: Request) -> Response:
         query = request.scope["query_string"].decode("latin-1")

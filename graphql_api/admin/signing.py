@@ -69,7 +69,7 @@ class Signing:
             raise Unauthenticated
         operator = await self._operator(request, match[1])
         response = pages.redirect(wanted)
-        self.door.cookies.put(response, request, match[1], expires_at=operator.visitor.expires_at)
+        self.door.cookies.put(response, request, match[1], expires_at=operator.context.expires_at)
         await rates.give_back(database, bucket=bucket)
         return response
 

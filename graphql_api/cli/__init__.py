@@ -13,7 +13,7 @@ import typer
 from domain import settings as configuration
 from domain.errors import ConfigError
 from domain.settings import Settings
-from graphql_api.cli import audit, catalogs, proving, reconciling, schemas, watching, webhooks, working
+from graphql_api.cli import audit, catalogs, keys, proving, reconciling, schemas, watching, webhooks, working
 from graphql_api.cli.telling import read_settings, told
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ demo = typer.Typer(help="Serve a small host with people and organizations to try
 app.add_typer(demo, name="demo")
 app.add_typer(audit.app, name="audit")
 app.add_typer(catalogs.app, name="catalog")
+app.add_typer(keys.app, name="keys")
 app.add_typer(proving.app, name="prove")
 app.add_typer(schemas.app, name="schema")
 app.add_typer(webhooks.app, name="webhooks")

@@ -5,6 +5,8 @@ give what one would; where one process sees more of a caller than another, the c
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -12,7 +14,7 @@ from ipaddress import IPv6Address, ip_address
 from math import ceil
 
 from domain.clock import Clock
-from domain.errors import RateLimited
+from domain.errors import RateLimited, Unauthenticated
 from domain.scope import Scope
 
 MAX_POINTS = 1000
@@ -111,6 +113,27 @@ class Allowance:
     def give_back(self, points: int) -> None:
         """Put points back that should not have been taken."""
         self.buckets.give_back(self.key, points)
+
+    @contextmanager
+    def paying_for_guesses(self, *, ahead: bool = False) -> Iterator[None]:
+        """Let a credential be proven; one that proves nothing is paid for, `ahead` before anybody looks.
+
+        Raises:
+            RateLimited: it could not be paid for.
+        """
+        wrong = False
+        if ahead:
+            self.take(GUESS_POINTS)
+        try:
+            yield
+        except Unauthenticated:
+            wrong = True
+            if not ahead:
+                self.take(GUESS_POINTS)
+            raise
+        finally:
+            if ahead and not wrong:
+                self.give_back(GUESS_POINTS)
 
     def standing(self) -> Standing:
         """Look into the bucket."""

@@ -17,11 +17,12 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from domain.errors import RateLimited, Unauthenticated, Unavailable
-from domain.identity import Asking, Visitor
+from domain.identity import Asking
 from graphql_api import auth, edge
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, OperationNotAllowed
 from graphql_api.limits import ASKING, Allowance
+from graphql_api.recognition import Shown
 from graphql_api.transport import media
 from graphql_api.transport.reading import HttpRefusal, read
 
@@ -35,13 +36,13 @@ ADVICE = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}
 class Recognizing(Protocol):
     """Tells who is asking; `Recognition` for one."""
 
-    async def visitor(self, asking: Asking) -> Visitor | None:
+    async def visitor(self, asking: Asking) -> Shown | None:
         """Prove what is shown without the database; None without a credential.
 
         May raise Unauthenticated (401), or RateLimited (429) where there were too many of those.
         """
 
-    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+    async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
         """Make an operation's context: cheap, holding nothing that must be closed.
 
         May raise Unauthenticated (401), RateLimited (429) or Unavailable (503).

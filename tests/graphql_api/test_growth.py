@@ -28,8 +28,8 @@ from tests.support.api import Api
 from tests.support.statements import statements
 
 OURS = build_schema(print_schema())
-# Among four neighbours in the ledger is every kind of event that the world below is made with.
-FEW, MANY = 4, 8
+# Among five neighbours in the ledger is every kind of event that the world below is made with.
+FEW, MANY = 5, 8
 # What fields that must be told something are told.
 TOLD = {
     "entitled": 'feature: "api"',
@@ -168,6 +168,8 @@ async def world(api: Api) -> dict[str, Any]:
             await api.do("inviteMember", "ann", organizationId=organization["id"], email=email)
             api.clock.forward(seconds=1)
             await api.do("grantOverride", "ada", customerId=customers[-1], **override)
+            key = {"label": "a program", "scopes": ["AUDIT_READ"], "organizationId": organization["id"]}
+            await api.do("createApiKey", "ann", **key)
             api.clock.forward(seconds=1)
     async with api.services.database.transaction() as session:
         for row in (await session.execute(select(BillingSubscription))).scalars():

@@ -17,8 +17,8 @@ KINDS = {
     "organization(id)": "org",
     "organization(slug)": "slug",
     "organization(externalId)": "external",
-    "node(id)": "org usr mem inv cst bsb aud whe ovr",
-    "nodes(ids)": "org usr mem inv cst bsb aud whe ovr",
+    "node(id)": "org usr mem inv cst bsb aud whe ovr key",
+    "nodes(ids)": "org usr mem inv cst bsb aud whe ovr key",
     "customer(id)": "cst",
     "auditEvents(organizationId)": "org",
     "auditEvents(filter.actorId)": "usr",
@@ -40,6 +40,8 @@ KINDS = {
     "inviteMember(input.organizationId)": "org",
     "revokeInvitation(input.invitationId)": "inv",
     "deleteUser(input.userId)": "usr",
+    "createApiKey(input.organizationId)": "org",
+    "revokeApiKey(input.apiKeyId)": "key",
     "subscribe(input.customerId)": "cst",
     "cancelSubscription(input.subscriptionId)": "bsb",
     "swapPlan(input.subscriptionId)": "bsb",
@@ -87,6 +89,8 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
     remembered = next(row.id for row in await api.rows("audit_events") if row.organization_id == theirs["id"])
     given = {"customerId": theirs["customer"]["id"], "feature": "sso", "reason": "a present"}
     present = await api.do("grantOverride", "ada", "override { id }", **given)
+    program = {"organizationId": theirs["id"], "label": "theirs", "scopes": ["ORGANIZATIONS_READ"]}
+    key = await api.do("createApiKey", "ann", "apiKey { id }", **program)
     own = await api.organization("eve", "Eve's")
     await api.holds(own["customer"])
     others = {
@@ -98,6 +102,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "bsb": subscription,
         "aud": remembered,
         "ovr": present["override"]["id"],
+        "key": key["apiKey"]["id"],
         "whe": (await api.rows("webhook_events"))[0].id,
         "slug": "theirs",
         "external": "crm-7",
@@ -109,6 +114,7 @@ async def tenants(api: Api) -> tuple[dict[str, str], dict[str, Any]]:
         "changeMemberRole": {"role": "ADMIN"},
         "transferOwnership": {"organizationId": own["id"], "membershipId": own["memberships"]["nodes"][0]["id"]},
         "inviteMember": {"email": "somebody@example.com"},
+        "createApiKey": {"label": "eve's", "scopes": ["ORGANIZATIONS_READ"]},
         "subscribe": {"items": [{"priceId": "price_seat_pack"}]},
         "swapPlan": {"priceId": "price_basic", "proration": "NONE"},
         "updateSubscriptionQuantity": {"quantity": 2},

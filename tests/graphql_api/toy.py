@@ -20,7 +20,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from domain import identity
 from domain.errors import AlreadyMember, Forbidden, InvalidCursor, InvalidInput, Unauthenticated, Unavailable
-from domain.identity import Asking, Visitor
+from domain.identity import Asking, ShownKey, Visitor
 from domain.scope import Actor, ActorKind, Scope
 from domain.wiring import Services
 from graphql_api import edge, health
@@ -28,6 +28,7 @@ from graphql_api.auth import Bearer, Expected, JwtAdapter
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, PublicError
 from graphql_api.limits import Cost, Limits
+from graphql_api.recognition import Shown
 from graphql_api.transport import Transport
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -226,7 +227,8 @@ class Recognition:
     async def visitor(self, asking: Asking) -> Visitor | None:
         return await identity.recognize(self._adapter, asking)
 
-    async def context(self, *, request_id: str, visitor: Visitor | None, asking: Asking) -> Context:
+    async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
+        assert not isinstance(visitor, ShownKey)
         if visitor and visitor.subject == "deleted":
             raise Unauthenticated
         if visitor and visitor.subject == "unlucky":

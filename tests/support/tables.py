@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, Inspector, inspect, text
 
 from domain.db import Database
 
@@ -19,17 +19,27 @@ SEALING = {
 }
 # Tries are counted whatever becomes of what is tried.
 COUNTING = {"rate_counts"}
+# Written behind the requests' backs, whatever becomes of them.
+NOTED = {"api_keys": "last_used_at"}
 
 
 async def dump(database: Database) -> dict[str, list[str]]:
-    """Read every row of every table, a host's own tables included, the sealer's and the counted tries left out."""
+    """Read every row of every table, a host's own tables included, but what happens to be sealed, counted or noted."""
     async with database.connection() as connection:
         return await connection.run_sync(_dump)
 
 
 def _dump(connection: Connection) -> dict[str, list[str]]:
-    names = set(inspect(connection).get_table_names()) - SEALING - COUNTING
-    return {name: sorted(map(repr, connection.execute(text(f'SELECT * FROM "{name}"')))) for name in names}
+    found = inspect(connection)
+    names = set(found.get_table_names()) - SEALING - COUNTING
+    statements = {name: text(f'SELECT {_columns(found, name)} FROM "{name}"') for name in names}
+    return {name: sorted(map(repr, connection.execute(statement))) for name, statement in statements.items()}
+
+
+def _columns(found: Inspector, name: str) -> str:
+    if name not in NOTED:
+        return "*"
+    return ", ".join(column["name"] for column in found.get_columns(name) if column["name"] != NOTED[name])
 
 
 @contextlib.asynccontextmanager

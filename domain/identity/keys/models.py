@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Dialect, ForeignKey, Index, String, TypeDecorator
 from sqlalchemy.orm import Mapped, mapped_column
@@ -33,6 +34,14 @@ class Scopes(TypeDecorator[frozenset[ApiScope]]):
         return None if value is None else frozenset(scope for scope in ApiScope if scope in value.split())
 
 
+class KeyState(StrEnum):
+    """How a key stands. One that is living opens something as long as its organization lives."""
+
+    LIVING = "living"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class ApiKey(Base):
     """A program's credential: the host's, or one organization's. `digest` is of its secret, which nobody keeps.
 
@@ -54,3 +63,15 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (Index(None, "organization_id", "created_at", "id"),)
+
+    @property
+    def scopes_in_order(self) -> list[ApiScope]:
+        """List the scopes in the order in which they are declared."""
+        return in_order(self.scopes)
+
+    def state_at(self, now: datetime) -> KeyState:
+        """Say how it stands at an instant."""
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        expired = self.expires_at is not None and self.expires_at <= now
+        return KeyState.EXPIRED if expired else KeyState.LIVING
