@@ -7,6 +7,7 @@ import strawberry
 from strawberry import Info
 
 from domain.errors import RateLimited
+from domain.identity.keys.secret import new_secret
 from domain.ids import OrganizationId, UserId
 from domain.scope import Actor, ActorKind, KeyRights, Scope
 from graphql_api.context import Context
@@ -15,6 +16,8 @@ from graphql_api.limits.buckets import ADDRESS_POINTS, CREDENTIAL_POINTS, GUESS_
 from tests.graphql_api.conftest import Serve
 from tests.support.api import Api
 from tests.support.clock import FixedClock
+from tests.support.programs import Program, program
+from tests.support.statements import statements
 
 BUDGET = "rateLimit { limit remaining used resetAt cost nodeCount }"
 GUESSES = ADDRESS_POINTS // GUESS_POINTS
@@ -176,6 +179,34 @@ async def test_whoever_guesses_credentials_is_stopped_and_nobody_else_of_the_add
     assert last.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
     assert (await api.ask(asked["query"], None)).codes == ["RATE_LIMITED"]
     assert (await api.ask(asked["query"], "ann")).codes == []
+
+
+async def test_a_key_is_looked_up_only_for_an_address_that_can_pay_for_a_guess(api: Api) -> None:
+    right = await program(api)
+    wrong = Program(api=api, id=right.id, secret=new_secret(right.id))
+    address = api.app.state.recognition.allowances.of_address("127.0.0.1")
+    before = address.standing().remaining
+
+    assert await right.is_known()
+    assert address.standing().remaining == before
+    assert (await wrong.ask()).response.status_code == 401
+    assert address.standing().remaining == before - GUESS_POINTS
+    address.take(before - GUESS_POINTS)
+    with statements(api.services.database) as sent:
+        answers = [await wrong.ask(), await right.ask()]
+
+    assert ([answer.response.status_code for answer in answers], sent) == ([429, 429], [])
+    api.clock.forward(seconds=1)
+    assert await right.is_known()
+
+
+async def test_a_token_of_somebody_who_is_no_more_is_a_guess_too(api: Api) -> None:
+    await api.do("deleteUser", "eve", userId=await api.user("eve"))
+    address = api.app.state.recognition.allowances.of_address("127.0.0.1")
+    before = address.standing().remaining
+
+    assert (await api.ask("{ viewer { administrator } }", "eve")).response.status_code == 401
+    assert address.standing().remaining == before - GUESS_POINTS
 
 
 async def test_malformed_requests_are_paid_by_their_address(api: Api) -> None:
