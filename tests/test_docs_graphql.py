@@ -31,6 +31,7 @@ def test_the_limits_of_the_page_are_the_codes() -> None:
         measuring.MAX_REPEATS,
         measuring.MAX_FIELDS,
         measuring.MAX_DIRECTIVES,
+        measuring.MAX_WRITTEN,
         limits.MAX_VARIABLE_VALUES,
     ]
     assert told("of an operation | at most") == [limits.MAX_POINTS, limits.MAX_NODES, limits.MAX_VALUES]

@@ -14,10 +14,13 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
     SelectionSetNode,
+    ValueNode,
 )
 
 from graphql_api.errors import Code, PublicError
@@ -31,6 +34,8 @@ MAX_REPEATS = 4
 MAX_FIELDS = 300
 MAX_DIRECTIVES = 50
 MAX_NESTING = 64
+# Faults in a value are told with the whole value, once each.
+MAX_WRITTEN = 200
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -89,6 +94,7 @@ class _Measuring:
             self._count(operation.directives)
             for variable in operation.variable_definitions or ():
                 self._count(variable.directives)
+                _measure_value(variable.default_value)
             size = self._set(operation.selection_set, nesting=1)
             _at_most(MAX_DEPTH, size.depth, "levels")
             mutation = operation.operation is OperationType.MUTATION
@@ -118,6 +124,8 @@ class _Measuring:
         """Measure a field with all below it. Introspection counts as no depth: graphql-core bounds how it recurs."""
         name = node.name.value
         self.introspects |= name in INTROSPECTION
+        for argument in node.arguments or ():
+            _measure_value(argument.value)
         inner = self._set(node.selection_set, nesting=nesting)
         return Size(
             fields=inner.fields + 1,
@@ -138,6 +146,22 @@ class _Measuring:
     def _count(self, directives: tuple[DirectiveNode, ...] | None) -> None:
         self.directives += len(directives or ())
         _at_most(MAX_DIRECTIVES, self.directives, "directives")
+
+
+def _measure_value(value: ValueNode | None) -> None:
+    """Count what is written into one value, at any depth."""
+    waiting, written = [value], 0
+    while waiting:
+        match waiting.pop():
+            case ListValueNode(values=values):
+                parts: list[ValueNode | None] = list(values)
+            case ObjectValueNode(fields=fields):
+                parts = [field.value for field in fields]
+            case _:
+                continue
+        written += len(parts)
+        _at_most(MAX_WRITTEN, written, "values in one argument")
+        waiting += parts
 
 
 def _add(size: Size, more: Size, *, level: bool) -> None:

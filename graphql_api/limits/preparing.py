@@ -6,8 +6,9 @@ Documents are kept by their text. Strawberry's own caches hash the whole parsed 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, Token, parse
-from strawberry.schema.schema import validate_document
+from graphql import ASTValidationRule, DocumentNode, GraphQLError, GraphQLSchema, Token, parse, validate
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from graphql_api.errors import Code, PublicError, worded
 from graphql_api.limits.keeping import Keeping
@@ -18,6 +19,10 @@ MAX_TOKENS = 2000
 # A document of the most tokens takes some 600 KiB: these hold 100 MiB if all are, and usually five.
 NEWCOMERS, REGULARS = 32, 128
 LONGEST_KEPT = 8192
+
+# Each fault can take as long to be worded as all the rest; whoever has so many looks at the first of them.
+MAX_ERRORS = 10
+STRAWBERRYS_RULES = (MaybeNullValidationRule, OneOfInputValidationRule)
 
 Rules = tuple[type[ASTValidationRule], ...]
 
@@ -53,7 +58,7 @@ def _prepared(schema: GraphQLSchema, text: str, rules: Rules) -> Prepared:
         measures = measure(document)
     except GraphQLError as refusal:
         return Prepared(document=None, errors=(refusal,))
-    if errors := validate_document(schema, document, rules):
+    if errors := validate(schema, document, (*rules, *STRAWBERRYS_RULES), max_errors=MAX_ERRORS):
         found = tuple(worded(error, Code.GRAPHQL_VALIDATION_FAILED) for error in errors)
         return Prepared(document=document, errors=found)
     return Prepared(document=document, measures=measures, offers=offers(schema, document))

@@ -92,6 +92,9 @@ TOO_COMPLEX = {
     "overlap": pairs(9),
     **{f"{count} doubling fragments": doubling(count) for count in (10, 14, 18, 20, 30, 100, 400)},
     **{f"{count} flat doubling fragments": flat_doubling(count) for count in (10, 18, 30, 400)},
+    "an object of many fields": "{ carry(load: { " + " ".join(f"f{i}: 1" for i in range(600)) + " }) }",
+    "an object of many lists": "{ carry(load: { " + " ".join(f"f{i}: [1 2 3 4 5]" for i in range(100)) + " }) }",
+    "a default of many values": "query($a: [ID!] = [" + '"x" ' * 600 + "]) { named(ids: $a) { name } }",
     "aliased operations": " ".join(f"query Q{i} {{ a: name }}" for i in range(31)),
 }
 
@@ -107,6 +110,11 @@ INVALID = {
     "variables": "query(" + " ".join(f"$a{i}: Int" for i in range(450)) + ") { name }",
     "lists within lists": "{ echo(text: " + "[" * 120 + "]" * 120 + ") }",
     "objects within objects": "{ echo(text: " + "{a:" * 120 + "1" + "}" * 120 + ") }",
+    "unknown fields of an object": "{ "
+    + " ".join(f"carry(load: {{ {' '.join(f'f{i}x{j}: 1' for j in range(190))} }})" for i in range(3))
+    + " }",
+    "objects within objects, each wrong": "{ carry(load: " + "{ a: 1 b: 2 inner: " * 60 + "1" + " }" * 60 + ") }",
+    "a long text in a wrong object": '{ carry(load: { text: "' + "x" * 50_000 + '" a: 1 b: 2 c: 3 d: 4 e: 5 }) }',
     "types": "{ name } " + "type A { a: Int } " * 200,
     "deep introspection": "{ __schema { types { fields { type { fields { type { fields { type { fields { name "
     + "} " * 10,

@@ -120,6 +120,13 @@ class Shelf:
         return cls(nodes=items, edges=[Place(node=item) for item in items], page_info=PageInfo())
 
 
+@strawberry.input
+class Load:
+    name: str
+    weight: int
+    inner: "Load | None" = None
+
+
 def lone_item() -> Item:
     return Item()
 
@@ -145,6 +152,10 @@ class Query:
     @strawberry.field
     def named(self, ids: list[strawberry.ID] | None = None) -> list[Item]:
         return [Item() for _ in ids or []]
+
+    @strawberry.field
+    def carry(self, load: Load) -> str | None:
+        return load.name
 
     @strawberry.field
     def echo(self, text: str) -> str | None:
