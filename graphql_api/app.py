@@ -106,13 +106,18 @@ def _middleware(settings: Settings, recognition: Recognition) -> list[Middleware
 def _own_routes(services: Services, schema: MaskingSchema, recognition: Recognition) -> list[BaseRoute]:
     return [
         Route("/graphql", Transport(schema, recognition=recognition)),
-        WebSocketRoute("/graphql", Sockets(schema, recognition=recognition)),
+        WebSocketRoute("/graphql", _sockets(services, schema, recognition)),
         *explorer.routes(),
         *admin.routes(services, recognition=recognition),
         *webhooks.routes(services),
         *health.routes(ready=lambda: ready(services)),
         health.metrics_route(partial(metrics, services.database, services.clock)),
     ]
+
+
+def _sockets(services: Services, schema: MaskingSchema, recognition: Recognition) -> Sockets:
+    origins = services.settings.allowed_origins
+    return Sockets(schema, recognition=recognition, clock=services.clock, origins=origins)
 
 
 async def ready(services: Services) -> bool:

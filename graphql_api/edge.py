@@ -1,13 +1,14 @@
-"""The outermost layer over HTTP: request ids, host and origin checks, body limits, and no exception ever leaves.
+"""The outermost layer: request ids, host and origin checks, body limits, and no exception ever leaves.
 
 Pure ASGI: it reads no body by itself and never holds back a response.
 """
 
 import asyncio
+import contextlib
 import logging
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
@@ -16,6 +17,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from domain.errors import contained
 from domain.identity import ON_BEHALF_OF
@@ -28,6 +30,9 @@ REQUEST_ID = "x-request-id"
 TOLD = (REQUEST_ID, "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after")
 BODY_SECONDS = 10.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+HANDSHAKES = frozenset({"websocket.accept", "websocket.http.response.start"})
+INTERNAL_ERROR = 1011
+GONE = 1006
 
 
 class TooLarge(Exception):
@@ -39,13 +44,13 @@ class TooSlow(Exception):
 
 
 class Edge:
-    """Gives every HTTP request an id and every response its headers; an exception becomes a bare 500."""
+    """Gives every connection an id and every response its headers; an exception becomes a bare 500, or code 1011."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection; lifespan and WebSocket pass through, the latter with a request id."""
+        """Serve one connection; lifespan passes through."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -56,7 +61,7 @@ class Edge:
             if scope["type"] == "http":
                 await self._serve(scope, receive, send, identity=identity)
             else:
-                await self._app(scope, receive, send)
+                await self._hold(scope, receive, send, identity=identity)
         finally:
             logs.request_id.reset(token)
 
@@ -75,6 +80,31 @@ class Edge:
         outcome = await contained(self._app(scope, receive, answer), log=log, where=f"request {identity}")
         if outcome.error and not started:
             await JSONResponse({"error": "internal"}, status_code=500)(scope, receive, answer)
+
+    async def _hold(self, scope: Scope, receive: Receive, send: Send, *, identity: str) -> None:
+        """Serve one WebSocket; that its client goes away in the middle of something is nothing to tell of."""
+        closed = False
+
+        async def answer(message: Message) -> None:
+            nonlocal closed
+            closed |= message["type"] != "websocket.send" and message["type"] != "websocket.accept"
+            if message["type"] in HANDSHAKES:
+                headers = [pair for pair in message.get("headers", ()) if pair[0].lower() != REQUEST_ID.encode()]
+                message = {**message, "headers": [*headers, (REQUEST_ID.encode(), identity.encode())]}
+            try:
+                await send(message)
+            except OSError:
+                raise WebSocketDisconnect(GONE) from None
+
+        outcome = await contained(_while_there(self._app(scope, receive, answer)), log=log, where=f"request {identity}")
+        if outcome.error and not closed:
+            closing = {"type": "websocket.close", "code": INTERNAL_ERROR, "reason": "Internal error"}
+            await _while_there(answer(closing))
+
+
+async def _while_there(work: Awaitable[None]) -> None:
+    with contextlib.suppress(WebSocketDisconnect):
+        await work
 
 
 def middleware(*, allowed_hosts: Sequence[str], allowed_origins: Sequence[str]) -> list[Middleware]:

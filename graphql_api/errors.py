@@ -178,13 +178,22 @@ async def _masked_results(results: AsyncGenerator[Any, None], context: object) -
     request_id, anonymous = _caller(context)
     async with aclosing(results):
         while True:
-            outcome = await contained(anext(results, None), log=log, where=f"request {request_id}")
+            outcome = await contained(_next(results), log=log, where=f"request {request_id}")
             result = _failed() if outcome.error else outcome.value
             if result is None:
                 return
             yield _masked(result, request_id=request_id, anonymous=anonymous)
             if outcome.error:
                 return
+
+
+async def _next(results: AsyncGenerator[Any, None]) -> ExecutionResult | None:
+    """Give the next result, None after the last; a document that cannot be read is raised by the hook that reads it."""
+    try:
+        result: ExecutionResult | None = await anext(results, None)
+    except GraphQLError as error:
+        return PreExecutionError(data=None, errors=[error], extensions=None)
+    return result
 
 
 def _failed() -> ExecutionResult:

@@ -4,8 +4,10 @@ Strawberry asks permissions once, when a stream is opened. Here every gate of th
 asked again between an event's coming and its delivery, so whoever has lost what was paid for gets no further event.
 """
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, nullcontext
+from contextvars import ContextVar
 from inspect import isawaitable
 from typing import Any
 
@@ -34,9 +36,56 @@ def gated(subscribe: GraphQLFieldResolver, field: StrawberryField) -> GraphQLFie
     return subscribed
 
 
-async def _events(stream: Any, gates: Sequence[Gate], source: Any, info: Info[Any, Any]) -> AsyncIterator[Any]:
+class Following:
+    """Whether the events of an operation are still wanted, by whoever runs it in a task of its own.
+
+    A stream is cancelled only while it waits for its next event. What is being answered is answered to its end:
+    graphql-core, when it is cancelled in the middle, leaves coroutines lying about that nobody has awaited.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Task[Any] | None = None
+        self._wanted = True
+
+    def end(self) -> None:
+        """Want no more events."""
+        self._wanted = False
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def next(self, events: AsyncIterator[Any]) -> Any:
+        """Wait for an event; `END` after the last one, and when none is wanted."""
+        if not self._wanted:
+            return END
+        self._waiting = asyncio.current_task()
+        try:
+            return await anext(events, END)
+        finally:
+            self._waiting = None
+
+
+END = object()
+_following: ContextVar[Following | None] = ContextVar("following", default=None)
+
+
+def follow() -> Following:
+    """Let this task say whether it wants events; the streams that it opens from now on heed it."""
+    following = Following()
+    _following.set(following)
+    return following
+
+
+async def wanted(stream: Any) -> AsyncGenerator[Any, None]:
+    """Give the events of a stream for as long as somebody wants them, and close it then."""
+    following, events = _following.get() or Following(), aiter(stream)
     async with aclosing(stream) if hasattr(stream, "aclose") else nullcontext():
-        async for event in stream:
+        while (event := await following.next(events)) is not END:
+            yield event
+
+
+async def _events(stream: Any, gates: Sequence[Gate], source: Any, info: Info[Any, Any]) -> AsyncIterator[Any]:
+    async with aclosing(wanted(stream)) as events:
+        async for event in events:
             # What was read for the event before must not answer for this one, nor who was billed.
             loaders.renew(info.context)
             for gate in gates:

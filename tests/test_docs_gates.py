@@ -10,11 +10,11 @@ import pytest
 
 from domain import settings
 from graphql_api.schema import print_schema
-from tests.graphql_api.test_streams import watch
 from tests.support import sockets
-from tests.support.api import serving
+from tests.support.api import Api, serving
 from tests.support.clock import FixedClock
 from tests.support.databases import Sqlite
+from tests.support.talking import served, talking
 from tests.test_docs import ROOT, blocks
 
 
@@ -34,6 +34,13 @@ def test_it_makes_applications(guide: Any, tmp_path: Path) -> None:
     assert 'signOn: String @requireFeature(feature: "sso") @requirePlan(plan: "team")\n' in printed
 
 
+async def visits(api: Api, bearer: str) -> list[Any]:
+    """Follow a stream of the guide over a socket."""
+    async with served(api.app) as address, talking(address) as talk:
+        await talk.introduce(authorization=bearer)
+        return [said["payload"] for said in await talk.ask("subscription { visits }") if "payload" in said]
+
+
 async def test_its_gates_deny_and_let_pass_as_it_says(
     sqlite: Sqlite, tmp_path: Path, clock: FixedClock, guide: Any
 ) -> None:
@@ -47,9 +54,8 @@ async def test_its_gates_deny_and_let_pass_as_it_says(
             bearer = {"authorization": f"Bearer {api.token('ann')}"}
             statuses = [(await api.client.get(path, headers=bearer)).status_code for path in paths]
             fields = (await api.ask("{ churn signOn forecast retention }")).body
-            stream = await watch(api, "subscription { visits }", subscription=(guide.Streams,))
             socket = await sockets.connect(api.app, "/acme/live", bearer)
-            return statuses, fields, [result.data async for result in stream], socket[0]["type"]
+            return statuses, fields, await visits(api, bearer["authorization"]), socket[0]["type"]
 
         customer = (await api.organization())["customer"]
         denied, fields, events, socket = await everywhere()
@@ -59,10 +65,11 @@ async def test_its_gates_deny_and_let_pass_as_it_says(
     assert denied == [403, 403, 403, 402, 302, 402]
     assert fields["data"] == {"churn": None, "signOn": None, "forecast": None, "retention": 0.0}
     assert fields["errors"][0] == denial
-    assert (events, socket) == ([None], "websocket.close")
+    assert events == [[denial | {"path": ["visits"], "locations": [{"line": 1, "column": 16}]}]]
+    assert socket == "websocket.close"
     assert granted[0] == [200, 200, 403, 200, 200, 200]
     assert granted[1] == {"data": {"churn": 0.02, "signOn": "https://idp.example", "forecast": 0.03, "retention": 0.98}}
-    assert granted[2:] == ([{"visits": 0}, {"visits": 1}, {"visits": 2}], "websocket.accept")
+    assert granted[2:] == ([{"data": {"visits": number}} for number in range(3)], "websocket.accept")
 
 
 async def test_an_application_around_seatgate_starts_and_stops_it(sqlite: Sqlite, tmp_path: Path, guide: Any) -> None:

@@ -9,7 +9,7 @@ from uvicorn.supervisors import Multiprocess
 
 from domain.settings import Settings
 from graphql_api.cli import watching
-from graphql_api.transport.sockets.frames import MAX_FRAME_BYTES
+from graphql_api.transport.sockets import wire
 
 
 class Workers(Multiprocess):
@@ -29,11 +29,7 @@ def serve(settings: Settings, factory: str) -> None:
         "host": settings.host,
         "port": settings.port,
         "workers": settings.workers,
-        "ws": "websockets-sansio",
-        "ws_max_size": MAX_FRAME_BYTES,
-        "ws_ping_interval": 30,
-        # A small message could become an enormous one.
-        "ws_per_message_deflate": False,
+        **wire.OPTIONS,
         "access_log": False,
         "log_config": watching.logging_of(settings),
         "log_level": "warning",

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from math import ceil
 
 from domain.clock import Clock
 from domain.errors import RateLimited, Unauthenticated
 from domain.scope import Scope
+from graphql_api.addresses import neighbourhood
 
 MAX_POINTS = 1000
 """The most that one operation may cost, and so the least that a bucket must hold."""
@@ -32,7 +31,6 @@ GUESS_POINTS = 5
 REFILL = timedelta(minutes=1)
 # Of each kind, some two megabytes. Whoever has not been here for a minute has a full bucket, which is the same as none.
 KEPT_BUCKETS = 10_000
-IPV6_NETWORK_BITS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,18 +156,4 @@ class Allowances:
 
     def of_address(self, remote_address: str | None) -> Allowance:
         """Find the bucket of an address; who has no address that can be told shares one with all others."""
-        return Allowance(self._addresses, _network(remote_address or ""))
-
-
-@lru_cache(maxsize=4096)
-def _network(address: str) -> str:
-    """Name whose an address is. Of IPv6 that is the network: everybody there has more addresses than we count."""
-    try:
-        found = ip_address(address.partition("%")[0])
-    except ValueError:
-        return ""
-    if not isinstance(found, IPv6Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(IPv6Address(int(found) >> IPV6_NETWORK_BITS << IPV6_NETWORK_BITS))
+        return Allowance(self._addresses, neighbourhood(remote_address))

@@ -141,7 +141,7 @@ SHELVES = "name"
 for _ in range(4):
     SHELVES = f"shelf(first: $n) {{ nodes {{ {SHELVES} }} }}"
 DEEP: dict[str, Any] = {"a": 1}
-for _ in range(60):
+for _ in range(50):
     DEEP = {"a": DEEP}
 PRICED = {
     "pages within pages": Attack(

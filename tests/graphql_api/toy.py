@@ -214,11 +214,11 @@ class Subscription:
         yield 1
 
 
-def schema(*extensions: Callable[[], SchemaExtension]) -> MaskingSchema:
+def schema(*extensions: Callable[[], SchemaExtension], subscription: type = Subscription) -> MaskingSchema:
     return MaskingSchema(
         query=Query,
         mutation=Mutation,
-        subscription=Subscription,
+        subscription=subscription,
         extensions=[*extensions, Limits],
         config=StrawberryConfig(
             scalar_map={
@@ -252,7 +252,8 @@ class Recognition:
 
 def context_of(request_id: str, visitor: Visitor | None = None) -> Context:
     scope = Scope(actor=Actor(kind=ActorKind.USER, id=visitor.subject)) if visitor else None
-    return Context(request_id=request_id, scope=scope, services=NO_SERVICES)
+    expires_at = visitor.expires_at if visitor else None
+    return Context(request_id=request_id, scope=scope, services=NO_SERVICES, expires_at=expires_at)
 
 
 async def explode(request: Request) -> Response:

@@ -10,12 +10,13 @@ import uvicorn
 
 from domain import settings
 from graphql_api.app import create_app
+from graphql_api.transport.sockets import wire
 
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING)
     app = create_app(settings.read(os.environ, folder=Path.cwd()))
-    server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, access_log=False, log_level="warning", **wire.OPTIONS))
     server.run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 
 

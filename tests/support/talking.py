@@ -14,23 +14,29 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from graphql_api.transport.sockets import wire
+
 PROTOCOL = Subprotocol("graphql-transport-ws")
-PATIENCE = 30
+PATIENCE = 60
 
 
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp, **options: Any) -> AsyncIterator[str]:
-    """Serve an application for as long as the block lasts, and give its address without a scheme.
+    """Serve an application for as long as the block lasts, and give its address without a scheme."""
+    async with serving(app, **options) as (address, _):
+        yield address
 
-    Its lifespan is the caller's business.
-    """
-    config = uvicorn.Config(app, lifespan="off", log_level="critical", **options)
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[tuple[str, uvicorn.Server]]:
+    """Serve an application whose lifespan is the caller's business; the server ends with the block or when told to."""
+    config = uvicorn.Config(app, lifespan="off", log_level="critical", **wire.OPTIONS | options)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         task = asyncio.create_task(server._serve([listening]))
         try:
             # Who connects before the server is up waits in the kernel's queue.
-            yield f"127.0.0.1:{listening.getsockname()[1]}"
+            yield f"127.0.0.1:{listening.getsockname()[1]}", server
         finally:
             server.should_exit = True
             await task
@@ -46,17 +52,25 @@ class Talk:
         await self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
     async def hear(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
-            heard: dict[str, Any] = json.loads(await self.connection.recv())
+        try:
+            async with asyncio.timeout(PATIENCE):
+                heard: dict[str, Any] = json.loads(await self.connection.recv())
+        except ConnectionClosed:
+            raise AssertionError(f"closed: {self.connection.close_code} {self.connection.close_reason}") from None
         return heard
 
     async def ended(self) -> tuple[int, str]:
         """Wait until the server closes, whatever it says before, and give its code and words."""
+        return (await self.rest())[1]
+
+    async def rest(self) -> tuple[list[dict[str, Any]], tuple[int, str]]:
+        """Hear all that is said until the server closes, and its code and words."""
+        said: list[dict[str, Any]] = []
         async with asyncio.timeout(PATIENCE):
             with contextlib.suppress(ConnectionClosed):
                 while True:
-                    await self.connection.recv()
-        return self.connection.close_code or 0, self.connection.close_reason or ""
+                    said.append(json.loads(await self.connection.recv()))
+        return said, (self.connection.close_code or 0, self.connection.close_reason or "")
 
     async def introduce(self, **payload: Any) -> dict[str, Any]:
         await self.say({"type": "connection_init", "payload": payload})
@@ -66,11 +80,12 @@ class Talk:
         await self.say({"id": id, "type": "subscribe", "payload": {"query": query, "variables": variables}})
 
     async def ask(self, query: str, id: str = "asked", **variables: Any) -> list[dict[str, Any]]:
-        """Run one operation alone and give all that is said of it."""
+        """Run one operation and give all that is said of it; what is said of others meanwhile is lost."""
         await self.subscribe(id, query, **variables)
-        heard = [await self.hear()]
-        while heard[-1]["type"] not in {"complete", "error"}:
-            heard.append(await self.hear())
+        heard: list[dict[str, Any]] = []
+        while not heard or heard[-1]["type"] not in {"complete", "error"}:
+            said = await self.hear()
+            heard += [said] if said.get("id") == id else []
         return heard
 
 

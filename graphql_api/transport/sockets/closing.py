@@ -27,10 +27,10 @@ class Reason(NamedTuple):
 
 
 class Closing(Exception):
-    """The socket is to be closed for a reason; None: the client is gone, and there is nobody to tell."""
+    """The socket is to be closed for a reason; None: the client is gone or does not read, and nobody can be told."""
 
     def __init__(self, reason: Reason | None) -> None:
-        super().__init__(reason)
+        super().__init__("the client is gone" if reason is None else f"{reason.code} {reason.words}")
         self.reason = reason
 
 

@@ -1,172 +1,138 @@
-"""One socket from its handshake to its end: what the client says, and which operations run for it meanwhile."""
+"""One socket from its acceptance to its end: who speaks, what is said, and when it is over."""
 
 import asyncio
-import json
 import logging
-import uuid
-from collections.abc import Awaitable, Mapping
-from contextlib import aclosing
-from typing import Any
+from collections.abc import Awaitable
+from contextlib import ExitStack
 
-from starlette.websockets import WebSocket, WebSocketDisconnect
-from strawberry.types import ExecutionResult
-from strawberry.types.execution import PreExecutionError
+from starlette.websockets import WebSocket
 
-from domain.errors import Unavailable
+from domain.errors import RateLimited, Unavailable
 from domain.identity import Asking
-from domain.telemetry import logs
-from graphql_api.errors import Code, MaskingSchema
-from graphql_api.transport import Recognizing
-from graphql_api.transport.sockets import frames, standing
+from graphql_api.addresses import neighbourhood
+from graphql_api.transport.sockets import leaving
 from graphql_api.transport.sockets.closing import CloseCode, Closing, closing
 from graphql_api.transport.sockets.frames import Complete, Frame, Init, Malformed, Ping, Pong, Subscribe
-from graphql_api.transport.sockets.standing import Standing
-from graphql_api.transport.sockets.terms import Terms
+from graphql_api.transport.sockets.line import Line
+from graphql_api.transport.sockets.running import House, Running
+from graphql_api.transport.sockets.standing import PROVING_SECONDS, Standing, introduced
+from graphql_api.transport.sockets.tallies import Full
 
 log = logging.getLogger(__name__)
 
+LOOK_SECONDS = 1.0
+
 
 class Conversation:
-    """What is said over one accepted socket. Operations run beside each other; what is sent is sent one by one."""
+    """What is said over one accepted socket, by the rules of `graphql-transport-ws`.
 
-    def __init__(
-        self, socket: WebSocket, *, schema: MaskingSchema, recognition: Recognizing, asking: Asking, terms: Terms
-    ) -> None:
-        self._socket = socket
-        self._schema = schema
-        self._recognition = recognition
+    `place` is what the socket holds of the tallies until its client has introduced itself.
+    """
+
+    def __init__(self, socket: WebSocket, *, house: House, asking: Asking, place: ExitStack) -> None:
+        self._house = house
         self._asking = asking
-        self._terms = terms
+        self._place = place
+        self._line = Line(socket, house.terms)
+        self._leaving = leaving.of(socket.scope)
         self._standing: Standing | None = None
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._sending = asyncio.Lock()
-        self._closed = False
+        self._running: Running | None = None
+        self._introduced = asyncio.Event()
 
     async def hold(self) -> None:
-        """Talk until one of the two ends it; nothing that was begun for it runs on, but for what is shielded."""
+        """Talk until one of the two ends it; then let everything end that was begun for it."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                await self._to_the_end(self._listen(tasks))
-        except* Closing:
-            log.debug("a socket is closed")
+                for part in (self._listen(), self._watch(), self._fail()):
+                    tasks.create_task(self._to_the_end(part))
+        except* Closing as ended:
+            log.info("socket closed: %s", ended.exceptions[0])
+        finally:
+            if self._running is not None:
+                await self._running.aclose()
 
-    async def _to_the_end(self, work: Awaitable[None]) -> None:
+    async def _to_the_end(self, part: Awaitable[None]) -> None:
         """Do a part of the talking; where it ends the whole, the client is told before anything is tidied up."""
         try:
-            await work
+            await part
         except Closing as ending:
-            await self._close(ending)
+            await self._line.close(ending)
             raise
 
-    async def _listen(self, tasks: asyncio.TaskGroup) -> None:
-        try:
-            async with asyncio.timeout(self._terms.init_seconds):
-                while self._standing is None:
-                    await self._take(await self._hear(), tasks)
-        except TimeoutError:
-            raise closing(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout") from None
+    async def _fail(self) -> None:
+        """End the socket when an operation ends it."""
+        await self._introduced.wait()
+        if self._running is not None:
+            await self._running.failed()
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._house.terms.init_seconds
+        while self._running is None:
+            try:
+                async with asyncio.timeout_at(until):
+                    frame = await self._line.hear()
+            except TimeoutError:
+                raise closing(CloseCode.INIT_TIMEOUT, "Connection initialisation timeout") from None
+            await self._take(frame)
         while True:
-            await self._take(await self._hear(), tasks)
+            await self._take(await self._line.hear())
 
-    async def _hear(self) -> Frame:
-        message = await self._socket.receive()
-        if message["type"] == "websocket.disconnect":
-            raise Closing(None)
-        text = message.get("text")
-        if text is None:
-            raise closing(CloseCode.BAD_REQUEST, "A message is a text.")
-        try:
-            return frames.read(text)
-        except Malformed as error:
-            raise closing(CloseCode.BAD_REQUEST, str(error)) from None
-
-    async def _take(self, frame: Frame, tasks: asyncio.TaskGroup) -> None:
+    async def _take(self, frame: Frame) -> None:
         match frame:
             case Init():
                 await self._introduce(frame)
             case Ping():
-                await self._send({"type": "pong"})
+                await self._line.say({"type": "pong"})
             case Pong():
                 pass
             case Subscribe():
-                self._begin(frame, tasks)
+                if self._running is None:
+                    raise closing(CloseCode.UNAUTHORIZED, "Unauthorized")
+                if not self._leaving.told:
+                    await self._running.begin(frame)
             case Complete():
-                if task := self._running.pop(frame.id, None):
-                    task.cancel()
+                if self._running is not None:
+                    self._running.end(frame.id)
 
     async def _introduce(self, frame: Init) -> None:
-        if self._standing is not None:
+        if self._running is not None:
             raise closing(CloseCode.TOO_MANY_INITS, "Too many initialisation requests")
         try:
-            shown = Standing(self._recognition, standing.asking_with(self._asking, frame.payload))
-            await shown.prove(uuid.uuid4().hex)
+            async with asyncio.timeout(PROVING_SECONDS):
+                standing = await introduced(self._house.proving, self._asking, frame.payload)
+            self._move_in(standing)
         except Malformed as error:
             raise closing(CloseCode.BAD_REQUEST, str(error)) from None
-        except Unavailable:
+        except (Unavailable, RateLimited, TimeoutError):
             raise closing(CloseCode.TRY_AGAIN_LATER, "Try again later") from None
-        self._standing = shown
-        await self._send({"type": "connection_ack"})
+        except Full:
+            raise closing(CloseCode.TRY_AGAIN_LATER, "Too many sockets") from None
+        await self._line.say({"type": "connection_ack"})
 
-    def _begin(self, frame: Subscribe, tasks: asyncio.TaskGroup) -> None:
-        if self._standing is None:
-            raise closing(CloseCode.UNAUTHORIZED, "Unauthorized")
-        if frame.id in self._running:
-            raise closing(CloseCode.ALREADY_RUNNING, "Subscriber for this id already exists")
-        work = self._to_the_end(self._run(frame, self._standing))
-        self._running[frame.id] = tasks.create_task(work)
+    def _move_in(self, standing: Standing) -> None:
+        """Count the socket as its caller's from here on; the anonymous are counted by their address."""
+        tallies = self._house.tallies
+        tally = tallies.anonymous if standing.anonymous else tallies.callers
+        holder = neighbourhood(self._asking.remote_address) if standing.anonymous else standing.caller
+        with ExitStack() as place:
+            place.enter_context(tally.held(holder))
+            self._place.close()
+            self._place.push(place.pop_all())
+        self._standing = standing
+        self._running = Running(self._house, self._line, standing, holder=holder)
+        self._introduced.set()
 
-    async def _run(self, frame: Subscribe, who: Standing) -> None:
-        request_id = uuid.uuid4().hex
-        logs.request_id.set(request_id)
-        try:
-            context = await who.prove(request_id)
-        except Unavailable as refusal:
-            error = {"message": refusal.message, "extensions": {"code": Code.UNAVAILABLE, "requestId": request_id}}
-            await self._finish(frame, {"type": "error", "payload": [error]})
-            return
-        results = await self._schema.stream(
-            frame.asked.query,
-            variable_values=frame.asked.variables,
-            context_value=context,
-            operation_name=frame.asked.operation_name,
-            operation_extensions=frame.asked.extensions,
-        )
-        async with aclosing(results):
-            async for result in results:
-                if isinstance(result, PreExecutionError):
-                    errors = [error.formatted for error in result.errors or ()]
-                    await self._finish(frame, {"type": "error", "payload": errors})
-                    return
-                await self._send({"id": frame.id, "type": "next", "payload": _payload(result)})
-        await self._finish(frame, {"type": "complete"})
-
-    async def _finish(self, frame: Subscribe, last: Mapping[str, object]) -> None:
-        """Say the last word of an operation; from then on its id is free."""
-        self._running.pop(frame.id, None)
-        await self._send({"id": frame.id, **last})
-
-    async def _send(self, message: Mapping[str, object]) -> None:
-        async with self._sending:
-            if self._closed:
-                raise Closing(None)
-            try:
-                await self._socket.send_text(json.dumps(message, separators=(",", ":"), allow_nan=False))
-            except WebSocketDisconnect:
-                raise Closing(None) from None
-
-    async def _close(self, ending: Closing) -> None:
-        async with self._sending:
-            if self._closed:
-                return
-            self._closed = True
-            if ending.reason is not None:
-                await self._socket.close(ending.reason.code, ending.reason.words)
-
-
-def _payload(result: ExecutionResult) -> dict[str, Any]:
-    payload: dict[str, Any] = {"data": result.data}
-    if result.errors:
-        payload["errors"] = [error.formatted for error in result.errors]
-    if result.extensions:
-        payload["extensions"] = result.extensions
-    return payload
+    async def _watch(self) -> None:
+        """End the socket when its time is over, its credential's time is, or the server's."""
+        loop, terms = asyncio.get_running_loop(), self._house.terms
+        over_at = loop.time() + terms.age_seconds
+        while not await self._leaving.wait(at_most=min(LOOK_SECONDS, over_at - loop.time())):
+            if loop.time() >= over_at:
+                raise closing(CloseCode.GOING_AWAY, "Open too long")
+            if self._standing is not None:
+                self._standing.check()
+                await self._standing.renew(idle=not self._running)
+        if self._running is not None:
+            await self._running.answered(at_most=terms.leave_seconds)
+        raise closing(CloseCode.GOING_AWAY, "Going away")
