@@ -87,7 +87,8 @@ def create_app(
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
     adapter = auth or JwtAdapter.of(settings, clock=services.clock, telemetry=services.database.telemetry)
-    recognition = Recognition(services=services, adapter=adapter, billable=billable)
+    allowances = Allowances(services.clock, processes=settings.workers)
+    recognition = Recognition(services=services, adapter=adapter, allowances=allowances, billable=billable)
     return _application(recognition, schema, routes=routes, worker=worker)
 
 
