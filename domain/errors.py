@@ -272,8 +272,8 @@ async def contained(work: Awaitable[T], *, log: logging.Logger, where: str) -> C
     """Await `work` and hand back its outcome, whatever it was; an exception is logged once under `where`.
 
     With `attempted` the only `except Exception` of the project. Its callers are the gate, what asks a host's resolver,
-    forwarders, the worker, the inbox's apply, the steps of a deletion, the last uses of keys, the tabs of the
-    operators' pages and the GraphQL edge. Cancellation passes through.
+    forwarders, the worker, the inbox's apply, the steps of a deletion, the last uses of keys, the look-out for what is
+    followed, the tabs of the operators' pages and the GraphQL edge. Cancellation passes through.
     """
     try:
         return Contained(value=await work)

@@ -28,6 +28,8 @@ MOST_TOLD = 100
 MOST_WAITING = 1000
 """How many ids wait to be told one by one; of more it is only said that there are many."""
 GATHERING_SECONDS = 0.02
+OPENING_SECONDS = 0.5
+"""How long somebody who only tells waits before the line is laid: who ends sooner needs none."""
 HEARTBEAT_SECONDS = 30.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
 
@@ -47,6 +49,7 @@ class Line:
         self._waiting: set[str] = set()
         self._wanted = asyncio.Event()
         self._speaking: asyncio.Task[None] | None = None
+        self._closed = False
 
     def tell(self, ids: Collection[str]) -> None:
         """Let other processes know soon that these may have changed."""
@@ -58,24 +61,28 @@ class Line:
     def listen(self, listener: Listener | None) -> None:
         """Let somebody hear what other processes tell; None: nobody any more."""
         self._listener = listener
-        self._want()
+        if listener is None:
+            self._wanted.set()
+        else:
+            self._want()
 
     async def aclose(self) -> None:
-        """Hang up."""
+        """Hang up, for good."""
+        self._closed = True
         if self._speaking is not None:
             self._speaking.cancel()
             await asyncio.gather(self._speaking, return_exceptions=True)
 
     def _want(self) -> None:
         self._wanted.set()
-        if self._speaking is None or self._speaking.done():
+        if self._speaking is None and not self._closed:
             self._speaking = asyncio.create_task(self._keep())
 
     async def _keep(self) -> None:
         """Keep the line until hung up; a broken one is laid again, the more patiently the longer it takes."""
         pause = SHORTEST_PAUSE
+        await asyncio.sleep(GATHERING_SECONDS if self._listener else OPENING_SECONDS)
         while True:
-            await asyncio.sleep(GATHERING_SECONDS)
             try:
                 async with self._connected() as connection:
                     pause = SHORTEST_PAUSE
@@ -97,7 +104,11 @@ class Line:
             connection.terminate()
 
     async def _speak(self, connection: Any) -> None:
-        """Listen while somebody wants to, and tell what there is to tell, until the line is cut."""
+        """Listen while somebody wants to, and tell what there is to tell, until the line is cut.
+
+        Raises:
+            ConnectionResetError: it has been cut.
+        """
         listens = False
         while not connection.is_closed():
             self._wanted.clear()
@@ -108,6 +119,7 @@ class Line:
                 await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, text)
                 await asyncio.sleep(GATHERING_SECONDS)
             await self._rest(connection)
+        raise ConnectionResetError
 
     async def _attend(self, connection: Any, *, listens: bool) -> None:
         if not listens:

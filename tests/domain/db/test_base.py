@@ -32,7 +32,9 @@ async def test_an_instant_without_an_offset_is_refused(database: Database) -> No
 
 
 async def test_keys_are_sorted_byte_by_byte(database: Database) -> None:
-    rows = [f"INSERT INTO seat_pools VALUES ('{id}', 0)" for id in ("b", "B", "a", "é", "_", "0")]
+    rows = [
+        f"INSERT INTO seat_pools (organization_id, used) VALUES ('{id}', 0)" for id in ("b", "B", "a", "é", "_", "0")
+    ]
     await execute(database, *rows)
 
     ordered = "SELECT organization_id AS id FROM seat_pools ORDER BY organization_id"

@@ -177,7 +177,9 @@ async def test_a_broken_rule_of_the_tables_is_told_as_it_is(counter: Database) -
 
 async def test_a_faulty_statement_is_no_lack_of_the_database(database: Database) -> None:
     with pytest.raises(IntegrityError):
-        await database.run(lambda session: session.execute(text("INSERT INTO seat_pools VALUES ('org_1', -1)")))
+        await database.run(
+            lambda session: session.execute(text("INSERT INTO seat_pools (organization_id, used) VALUES ('org_1', -1)"))
+        )
 
 
 @pytest.mark.parametrize("ending", ["commit", "rollback", "close", "aclose", "reset", "invalidate"])
