@@ -31,6 +31,7 @@ from graphql_api.billables import BillableOf
 from graphql_api.draining import DRAIN_SECONDS, Drain, leaving
 from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
+from graphql_api.limits import Allowances
 from graphql_api.reception import Receiving
 from graphql_api.recognition import Recognition
 from graphql_api.schema import build_schema
