@@ -31,6 +31,7 @@ from graphql_api.billables import BillableOf
 from graphql_api.draining import DRAIN_SECONDS, Drain, leaving
 from graphql_api.errors import MaskingSchema
 from graphql_api.gates import check_gates
+from graphql_api.limits import Allowances
 from graphql_api.reception import Receiving
 from graphql_api.recognition import Recognition
 from graphql_api.schema import build_schema
@@ -87,7 +88,8 @@ def create_app(
     schema = build_schema(query=query, mutation=mutation, subscription=subscription)
     services.rollout.widen(partial(check_gates, schema, routes=routes))
     adapter = auth or JwtAdapter.of(settings, clock=services.clock, telemetry=services.database.telemetry)
-    recognition = Recognition(services=services, adapter=adapter, billable=billable)
+    allowances = Allowances(services.clock, processes=settings.workers)
+    recognition = Recognition(services=services, adapter=adapter, allowances=allowances, billable=billable)
     return _application(recognition, schema, routes=routes, worker=worker)
 
 

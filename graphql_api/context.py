@@ -15,6 +15,7 @@ from graphql_api.connections import Cursors
 
 if TYPE_CHECKING:
     from graphql_api.billables import BillableOf
+    from graphql_api.limits import Allowance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class Context:
     """One operation's surroundings; cheap to make, closed over nothing that must be closed again.
 
     `remote_address` is the client's, as far as it is known. From `expires_at` (UTC) on the credential proves nothing.
+    `allowance` is the bucket that the caller's operations are paid from; without one they are not counted.
     """
 
     request_id: str
@@ -30,6 +32,7 @@ class Context:
     billable: "BillableOf | None" = None
     remote_address: str | None = None
     expires_at: datetime | None = None
+    allowance: "Allowance | None" = None
 
     @property
     def anonymous(self) -> bool:

@@ -31,6 +31,8 @@ __all__ = ["REQUEST_ID", "Edge", "TooLarge", "TooSlow", "body", "middleware", "r
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "x-request-id"
+# What a browser's script may read of an answer besides its body.
+TOLD = (REQUEST_ID, "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 HANDSHAKES = frozenset({"websocket.accept", "websocket.http.response.start"})
 INTERNAL_ERROR = 1011
@@ -123,7 +125,7 @@ def middleware(
             allow_origins=list(allowed_origins),
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type", REQUEST_ID, ON_BEHALF_OF],
-            expose_headers=[REQUEST_ID],
+            expose_headers=TOLD,
         ),
     ]
 

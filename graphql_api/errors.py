@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 INTERNAL_MESSAGE = "Internal error"
 UNREADABLE_MESSAGE = "A value cannot be read."
 SUGGESTION = " Did you mean"
+# graphql-core repeats what it complains of, however long that is.
+LONGEST_MESSAGE = 400
 PARSER_GAVE_UP = "Parsing aborted."
 
 
@@ -258,8 +260,9 @@ def _public(error: GraphQLError, refusal: PublicError | None, *, request_id: str
         extensions["requestId"] = request_id
     if refusal and refusal.retry_after_seconds is not None:
         extensions["retryAfterSeconds"] = refusal.retry_after_seconds
+    told = message.partition(SUGGESTION)[0] if anonymous else message
     return GraphQLError(
-        message.partition(SUGGESTION)[0] if anonymous else message,
+        told if len(told) <= LONGEST_MESSAGE else f"{told[:LONGEST_MESSAGE]}…",
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,

@@ -22,20 +22,31 @@ from graphql_api import (
 )
 from graphql_api.described import described
 from graphql_api.enums import ApiScope
+from graphql_api.limits import Cost
 from graphql_api.permissions import require_scope
 from graphql_api.rate_limits import Limited
 from graphql_api.unit_of_work import Refusals, UnitOfWork
 
 
-def _write(resolver: Any, run: Refusals, scope: ApiScope | None = None, limited: Limited | None = None) -> Any:
+def _write(
+    resolver: Any,
+    run: Refusals,
+    scope: ApiScope | None = None,
+    limited: Limited | None = None,
+    *,
+    cost: int | None = None,
+) -> Any:
     # The extension listed last runs first: nobody without a credential is counted or opens a transaction.
     asked = [limited, require_scope(scope) if scope else None]
     extensions: list[FieldExtension] = [run, *filter(None, asked)]
-    return strawberry.mutation(resolver=resolver, extensions=extensions, description=resolver.__doc__)
+    directives = [Cost(weight=cost)] if cost else []
+    return strawberry.mutation(
+        resolver=resolver, extensions=extensions, directives=directives, description=resolver.__doc__
+    )
 
 
 def _billing(resolver: Any) -> Any:
-    return _write(resolver, Refusals(), ApiScope.BILLING_WRITE)
+    return _write(resolver, Refusals(), ApiScope.BILLING_WRITE, cost=10)
 
 
 @described
@@ -133,7 +144,7 @@ class Mutation:
         fake_controls.script_fake_faults, Refusals(), ApiScope.ADMIN
     )
     reconcile_customer: drift.ReconcileCustomerPayload | None = _write(
-        drift.reconcile_customer, Refusals(), ApiScope.ADMIN
+        drift.reconcile_customer, Refusals(), ApiScope.ADMIN, cost=20
     )
     grant_override: override_mutations.GrantOverridePayload | None = _write(
         override_mutations.grant_override, UnitOfWork(), ApiScope.ADMIN

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.extensions import FieldExtension
 
 from graphql_api import (
+    budget,
     drift,
     identity,
 )
@@ -18,6 +19,7 @@ from graphql_api.entitlements import EntitlementSet, find_entitlements, list_ent
 from graphql_api.enums import ApiScope
 from graphql_api.explaining import Explanation, explain
 from graphql_api.identity import Viewer
+from graphql_api.limits import Cost
 from graphql_api.node import Node
 from graphql_api.nodes import find_node, find_nodes
 from graphql_api.organizations import Organization, find_organization, list_organizations
@@ -26,9 +28,12 @@ from graphql_api.server import ServerInfo, tell_server_info
 from graphql_api.webhook_events import WebhookEvent, list_webhook_events
 
 
-def _read(resolver: Any, scope: ApiScope | None = None) -> Any:
+def _read(resolver: Any, scope: ApiScope | None = None, *, cost: int | None = None) -> Any:
     extensions: list[FieldExtension] = [require_scope(scope)] if scope else []
-    return strawberry.field(resolver=resolver, extensions=extensions, description=resolver.__doc__)
+    directives = [Cost(weight=cost)] if cost else []
+    return strawberry.field(
+        resolver=resolver, extensions=extensions, directives=directives, description=resolver.__doc__
+    )
 
 
 @described
@@ -43,10 +48,11 @@ class Query:
     customer: Customer | None = _read(find_customer, ApiScope.ENTITLEMENTS_READ)
     entitlements: EntitlementSet | None = _read(find_entitlements, ApiScope.ENTITLEMENTS_READ)
     entitlements_batch: list[EntitlementSet | None] | None = _read(list_entitlements, ApiScope.ENTITLEMENTS_READ)
-    explain: Explanation | None = _read(explain)
+    explain: Explanation | None = _read(explain, cost=5)
     plans: CountedConnection[CatalogPlan] | None = _read(list_plans)
     features: CountedConnection[CatalogFeature] | None = _read(list_features)
     audit_events: Connection[AuditEvent] | None = _read(list_audit_events, ApiScope.AUDIT_READ)
     webhook_events: Connection[WebhookEvent] | None = _read(list_webhook_events, ApiScope.WEBHOOKS_MANAGE)
     drift_report: drift.DriftReport | None = _read(drift.find_drift_report, ApiScope.ADMIN)
+    rate_limit: budget.RateLimit | None = _read(budget.tell_rate_limit)
     server_info: ServerInfo | None = _read(tell_server_info)

@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.entitlements import Billable
-from domain.errors import Unauthenticated, contained
+from domain.errors import RateLimited, Unauthenticated, contained
 from domain.identity import User
 from graphql_api import auth
 from graphql_api.context import Context
@@ -43,6 +43,7 @@ class Visit:
 
         Raises:
             Unauthenticated: there is a credential, and it proves nothing.
+            RateLimited: the same, too often from this address.
             Unavailable: the database could not be reached.
         """
         if self._context is None:
@@ -65,7 +66,7 @@ class Visit:
                 return await self._user(connection)
             found = asked(connection)
             return await found if isawaitable(found) else found
-        except Unauthenticated:
+        except (Unauthenticated, RateLimited):
             # Strangers come every day, and are nothing to log with a traceback.
             return None
 
@@ -101,6 +102,7 @@ async def context(connection: HTTPConnection) -> Context:
 
     Raises:
         Unauthenticated: there is a credential, and it proves nothing.
+        RateLimited: the same, too often from this address.
         Unavailable: the database could not be reached.
         LookupError: no Seatgate stands around the route.
     """

@@ -13,6 +13,7 @@ from domain.scope import Actor, ActorKind, Scope
 from domain.wiring import Services
 from graphql_api.billables import BillableOf
 from graphql_api.context import Context
+from graphql_api.limits import Allowance, Allowances
 
 Shown: TypeAlias = Visitor | ShownKey
 """What a request has shown of who is asking: a person, proven already, or an API key, which the database must prove."""
@@ -24,25 +25,35 @@ class Recognition:
 
     services: Services
     adapter: AuthAdapter
+    allowances: Allowances
     billable: BillableOf | None = None
+
+    def payer(self, remote_address: str | None) -> Allowance:
+        """Find the bucket from which an address pays for what nobody else does."""
+        return self.allowances.of_address(remote_address)
 
     async def visitor(self, asking: Asking) -> Shown | None:
         """Prove what can be proven without the database; None without a credential. No adapter ever sees an API key.
 
         Raises:
-            Unauthenticated: it is there and proves nothing.
+            Unauthenticated: it is there and proves nothing; the address has paid for it.
+            RateLimited: the same, and the address could not pay.
             Unavailable: nobody can say, because the keys of the tokens' issuer are not to be had.
         """
-        return ShownKey.of(asking.headers) or await identity.recognize(self.adapter, asking)
+        with self.payer(asking.remote_address).paying_for_guesses():
+            return ShownKey.of(asking.headers) or await identity.recognize(self.adapter, asking)
 
     async def context(self, *, request_id: str, visitor: Shown | None, asking: Asking) -> Context:
         """Make the context of one operation.
 
         Raises:
             Unauthenticated: a hook refused the user, or the user is no more; or the key opens nothing.
+            RateLimited: the same, too often from this address; of a key nobody is asked then.
             Unavailable: the database could not be reached.
         """
-        scope, expires_at = await self._proven(visitor, request_id)
+        # People are proven already. Whoever shows a key may be anybody, and pays before the database is asked.
+        with self.payer(asking.remote_address).paying_for_guesses(ahead=isinstance(visitor, ShownKey)):
+            scope, expires_at = await self._proven(visitor, request_id)
         return Context(
             request_id=request_id,
             scope=scope,
@@ -50,6 +61,7 @@ class Recognition:
             billable=self.billable,
             remote_address=asking.remote_address,
             expires_at=expires_at,
+            allowance=self.allowances.of(scope, asking.remote_address),
         )
 
     async def _proven(self, shown: Shown | None, request_id: str) -> tuple[Scope | None, datetime | None]:

@@ -9,7 +9,8 @@ from strawberry.types.scalar import ScalarDefinition
 from domain.errors import InvalidInput
 
 
-def _write(value: datetime) -> str:
+def write_instant(value: datetime) -> str:
+    """Write an instant as every answer does."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -30,7 +31,7 @@ def _unchanged(value: object) -> object:
 DATE_TIME: ScalarDefinition = strawberry.scalar(
     name="DateTime",
     description=("An instant: RFC 3339 with microseconds, printed in UTC with Z. Input without an offset is refused."),
-    serialize=_write,
+    serialize=write_instant,
     parse_value=_read,
 )
 

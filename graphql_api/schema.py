@@ -14,7 +14,7 @@ from graphql_api.customers import BillingSubscription, Customer
 from graphql_api.errors import MaskingSchema
 from graphql_api.identity import User
 from graphql_api.invitations import Invitation
-from graphql_api.limits import Limits
+from graphql_api.limits import Deadline, Limits
 from graphql_api.loaders import FreshLoaders
 from graphql_api.mutation import Mutation
 from graphql_api.organizations import Membership, Organization
@@ -66,7 +66,7 @@ def _built(
             WebhookEvent,
             Override,
         ],
-        extensions=[Limits, FreshLoaders],
+        extensions=[Limits, Deadline, FreshLoaders],
         config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)

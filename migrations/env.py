@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+from typing import cast
 
 from alembic import context
 from sqlalchemy import Connection, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import AdaptedConnection, DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from domain.db import Base, open_database
@@ -17,7 +18,11 @@ register_tables()
 
 
 def let_tables_be_rebuilt(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """SQLite changes a table by making it anew; with foreign keys on, dropping the old one would take rows along."""
+    """SQLite changes a table by making it anew; with foreign keys on, dropping the old one would take rows along.
+
+    That takes as long as the table is large, so no time limit holds here.
+    """
+    cast("AdaptedConnection", connection).run_async(lambda driver: driver.set_progress_handler(None, 0))
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = off")
     cursor.close()

@@ -10,12 +10,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-import aiosqlite
 import asyncpg
 from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.db import sqlite
+from domain.db import sqlite, sqlite_driver
 from domain.errors import Unavailable
 
 Row = Sequence[Any]
@@ -41,12 +40,12 @@ class SqliteReader:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._opening = asyncio.Lock()
-        self._connection: aiosqlite.Connection | None = None
+        self._connection: sqlite_driver.Connection | None = None
 
     async def fetch(self, statement: str, values: Sequence[Any]) -> Sequence[Row]:
         """Run a statement; the driver finalizes it, so no read ever holds the write-ahead log."""
         connection = self._connection or await self._open()
-        return list(await connection.execute_fetchall(statement, values))
+        return (await connection.whole(lambda cursor: cursor.execute(statement, values))).rows
 
     async def aclose(self) -> None:
         """Close the connection and end its thread."""
@@ -54,12 +53,10 @@ class SqliteReader:
             await self._connection.close()
             self._connection = None
 
-    async def _open(self) -> aiosqlite.Connection:
+    async def _open(self) -> sqlite_driver.Connection:
         async with self._opening:
             if self._connection is None:
-                arguments, options = self._engine.dialect.create_connect_args(self._engine.url)
-                changed = {**options, "isolation_level": None, "timeout": sqlite.BUSY_SECONDS}
-                opened = await aiosqlite.connect(*arguments, **changed)
+                opened = await sqlite_driver.opener(self._engine.url, busy_seconds=sqlite.BUSY_SECONDS)()
                 await opened.execute_fetchall("PRAGMA query_only = on")
                 self._connection = opened
             return self._connection

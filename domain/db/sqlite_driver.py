@@ -1,11 +1,13 @@
-"""SQLite's driver, visited once for each statement.
+"""SQLite's driver, visited once for each statement, which it ends when it takes too long.
 
 Every visit to the driver's thread costs two switches between threads, more than most statements themselves. SQLAlchemy
-makes four: for the cursor, the statement, its rows and the end of the cursor. Nothing but that is different in here.
+makes four: for the cursor, the statement, its rows and the end of the cursor. PostgreSQL has a time limit for
+statements, and SQLite none but what is given it here. Nothing else is different.
 """
 
 import contextlib
 import sqlite3
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,10 @@ from sqlalchemy import URL
 
 Row = Any
 CHUNK = 64
+# As long as PostgreSQL is given.
+STATEMENT_SECONDS = 5.0
+# Some milliseconds of a statement's work, after which it is asked whether it may go on.
+STEPS = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +35,30 @@ class Done:
     rows: Sequence[Row] = ()
 
 
+class TimeLimit:
+    """How long one statement may take; SQLite ends it as interrupted, and whatever writes with it is undone."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._until: float | None = None
+
+    def __enter__(self) -> None:
+        self._until = time.monotonic() + self._seconds
+
+    def __exit__(self, *_: object) -> None:
+        self._until = None
+
+    def is_over(self) -> bool:
+        """Say whether a statement is running that has had its time; the end of a transaction has all the time."""
+        return self._until is not None and time.monotonic() > self._until
+
+
 class Connection(aiosqlite.Connection):
     """A connection of the driver whose statements are run, read to the end and finalized in one visit."""
 
-    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, connector: Callable[[], sqlite3.Connection], limit: TimeLimit) -> None:
         super().__init__(connector, CHUNK)
+        self._limit = limit
         # A process can end although a connection was left open, as with SQLAlchemy's own.
         self._thread.daemon = True
 
@@ -43,7 +68,7 @@ class Connection(aiosqlite.Connection):
 
     async def whole(self, run: Callable[[sqlite3.Cursor], object]) -> Done:
         """Run a statement in the driver's thread and bring everything back."""
-        done: Done = await self._execute(_whole, self._conn, run)  # type: ignore[no-untyped-call]
+        done: Done = await self._execute(_whole, self._conn, run, self._limit)  # type: ignore[no-untyped-call]
         return done
 
 
@@ -119,20 +144,34 @@ class Cursor:
         self._rows = deque(self._done.rows)
 
 
-def opener(address: URL, *, busy_seconds: float) -> Callable[[], Awaitable[aiosqlite.Connection]]:
-    """Make what opens connections to an address, for `create_async_engine`; each waits so long for a locked file."""
+def opener(
+    address: URL, *, busy_seconds: float, statement_seconds: float = STATEMENT_SECONDS
+) -> Callable[[], Awaitable[Connection]]:
+    """Make what opens connections to an address, for `create_async_engine`.
+
+    Each waits `busy_seconds` for a locked file, and ends a statement after `statement_seconds`.
+    """
     arguments, options = address.get_dialect()().create_connect_args(address)
     connector = partial(sqlite3.connect, *arguments, **{**options, "timeout": busy_seconds})
 
-    async def opened() -> aiosqlite.Connection:
-        return await Connection(connector)
+    async def opened() -> Connection:
+        limit = TimeLimit(statement_seconds)
+        connection = Connection(partial(_limited, connector, limit), limit)
+        await connection
+        return connection
 
     return opened
 
 
-def _whole(connection: sqlite3.Connection, run: Callable[[sqlite3.Cursor], object]) -> Done:
+def _limited(connector: Callable[[], sqlite3.Connection], limit: TimeLimit) -> sqlite3.Connection:
+    connection = connector()
+    connection.set_progress_handler(limit.is_over, STEPS)
+    return connection
+
+
+def _whole(connection: sqlite3.Connection, run: Callable[[sqlite3.Cursor], object], limit: TimeLimit) -> Done:
     # Closing here, in the driver's thread, leaves no statement open that would hold a lock or the write-ahead log.
-    with contextlib.closing(connection.cursor()) as cursor:
+    with contextlib.closing(connection.cursor()) as cursor, limit:
         run(cursor)
         rows = cursor.fetchall() if cursor.description else ()
         return Done(description=cursor.description, rowcount=cursor.rowcount, lastrowid=cursor.lastrowid, rows=rows)

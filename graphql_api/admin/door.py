@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from domain.errors import Forbidden, InvalidCursor, NotFound, Unauthenticated, Unavailable
+from domain.errors import Forbidden, InvalidCursor, NotFound, RateLimited, Unauthenticated, Unavailable
 from graphql_api import auth, edge
 from graphql_api.admin import pages
 from graphql_api.admin.cookies import Cookies
@@ -49,14 +49,8 @@ class Door:
                 return await handler(request, await self.operator(request))
             except Unauthenticated:
                 return self._sent_to_sign_in(request)
-            except Forbidden:
-                return pages.message("Not for you", "These pages are for administrators.", status=403)
-            except NotFound as refusal:
-                return pages.message("Nothing here", refusal.message, status=404)
-            except InvalidCursor:
-                return pages.message("No such page", "This list cannot be continued from there.", status=400)
-            except Unavailable as refusal:
-                return unavailable(refusal)
+            except (Forbidden, NotFound, InvalidCursor, RateLimited, Unavailable) as refusal:
+                return _refused(refusal)
 
         return endpoint
 
@@ -65,6 +59,7 @@ class Door:
 
         Raises:
             Unauthenticated: nobody whom the adapter knows, or a user who is no more.
+            RateLimited: the same, too often from this address.
             Forbidden: no administrator.
             Unavailable: the database could not be reached.
         """
@@ -78,6 +73,7 @@ class Door:
 
         Raises:
             Unauthenticated: the credential proves nothing.
+            RateLimited: the same, too often from this address.
         """
         asking = auth.asking_of(request)
         if token is not None:
@@ -107,6 +103,21 @@ class Door:
             # It opens nothing any more.
             self.cookies.clear(response, request)
         return response
+
+
+def _refused(refusal: Forbidden | NotFound | InvalidCursor | RateLimited | Unavailable) -> Response:
+    match refusal:
+        case Forbidden():
+            return pages.message("Not for you", "These pages are for administrators.", status=403)
+        case NotFound():
+            return pages.message("Nothing here", refusal.message, status=404)
+        case InvalidCursor():
+            return pages.message("No such page", "This list cannot be continued from there.", status=400)
+        case RateLimited():
+            advice = {"retry-after": str(refusal.retry_after_seconds)}
+            return pages.message("Too many tries", refusal.message, status=429, headers=advice)
+        case Unavailable():
+            return unavailable(refusal)
 
 
 def unavailable(refusal: Unavailable) -> Response:

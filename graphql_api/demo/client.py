@@ -14,7 +14,7 @@ NAMES = '{ acme: organization(slug: "acme") { id customer { id } } garage: organ
 
 
 def ask(settings: Settings, address: str, query: str, who: str) -> dict[str, Any]:
-    """Post a GraphQL document as somebody of the demo and give the answer.
+    """Post a GraphQL document as somebody of the demo and give the answer, without what was paid for it.
 
     `$acme`, `$acmeCustomer` and `$garage` in it stand for the ids of the demo's organizations and of Acme's customer.
 
@@ -23,7 +23,8 @@ def ask(settings: Settings, address: str, query: str, who: str) -> dict[str, Any
     """
     if who not in PEOPLE:
         raise ConfigError([f"--as: {who!r} is not one of {', '.join(PEOPLE)}"])
-    return _ask(settings, address, {"query": query, "variables": _names(settings, address)}, PEOPLE[who])
+    answer = _ask(settings, address, {"query": query, "variables": _names(settings, address)}, PEOPLE[who])
+    return {name: answer[name] for name in ("data", "errors") if name in answer}
 
 
 def deliver(address: str, body: bytes, signature: str) -> None:

@@ -1,4 +1,4 @@
-"""Which documents are too dear, how fast they are refused, and that good ones are prepared once."""
+"""Which documents are within the limits, who may look into the schema, and that good ones are prepared once."""
 
 from contextlib import suppress
 
@@ -7,120 +7,14 @@ from graphql import get_introspection_query, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphql_api import limits
-from graphql_api.limits import Measures, TooComplex, measure
+from graphql_api.limits import Measures, TooComplex, measure, preparing
+from graphql_api.limits.keeping import Keeping, Kept
+from tests.graphql_api.adversarial import chain, nested
 from tests.graphql_api.toy import ask, codes, schema
 
 FULL_INTROSPECTION = get_introspection_query(
     specified_by_url=True, directive_is_repeatable=True, schema_description=True, input_value_deprecation=True
 )
-
-
-def nested(depth: int, name: str = "item") -> str:
-    """Nest fields so that the deepest stands at `depth`."""
-    return "{ " + f"{name} {{ " * (depth - 1) + "name" + " }" * depth
-
-
-def doubling(count: int) -> str:
-    """Chain fragments of which each spreads the next one twice."""
-    links = " ".join(f"fragment F{i} on Item {{ item {{ ...F{i + 1} ...F{i + 1} }} }}" for i in range(count - 1))
-    return f"{{ item {{ ...F0 }} }} {links} fragment F{count - 1} on Item {{ name }}"
-
-
-def flat_doubling(count: int) -> str:
-    links = " ".join(f"fragment F{i} on Query {{ ...F{i + 1} ...F{i + 1} }}" for i in range(count - 1))
-    return f"{{ ...F0 }} {links} fragment F{count - 1} on Query {{ name }}"
-
-
-def chain(count: int) -> str:
-    """Chain fragments of which each spreads the next one once."""
-    links = " ".join(f"fragment F{i} on Query {{ ...F{i + 1} }}" for i in range(count - 1))
-    return f"{links} fragment F{count - 1} on Query {{ name }}"
-
-
-def pairs(depth: int) -> str:
-    """Nest pairs of the same field, which merge into one and must be compared with each other."""
-    inner = "name"
-    for _ in range(depth):
-        inner = f"item {{ {inner} }} item {{ {inner} }}"
-    return f"{{ {inner} }}"
-
-
-TOO_COMPLEX = {
-    "tokens": "{" + " a" * 2000 + " }",
-    "many tokens": "{" + " a" * 100_000 + " }",
-    "comments": "#\n" * 2001 + "{ name }",
-    "depth": nested(13),
-    "depth through fragments": "{ item { ...A } } fragment A on Item " + nested(12),
-    "parser depth": nested(400),
-    "lists without end": "{ echo(text: " + "[" * 300 + "]" * 300 + ") }",
-    "inline fragments within each other": "{ ..." * 150 + "{ name }" + "}" * 150,
-    "aliases": "{ item { " + " ".join(f"a{i}: name" for i in range(31)) + " } }",
-    "aliases through a fragment": "{ a: item { ...A } b: item { ...A } } fragment A on Item { "
-    + " ".join(f"a{i}: name" for i in range(15))
-    + " }",
-    "root fields": "{ " + " ".join(f"a{i}: name" for i in range(11)) + " }",
-    "root fields through a fragment": "{ ...A ... { a: name } } fragment A on Query { "
-    + " ".join(f"a{i}: name" for i in range(10))
-    + " }",
-    "mutations": "mutation { " + " ".join(f"a{i}: touch" for i in range(6)) + " }",
-    "mutations of a second operation": "query A { name } mutation B { "
-    + " ".join(f"a{i}: touch" for i in range(6))
-    + " }",
-    "fragments": "{ name } " + " ".join(f"fragment F{i} on Query {{ name }}" for i in range(31)),
-    "fragments of one name": "{ ...F } " + "fragment F on Query { name } " * 31,
-    "repeats": "{ item { name name name name name } }",
-    "repeats through fragments": "{ item { name ...A ... { name } ... on Item { name name } } } "
-    "fragment A on Item { name }",
-    "repeats of aliases": "{ item { " + "a: name " * 5 + "} }",
-    "repeats of objects": "{ " + "item { name } " * 300 + "}",
-    "selected fields": "{ "
-    + " ".join(f"item {{ {' '.join(f'f{i}x{j}' for j in range(80))} }}" for i in range(4))
-    + " }",
-    "directives": "{ name " + "@skip(if: false) " * 51 + "}",
-    "directives of fragments": "{ ...F } fragment F on Query " + "@x " * 51 + "{ name }",
-    "directives of operations": "query " + "@x " * 51 + "{ name }",
-    "directives of variables": "query($a: Int " + "@x " * 51 + ") { name }",
-    "overlap": pairs(9),
-    **{f"{count} doubling fragments": doubling(count) for count in (10, 14, 18, 20, 30, 100, 400)},
-    **{f"{count} flat doubling fragments": flat_doubling(count) for count in (10, 18, 30, 400)},
-    "aliased operations": " ".join(f"query Q{i} {{ a: name }}" for i in range(31)),
-}
-
-INVALID = {
-    "a cycle": "{ ...A } fragment A on Query { ...A }",
-    "a long cycle": "{ ...F0 } " + " ".join(f"fragment F{i} on Query {{ ...F{(i + 1) % 30} }}" for i in range(30)),
-    "a cycle spread often": "{ " + "...A " * 900 + "} fragment A on Query { ...A }",
-    "a cycle that doubles": "{ ...A } fragment A on Query { ...B ...B } fragment B on Query { ...A ...A name }",
-    "missing fragments": "{ " + " ".join(f"...F{i}" for i in range(900)) + " }",
-    "unknown fields": "{ item { " + " ".join(f"f{i}" for i in range(290)) + " } }",
-    "inline fragments side by side": "{ item { " + " ".join(f"... {{ f{i} }}" for i in range(290)) + " } }",
-    "arguments": "{ echo(" + " ".join(f"a{i}: 1" for i in range(600)) + ") }",
-    "variables": "query(" + " ".join(f"$a{i}: Int" for i in range(450)) + ") { name }",
-    "lists within lists": "{ echo(text: " + "[" * 120 + "]" * 120 + ") }",
-    "objects within objects": "{ echo(text: " + "{a:" * 120 + "1" + "}" * 120 + ") }",
-    "types": "{ name } " + "type A { a: Int } " * 200,
-    "deep introspection": "{ __schema { types { fields { type { fields { type { fields { type { fields { name "
-    + "} " * 10,
-}
-
-
-# Without the limits some of these take minutes; the time limit is far from both.
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("document", TOO_COMPLEX.values(), ids=TOO_COMPLEX.keys())
-async def test_a_document_over_a_limit_is_refused_before_it_grows(document: str) -> None:
-    response = await ask(document)
-
-    assert (response.status_code, codes(response)) == (400, ["QUERY_TOO_COMPLEX"])
-
-
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("document", INVALID.values(), ids=INVALID.keys())
-async def test_a_document_that_abuses_validation_is_refused_before_it_grows(document: str) -> None:
-    response = await ask(document)
-
-    assert response.status_code == 400
-    assert set(codes(response)) == {"GRAPHQL_VALIDATION_FAILED"}
 
 
 @pytest.mark.parametrize(
@@ -177,14 +71,57 @@ async def test_half_a_character_in_a_literal_is_refused(literal: str) -> None:
 
 
 async def test_a_good_document_is_prepared_once_and_a_bad_one_never_kept() -> None:
-    limits._fit.cache_clear()
+    preparing.kept.clear()
     toy = schema()
 
     for document in ("{ name }", "{ nothing }", "{", "{ name }", "{ nothing }", "{", "{ name }"):
         await ask(document, toy=toy)
 
-    info = limits._fit.cache_info()
-    assert (info.hits, info.currsize) == (2, 1)
+    told = preparing.kept.told()
+    assert (told.hits, told.size) == (2, 1)
+
+
+async def test_a_document_is_found_again_whatever_its_variables() -> None:
+    preparing.kept.clear()
+    toy = schema()
+
+    for number in range(50):
+        answer = await ask("query($n: Int!) { shelf(first: $n) { totalCount } }", toy=toy, n=number + 1)
+        assert answer.status_code == 200
+
+    assert preparing.kept.told() == Kept(hits=49, misses=1, size=1)
+
+
+async def test_documents_that_come_once_drive_out_nobody_who_came_twice() -> None:
+    preparing.kept.clear()
+    toy = schema()
+    regular = "{ item { name } }"
+
+    for document in (regular, regular, *(f"{{ name }} # {number}" for number in range(300)), regular):
+        await ask(document, toy=toy)
+
+    told = preparing.kept.told()
+    assert (told.hits, told.misses) == (2, 301)
+    assert told.size == 1 + preparing.NEWCOMERS
+
+
+async def test_regulars_make_room_for_newer_ones_and_their_number_is_bounded() -> None:
+    keeping: Keeping[int, str] = Keeping(newcomers=1, regulars=2)
+
+    for number in (1, 2, 3):
+        keeping.keep(number, str(number))
+        assert keeping.find(number) == str(number)
+
+    assert [keeping.find(number) for number in (1, 2, 3)] == [None, "2", "3"]
+    assert keeping.told().size == 2
+
+
+async def test_a_document_of_unusual_length_is_prepared_each_time() -> None:
+    preparing.kept.clear()
+    long = "{ name } #" + "x" * preparing.LONGEST_KEPT
+
+    assert [(await ask(long)).status_code for _ in range(2)] == [200, 200]
+    assert preparing.kept.told() == Kept(hits=0, misses=2, size=0)
 
 
 async def test_a_document_kept_for_callers_with_a_credential_is_still_refused_to_others() -> None:

@@ -27,7 +27,7 @@ from graphql_api import edge, health
 from graphql_api.auth import Bearer, Expected, JwtAdapter, Secrets
 from graphql_api.context import Context
 from graphql_api.errors import Code, MaskingSchema, PublicError
-from graphql_api.limits import Limits
+from graphql_api.limits import Cost, Limits
 from graphql_api.recognition import Shown
 from graphql_api.transport import Transport
 
@@ -91,6 +91,45 @@ class Item:
     def item(self) -> "Item":
         return Item()
 
+    @strawberry.field
+    def shelf(self, first: int | None = None, last: int | None = None) -> "Shelf":
+        return Shelf.of(first, last)
+
+
+@strawberry.type
+class PageInfo:
+    has_next_page: bool = False
+
+
+@strawberry.type
+class Place:
+    node: Item
+    cursor: str = "here"
+
+
+@strawberry.type
+class Shelf:
+    nodes: list[Item]
+    edges: list[Place]
+    page_info: PageInfo
+    total_count: int = 1000
+
+    @classmethod
+    def of(cls, first: int | None, last: int | None) -> "Shelf":
+        items = [Item() for _ in range(min(first or last or 20, 100))]
+        return cls(nodes=items, edges=[Place(node=item) for item in items], page_info=PageInfo())
+
+
+@strawberry.input
+class Load:
+    name: str
+    weight: int
+    inner: "Load | None" = None
+
+
+def lone_item() -> Item:
+    return Item()
+
 
 @strawberry.type
 class Query:
@@ -105,6 +144,18 @@ class Query:
     @strawberry.field
     def items(self, count: int = 2) -> list[Item | None] | None:
         return [Item() for _ in range(count)]
+
+    @strawberry.field
+    def shelf(self, first: int | None = None, last: int | None = None) -> Shelf:
+        return Shelf.of(first, last)
+
+    @strawberry.field
+    def named(self, ids: list[strawberry.ID] | None = None) -> list[Item]:
+        return [Item() for _ in ids or []]
+
+    @strawberry.field
+    def carry(self, load: Load) -> str | None:
+        return load.name
 
     @strawberry.field
     def echo(self, text: str) -> str | None:
@@ -130,6 +181,7 @@ class Query:
     def required_failure(self) -> str:
         raise RuntimeError(DSN)
 
+    dear: Item = strawberry.field(resolver=lone_item, directives=[Cost(weight=7)])
     denied: str | None = strawberry.field(resolver=answer, permission_classes=[Never])
     broken: str | None = strawberry.field(resolver=answer, permission_classes=[Broken])
 
@@ -193,6 +245,9 @@ class Recognition:
         if visitor and visitor.subject == "unlucky":
             raise Unavailable
         return context_of(request_id, visitor)
+
+    def payer(self, remote_address: str | None) -> None:
+        """Count nothing."""
 
 
 def context_of(request_id: str, visitor: Visitor | None = None) -> Context:

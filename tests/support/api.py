@@ -61,14 +61,19 @@ price_ids = ["price_seat_pack"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One response. `data` insists that there is no error."""
+    """One response. `body` leaves out what was paid for it, and `data` insists that there is no error."""
 
     response: httpx.Response
 
     @property
     def body(self) -> dict[str, Any]:
         content: dict[str, Any] = self.response.json()
-        return content
+        return {name: value for name, value in content.items() if name != "extensions"}
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.response.json()["extensions"]["cost"]
+        return found
 
     @property
     def data(self) -> Any:

@@ -42,6 +42,14 @@ async def serving(app: ASGIApp, **options: Any) -> AsyncIterator[tuple[str, uvic
             await task
 
 
+def _unpaid(text: str | bytes) -> dict[str, Any]:
+    """Read a message, and leave out what was paid for it."""
+    said: dict[str, Any] = json.loads(text)
+    if said["type"] == "next":
+        said["payload"].pop("extensions", None)
+    return said
+
+
 @dataclass(frozen=True, slots=True)
 class Talk:
     """A socket, from the client's end."""
@@ -52,12 +60,12 @@ class Talk:
         await self.connection.send(message if isinstance(message, str | bytes) else json.dumps(message))
 
     async def hear(self) -> dict[str, Any]:
+        """Hear one message, without what was paid for it."""
         try:
             async with asyncio.timeout(PATIENCE):
-                heard = _read(await self.connection.recv())
+                return _unpaid(await self.connection.recv())
         except ConnectionClosed:
             raise AssertionError(f"closed: {self.connection.close_code} {self.connection.close_reason}") from None
-        return heard
 
     async def ended(self) -> tuple[int, str]:
         """Wait until the server closes, whatever it says before, and give its code and words."""
@@ -69,7 +77,7 @@ class Talk:
         async with asyncio.timeout(PATIENCE):
             with contextlib.suppress(ConnectionClosed):
                 while True:
-                    said.append(_read(await self.connection.recv()))
+                    said.append(_unpaid(await self.connection.recv()))
         return said, (self.connection.close_code or 0, self.connection.close_reason or "")
 
     async def introduce(self, **payload: Any) -> dict[str, Any]:
@@ -87,14 +95,6 @@ class Talk:
             said = await self.hear()
             heard += [said] if said.get("id") == id else []
         return heard
-
-
-def _read(text: str | bytes) -> dict[str, Any]:
-    """Read a message; what an answer has cost is not what is asked about here."""
-    message: dict[str, Any] = json.loads(text)
-    if message["type"] == "next":
-        message["payload"].pop("extensions", None)
-    return message
 
 
 @contextlib.asynccontextmanager

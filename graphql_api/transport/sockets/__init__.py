@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 from domain.clock import Clock
 from domain.errors import Unauthenticated
 from graphql_api import auth
+from graphql_api.addresses import neighbourhood
 from graphql_api.draining import Drain
 from graphql_api.errors import MaskingSchema
 from graphql_api.transport import ADVICE, Recognizing
@@ -21,7 +22,7 @@ from graphql_api.transport.sockets.conversation import Conversation
 from graphql_api.transport.sockets.handshake import is_welcome
 from graphql_api.transport.sockets.running import House
 from graphql_api.transport.sockets.standing import Proving
-from graphql_api.transport.sockets.tallies import Full, Tallies, neighbourhood
+from graphql_api.transport.sockets.tallies import Full, Tallies
 from graphql_api.transport.sockets.terms import Terms
 
 __all__ = ["PROTOCOL", "Sockets", "Terms"]

@@ -9,13 +9,14 @@ from starlette.websockets import WebSocket
 
 from domain.errors import RateLimited, Unavailable
 from domain.identity import Asking
+from graphql_api.addresses import neighbourhood
 from graphql_api.transport.sockets import leaving
 from graphql_api.transport.sockets.closing import CloseCode, Closing, closing
 from graphql_api.transport.sockets.frames import Complete, Frame, Init, Malformed, Ping, Pong, Subscribe
 from graphql_api.transport.sockets.line import Line
 from graphql_api.transport.sockets.running import House, Running
 from graphql_api.transport.sockets.standing import PROVING_SECONDS, Standing, introduced
-from graphql_api.transport.sockets.tallies import Full, neighbourhood
+from graphql_api.transport.sockets.tallies import Full
 
 log = logging.getLogger(__name__)
 

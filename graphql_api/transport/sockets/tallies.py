@@ -1,6 +1,5 @@
 """Counting: how many things somebody holds at once, and how many come in a second. Nothing here grows with time."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -8,8 +7,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from graphql_api.transport.sockets.terms import Terms
-
-NETWORK_BITS = 64
 
 
 class Full(Exception):
@@ -84,14 +81,3 @@ class Bucket:
             return (1 - self._left) / self._per_second
         self._left -= 1
         return 0
-
-
-def neighbourhood(address: str | None) -> str:
-    """Name what counts as one address: of IPv6 the network, because whoever has one address there has them all."""
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return address or ""
-    if isinstance(found, ipaddress.IPv6Address):
-        return str(found.ipv4_mapped or ipaddress.ip_network((found, NETWORK_BITS), strict=False))
-    return str(found)

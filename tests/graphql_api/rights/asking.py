@@ -73,6 +73,7 @@ READS: dict[str, Read] = {
     "plans": one("plans { totalCount }"),
     "features": one("features { totalCount }"),
     "serverInfo": one("serverInfo { version }"),
+    "rateLimit": one("rateLimit { limit }"),
     "node(org)": node("org"),
     "node(usr)": node("user max"),
     "node(mem)": node("place mia"),

@@ -25,6 +25,7 @@ viewer                        |                    | may     | may   | may  | ma
 plans                         |                    | may     | may   | may  | may  | may| may  | may | may     | may
 features                      |                    | may     | may   | may  | may  | may| may  | may | may     | may
 serverInfo                    |                    | may     | may   | may  | may  | may| may  | may | may     | may
+rateLimit                     |                    | may     | may   | may  | may  | may| may  | may | may     | may
 
 node(org)                     | organizations:read | -       | may   | may  | may  | may| -    | may | may     | may
 node(usr)                     | organizations:read | -       | may   | may  | may  | may| -    | may | may     | may

@@ -2,7 +2,8 @@
 
 import pytest
 
-from graphql_api.transport.sockets.tallies import Bucket, Full, Tally, neighbourhood
+from graphql_api.addresses import neighbourhood
+from graphql_api.transport.sockets.tallies import Bucket, Full, Tally
 
 
 def test_nobody_holds_more_than_the_most_and_what_is_given_back_is_forgotten() -> None:

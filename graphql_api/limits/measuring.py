@@ -1,38 +1,30 @@
-"""What a document may cost before it runs. Reads the parsed text alone: no schema, no variables, no database.
+"""How large a document may be before it runs. Reads the parsed text alone: no schema, no variables, no database.
 
 The measure is linear in the document: every fragment is measured once, relative to itself, and used wherever it is
 spread. It runs before graphql-core's validation, some of whose rules are quadratic.
 """
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from graphql import (
-    ASTValidationRule,
     DirectiveNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
-    GraphQLError,
-    GraphQLSchema,
     InlineFragmentNode,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionNode,
     SelectionSetNode,
-    Token,
-    parse,
+    ValueNode,
 )
-from strawberry.extensions import SchemaExtension
-from strawberry.schema.schema import validate_document
 
-from graphql_api.context import Context
-from graphql_api.errors import Code, PublicError, worded
+from graphql_api.errors import Code, PublicError
 
-MAX_TOKENS = 2000
 MAX_DEPTH = 12
 MAX_ALIASES = 30
 MAX_ROOT_FIELDS = 10
@@ -42,7 +34,8 @@ MAX_REPEATS = 4
 MAX_FIELDS = 300
 MAX_DIRECTIVES = 50
 MAX_NESTING = 64
-KEPT_DOCUMENTS = 128
+# Faults in a value are told with the whole value, once each.
+MAX_WRITTEN = 200
 INTROSPECTION = frozenset({"__schema", "__type"})
 
 
@@ -69,80 +62,6 @@ class Measures:
 
     operations: int = 0
     introspects: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """A document that was parsed, measured and validated; it may run as it is when `errors` is empty."""
-
-    document: DocumentNode
-    measures: Measures = Measures()
-    errors: tuple[GraphQLError, ...] = ()
-
-
-class _Unfit(Exception):
-    """Carries a refused document past the cache, which keeps good ones only."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        super().__init__()
-        self.prepared = prepared
-
-
-class Limits(SchemaExtension):
-    """Prepares each document once, and refuses what is too dear, ambiguous, or not for anonymous callers.
-
-    Documents are kept by their text. Strawberry's own caches hash the whole parsed document on every request.
-    """
-
-    prepared: Prepared
-
-    def on_parse(self) -> Iterator[None]:
-        """Hand over the prepared document; a text that cannot be parsed raises graphql-core's syntax error."""
-        context = self.execution_context
-        self.prepared = prepare(
-            context.schema._schema,  # noqa: SLF001 - Strawberry keeps graphql-core's schema nowhere else
-            context.query or "",
-            context.validation_rules,
-        )
-        context.graphql_document = self.prepared.document
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        """Hand over the verdict; an empty list tells Strawberry that validation is done."""
-        self.execution_context.pre_execution_errors = list(self.prepared.errors) or self._refusals()
-        yield
-
-    def _refusals(self) -> list[GraphQLError]:
-        context, measures = self.execution_context, self.prepared.measures
-        named = context._provided_operation_name is not None  # noqa: SLF001 - the public property guesses the first one
-        caller = context.context
-        if measures.operations > 1 and not named:
-            return [PublicError("Name the operation to run: the document holds several.", Code.BAD_USER_INPUT)]
-        if measures.introspects and not (isinstance(caller, Context) and not caller.anonymous):
-            return [PublicError("Introspection needs a credential.", Code.GRAPHQL_VALIDATION_FAILED)]
-        return []
-
-
-def prepare(schema: GraphQLSchema, text: str, rules: tuple[type[ASTValidationRule], ...]) -> Prepared:
-    """Parse, measure and validate a document, or hand back the one prepared earlier. Refused ones are never kept."""
-    try:
-        return _fit(schema, text, rules)
-    except _Unfit as unfit:
-        return unfit.prepared
-
-
-@lru_cache(maxsize=KEPT_DOCUMENTS)
-def _fit(schema: GraphQLSchema, text: str, rules: tuple[type[ASTValidationRule], ...]) -> Prepared:
-    document = parse(text, max_lexical_tokens=MAX_TOKENS, max_comments=MAX_TOKENS)
-    try:
-        _refuse_nul(document, text)
-        measures = measure(document)
-    except PublicError as refusal:
-        raise _Unfit(Prepared(document=document, errors=(refusal,))) from None
-    if errors := validate_document(schema, document, rules):
-        found = tuple(worded(error, Code.GRAPHQL_VALIDATION_FAILED) for error in errors)
-        raise _Unfit(Prepared(document=document, errors=found))
-    return Prepared(document=document, measures=measures)
 
 
 def measure(document: DocumentNode) -> Measures:
@@ -175,6 +94,7 @@ class _Measuring:
             self._count(operation.directives)
             for variable in operation.variable_definitions or ():
                 self._count(variable.directives)
+                _measure_value(variable.default_value)
             size = self._set(operation.selection_set, nesting=1)
             _at_most(MAX_DEPTH, size.depth, "levels")
             mutation = operation.operation is OperationType.MUTATION
@@ -204,6 +124,8 @@ class _Measuring:
         """Measure a field with all below it. Introspection counts as no depth: graphql-core bounds how it recurs."""
         name = node.name.value
         self.introspects |= name in INTROSPECTION
+        for argument in node.arguments or ():
+            _measure_value(argument.value)
         inner = self._set(node.selection_set, nesting=nesting)
         return Size(
             fields=inner.fields + 1,
@@ -226,6 +148,22 @@ class _Measuring:
         _at_most(MAX_DIRECTIVES, self.directives, "directives")
 
 
+def _measure_value(value: ValueNode | None) -> None:
+    """Count what is written into one value, at any depth."""
+    waiting, written = [value], 0
+    while waiting:
+        match waiting.pop():
+            case ListValueNode(values=values):
+                parts: list[ValueNode | None] = list(values)
+            case ObjectValueNode(fields=fields):
+                parts = [field.value for field in fields]
+            case _:
+                continue
+        written += len(parts)
+        _at_most(MAX_WRITTEN, written, "values in one argument")
+        waiting += parts
+
+
 def _add(size: Size, more: Size, *, level: bool) -> None:
     """Add to a size what one of its selections costs, with its response names when they are of the same level."""
     size.fields += more.fields
@@ -241,14 +179,3 @@ def _add(size: Size, more: Size, *, level: bool) -> None:
 def _at_most(limit: int, number: int, what: str) -> None:
     if number > limit:
         raise TooComplex(limit=limit, what=what)
-
-
-def _refuse_nul(document: DocumentNode, text: str) -> None:
-    """Refuse NUL inside a string literal: databases cannot hold it, and only an escape can bring it this far."""
-    if "\\u" not in text and "\0" not in text:
-        return
-    token: Token | None = document.loc.start_token if document.loc else None
-    while token:
-        if "\0" in (token.value or ""):
-            raise PublicError("A string holds a NUL character.", Code.BAD_USER_INPUT)
-        token = token.next
