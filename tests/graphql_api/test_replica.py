@@ -185,11 +185,11 @@ async def test_who_has_lost_a_right_has_lost_it_whatever_the_copy_knows(lagging:
 @pytest.mark.parametrize("who", ["ada", "ann"])
 async def test_what_is_gone_already_makes_no_list_fail(lagging: Lagging, who: str) -> None:
     """The copy still holds the member who left, the user who is no more and the organization that was deleted."""
-    lists = """{ organizations { nodes {
+    lists = """{ organizations(first: 2) { nodes {
         viewerRole seats { used } customer { entitlements { plans } }
-        memberships { nodes { user { name } organization { name } } }
-        invitations { nodes { organization { name } } }
-        auditEvents { nodes { actor { __typename } actorLabel subject { id } organization { name } } }
+        memberships(first: 3) { nodes { user { name } organization { name } } }
+        invitations(first: 3) { nodes { organization { name } } }
+        auditEvents(first: 9) { nodes { actor { __typename } actorLabel subject { id } organization { name } } }
     } } }"""
     await lagging.api.do("removeMember", "ann", membershipId=lagging.bob)
     first = await lagging.ask(lists, who)

@@ -10,6 +10,7 @@ from sqlalchemy import Select, literal, literal_column, make_url, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from domain.db import Database, Lookup, Session, sqlite
+from domain.db.lookup import SqliteReader
 from domain.db.sqlite_driver import STATEMENT_SECONDS, opener
 from domain.errors import Unavailable
 
@@ -26,7 +27,7 @@ async def hasty(alone: Path) -> AsyncIterator[Database]:
     creator = opener(url, busy_seconds=sqlite.BUSY_SECONDS, statement_seconds=SECONDS)
     engine = create_async_engine(url, pool_size=1, max_overflow=0, async_creator=creator)
     sqlite.prepare(engine.sync_engine)
-    database = Database(engine)
+    database = Database(engine, SqliteReader(engine))
     yield database
     await database.aclose()
 
