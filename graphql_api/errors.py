@@ -80,8 +80,6 @@ TOP_LEVEL: tuple[tuple[type[DomainError], Code], ...] = (
     (InvalidCursor, Code.INVALID_CURSOR),
     (RateLimited, Code.RATE_LIMITED),
 )
-
-
 NOT_RUN = (MissingQueryError, CannotGetOperationTypeError, InvalidOperationTypeError)
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from graphql_api.addresses import neighbourhood
 from graphql_api.transport.sockets.tallies import Bucket, Full, Tally
 
 
@@ -34,20 +33,3 @@ def test_a_bucket_lets_so_many_through_at_once_and_then_so_many_a_second() -> No
     assert [bucket.spend(100.5), bucket.spend(100.5)] == [0, 0.5]
     # A long rest fills it and no more.
     assert [bucket.spend(1000) for _ in range(4)] == [0, 0, 0, 0.5]
-
-
-@pytest.mark.parametrize(
-    ("address", "counted"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
-        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        (None, ""),
-        ("testclient", "testclient"),
-    ],
-)
-def test_whoever_has_one_address_of_ipv6_has_its_whole_network(address: str | None, counted: str) -> None:
-    assert neighbourhood(address) == counted
