@@ -12,6 +12,7 @@ from graphql_api.audit import AuditEvent
 from graphql_api.credentials import ask_for_credentials
 from graphql_api.customers import BillingSubscription, Customer
 from graphql_api.errors import MaskingSchema
+from graphql_api.glossary import describe
 from graphql_api.identity import User
 from graphql_api.invitations import Invitation
 from graphql_api.limits import Deadline, Limits
@@ -70,6 +71,7 @@ def _built(
         config=StrawberryConfig(scalar_map=SCALARS, sort_schema=sort),
     )
     _leave_out_null_defaults(schema)
+    describe(schema._schema)  # noqa: SLF001 - Strawberry keeps graphql-core's schema nowhere else
     ask_for_credentials(schema)
     return schema
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import strawberry
@@ -24,7 +25,7 @@ from graphql import (
 from graphql.utilities import ast_from_value
 
 from domain.errors import ConfigError
-from graphql_api import schema
+from graphql_api import glossary, schema
 from graphql_api.demo.host import HostQuery
 from graphql_api.schema import print_schema
 
@@ -119,10 +120,33 @@ def test_every_type_is_described(kind: GraphQLNamedType) -> None:
     assert kind.description
 
 
-def test_every_root_field_is_described() -> None:
-    roots = [root for root in (OURS.query_type, OURS.mutation_type, OURS.subscription_type) if root]
+def test_every_field_argument_and_value_is_described() -> None:
+    bare = []
+    for kind in own_types():
+        values: dict[str, Any] = kind.values if isinstance(kind, GraphQLEnumType) else getattr(kind, "fields", {})
+        for name, found in values.items():
+            told = {f"{kind.name}.{name}": found} | {
+                f"{kind.name}.{name}({arg})": given for arg, given in getattr(found, "args", {}).items()
+            }
+            bare += [place for place, thing in told.items() if not thing.description]
 
-    assert [name for root in roots for name, field in root.fields.items() if not field.description] == []
+    assert bare == []
+
+
+def test_the_glossary_has_no_word_too_many() -> None:
+    fields = {f"{kind.name}.{name}": found for kind in own_types() for name, found in fields_of(kind).items()}
+    names = {name.partition(".")[2] for name in fields} | {
+        arg for found in fields.values() for arg in getattr(found, "args", {})
+    }
+    values = {(kind.name, value) for kind in own_types() if isinstance(kind, GraphQLEnumType) for value in kind.values}
+
+    assert {*glossary.NAMES} <= names
+    assert {*glossary.EXACTLY} <= {*fields}
+    assert {(kind, value) for kind, told in glossary.VALUES.items() for value in told} <= values
+
+
+def fields_of(kind: GraphQLNamedType) -> dict[str, Any]:
+    return getattr(kind, "fields", {})
 
 
 def test_every_root_field_can_be_null() -> None:
