@@ -11,7 +11,7 @@ from tests.support.databases import Engine
 from tests.support.dialects import STATEMENTS
 from tests.support.tables import execute
 
-NUMBERS = select(table("numbers", column("n")).c.n)
+NUMBERS = select(table("compiled_once", column("n")).c.n)
 
 
 async def test_a_statement_is_compiled_once_and_still_asks_each_database_for_itself(
@@ -22,7 +22,9 @@ async def test_a_statement_is_compiled_once_and_still_asks_each_database_for_its
         folder = tmp_path / str(number)
         folder.mkdir()
         database = open_database(engine.fresh(folder, empty=True))
-        await execute(database, "CREATE TABLE numbers (n INTEGER)", f"INSERT INTO numbers VALUES ({number})")
+        await execute(
+            database, "CREATE TABLE compiled_once (n INTEGER)", f"INSERT INTO compiled_once VALUES ({number})"
+        )
         async with database.snapshot() as session:
             answers.append((await session.execute(NUMBERS)).scalar_one())
         await database.aclose()

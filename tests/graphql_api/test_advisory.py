@@ -128,10 +128,10 @@ def naming(sent: list[str]) -> list[str]:
 async def answers(api: Api, organization: Mapping[str, Any]) -> list[object]:
     """Ask every gate and every read of entitlements, in GraphQL and in Python, and give what came, byte for byte."""
     id, entitlements = organization["customer"]["id"], api.services.entitlements
-    said: list[object] = [(await api.ask(f"{{ {gate} }}")).response.content for gate in GATES]
-    said += [(await api.ask(EVERYTHING, who, id=id)).response.content for who in ("ann", "ada", "eve")]
+    said: list[object] = [(await api.ask(f"{{ {gate} }}")).bare for gate in GATES]
+    said += [(await api.ask(EVERYTHING, who, id=id)).bare for who in ("ann", "ada", "eve")]
     seats = "query($id: ID!) { node(id: $id) { ... on Organization { seats { limit used available } } } }"
-    said.append((await api.ask(seats, id=organization["id"])).response.content)
+    said.append((await api.ask(seats, id=organization["id"])).bare)
     async with api.services.database.snapshot() as session:
         customer = await session.get_one(Customer, id)
         said.append(await entitlements.seat_limit(session, organization["id"]))

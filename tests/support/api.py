@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,6 +80,11 @@ class Answer:
     def data(self) -> Any:
         assert "errors" not in self.body, self.body
         return self.body["data"]
+
+    @property
+    def bare(self) -> bytes:
+        """The answer to the byte, but for what was paid for it."""
+        return re.sub(rb',"extensions":\{"cost":\{[^}]*\}\}', b"", self.response.content)
 
     @property
     def codes(self) -> list[str]:
