@@ -61,18 +61,22 @@ function Examples({ examples }) {
 
 /** Opens an example: in the tab where it stands unchanged, or in a new one. On a phone the panel makes room for it. */
 function useOpened() {
-  const { addTab, changeTab, setVisiblePlugin } = useGraphiQLActions();
+  const { addTab, changeTab, setVisiblePlugin, updateActiveTabValues } = useGraphiQLActions();
   const tabs = useGraphiQL((state) => state.tabs);
   const queryEditor = useGraphiQL((state) => state.queryEditor);
   const variableEditor = useGraphiQL((state) => state.variableEditor);
+  // GraphiQL notes what stands in a tab a moment later, and not at all when another tab is chosen before that.
+  const keep = () => updateActiveTabValues({ query: queryEditor.getValue(), variables: variableEditor.getValue() });
   return ({ query, variables }) => {
     const there = tabs.findIndex((tab) => tab.query === query);
     if (there >= 0) {
+      keep();
       changeTab(there);
     } else {
       addTab();
       queryEditor.setValue(query);
       variableEditor.setValue(variables ?? "");
+      keep();
     }
     if (matchMedia(NARROW).matches) {
       setVisiblePlugin(null);
