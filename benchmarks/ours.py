@@ -17,6 +17,7 @@ from domain.scope import Actor, ActorKind, Scope
 from domain.settings import Settings
 from domain.wiring import Services, build
 from graphql_api.app import create_app
+from graphql_api.cli.serving import settled
 
 SECRET = "a secret of the benchmark that is long enough to sign with"
 LAST_SECOND = 4_000_000_000
@@ -53,7 +54,7 @@ async def fill(folder: Path) -> list[Tenant]:
 
 def app(folder: Path) -> ASGIApp:
     """Make the application."""
-    return create_app(configured(folder))
+    return settled(create_app(configured(folder)))
 
 
 async def _tenant(services: Services, subject: str) -> Tenant:

@@ -1,5 +1,8 @@
 """Batched reads, made anew for each operation; each batch opens a short read and closes it before it returns."""
 
+# Each operation makes functions here by the dozen; without this, their annotations would be worked out each time.
+from __future__ import annotations
+
 from asyncio import Future
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar

@@ -138,24 +138,27 @@ def tell_explorer(settings: Settings) -> str:
 def application() -> "Starlette":
     """Make the application of one server process."""
     from graphql_api.app import create_app
+    from graphql_api.cli.serving import settled
 
     watching.export_spans()
-    return create_app(read_settings())
+    return settled(create_app(read_settings()))
 
 
 def application_without_worker() -> "Starlette":
     """Make the application of one server process that leaves the worker's work to others."""
     from graphql_api.app import create_app
+    from graphql_api.cli.serving import settled
 
     watching.export_spans()
-    return create_app(read_settings(), worker=False)
+    return settled(create_app(read_settings(), worker=False))
 
 
 def demo_application() -> "Starlette":
     """Make the demo's application of one server process."""
+    from graphql_api.cli.serving import settled
     from graphql_api.demo import host
 
-    return host.demo_app(read_settings())
+    return settled(host.demo_app(read_settings()))
 
 
 def main() -> None:

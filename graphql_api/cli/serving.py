@@ -1,10 +1,11 @@
 """Server processes: one, or several that share a socket."""
 
 import contextlib
+import gc
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, TypeVar
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -15,6 +16,8 @@ from graphql_api.cli import watching
 from graphql_api.cli.protocol import Connection
 from graphql_api.transport.sockets import wire
 
+T = TypeVar("T")
+
 
 class Workers(Multiprocess):
     """Hands SIGHUP on, so that every process reads its catalog again; uvicorn itself would start them all anew."""
@@ -24,6 +27,17 @@ class Workers(Multiprocess):
         for process in self.processes:
             if process.pid is not None and process.exitcode is None:
                 os.kill(process.pid, signal.SIGHUP)
+
+
+def settled(app: T) -> T:
+    """Give the application of this process back, and let Python's collector look through what is there no more.
+
+    A quarter of a million objects, the schema for most of them, live as long as the process. Looking through them again
+    and again took half of all computing, and held every request up for a tenth of a second each time.
+    """
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def serve(settings: Settings, factory: str) -> None:
